@@ -1,0 +1,93 @@
+# Two commands do all the set-up: `make demo` and `make test`. `make help` lists the rest. Plain POSIX sh, nothing but Python with venv.
+PYTHON ?= python3
+# A requirement of your own, installed first: make demo TORCH="torch==2.9.1 --index-url URL"
+TORCH ?=
+SHELL = /bin/sh
+PY = .venv/bin/python
+PIP = $(PY) -m pip install --quiet --disable-pip-version-check
+# Stamps carry a checksum of pyproject.toml, so that a second call reinstalls nothing and a changed dependency is installed.
+KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
+DONE = .venv/.installed-$(KEY)
+OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
+
+.PHONY: help demo test check wheel clean
+.SUFFIXES:
+
+help:
+	@printf '%s\n' \
+	  'make demo    install into .venv (once), then show a robot reaching goals: videos/' \
+	  'make test    install with the test extra, run the tests' \
+	  'make check   format, lint and types' \
+	  'make wheel   build dist/*.whl and run it in a fresh environment' \
+	  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
+	  '' \
+	  'PYTHON=...   another interpreter (3.11 or newer); a torch it can import is reused' \
+	  'TORCH="..."  install this torch first, e.g. TORCH="torch==2.9.1 --index-url URL"'
+
+demo: $(DONE)-demo
+	@.venv/bin/latent-mpc demo
+
+test: $(DONE)-test
+	@$(PY) -m pytest
+
+check: $(DONE)-check
+	@.venv/bin/ruff format --check --quiet . || { echo 'make check: mend the format of these files with .venv/bin/ruff format'; \
+	  .venv/bin/ruff format --check . ; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@$(PY) -m mypy
+
+# An interpreter that can do it, told in one line if it cannot; then .venv, which sees the torch of that interpreter if there is one.
+.venv/bin/pip:
+	@command -v '$(PYTHON)' > /dev/null 2>&1 || { \
+	  echo "make: no '$(PYTHON)' here: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is $$('$(PYTHON)' --version 2>&1), but 3.11 or newer is needed: name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import venv, ensurepip' 2> /dev/null || { \
+	  echo "make: $(PYTHON) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo 'making .venv'; \
+	torch=; \
+	if [ -z '$(strip $(TORCH))' ]; then \
+	  torch=$$('$(PYTHON)' -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parents[1])' 2> /dev/null) || torch=; \
+	fi; \
+	'$(PYTHON)' -m venv --clear $${torch:+--system-site-packages} .venv || { rm -rf .venv; exit 1; }; \
+	if [ -n "$$torch" ]; then \
+	  echo "reusing the torch in $$torch"; \
+	  $(PY) -c 'import torch' 2> /dev/null || \
+	    echo "$$torch" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/reused-torch.pth"; \
+	fi
+
+.venv/.torch-%: | .venv/bin/pip
+	@echo 'installing $(TORCH)'
+	@set -f; torch='$(TORCH)'; $(PIP) $$torch
+	@touch $@
+
+# One stamp per set of extras; each removes the stamps of an older pyproject.toml.
+$(DONE)-demo: EXTRA =
+$(DONE)-test: EXTRA = [test]
+$(DONE)-check: EXTRA = [check]
+$(DONE)-demo $(DONE)-test $(DONE)-check: $(OWN_TORCH) | .venv/bin/pip
+	@echo 'installing latent-mpc$(EXTRA) into .venv; torch is the large part, allow it some minutes'
+	@$(PIP) --editable '.$(EXTRA)'
+	@for stamp in .venv/.installed-*; do case "$$stamp" in $(DONE)-*) ;; *) rm -f "$$stamp" ;; esac; done
+	@touch $@ $(DONE)-demo $(if $(findstring check,$@),$(DONE)-test)
+
+# The wheel alone must do: installed outside the checkout, into an environment that borrows only the dependencies of .venv.
+wheel: $(DONE)-demo
+	@rm -rf build dist
+	@$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@rm -rf build
+	@set -e; top=$$(pwd); smoke=$$(mktemp -d); trap 'rm -rf "$$smoke"' EXIT; \
+	$(PY) -m venv --system-site-packages --without-pip "$$smoke/venv"; \
+	site=$$("$$smoke/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$site/dependencies.pth"; \
+	if [ -f "$$(cat "$$site/dependencies.pth")/reused-torch.pth" ]; then cat "$$(cat "$$site/dependencies.pth")/reused-torch.pth" >> "$$site/dependencies.pth"; fi; \
+	$(PY) -m pip --python "$$smoke/venv/bin/python" install --quiet --disable-pip-version-check --no-deps --ignore-installed dist/*.whl; \
+	cd "$$smoke"; \
+	venv/bin/python -c 'import latent_mpc, sys; sys.exit(not latent_mpc.__file__.startswith(sys.prefix))' || { \
+	  echo 'make wheel: the smoke test imported the checkout, not the wheel' >&2; exit 1; }; \
+	venv/bin/latent-mpc; echo; venv/bin/latent-mpc tasks; venv/bin/latent-mpc train --help > /dev/null; \
+	cd "$$top"; echo; ls dist/*.whl
+
+clean:
+	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
