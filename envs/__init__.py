@@ -1,0 +1,5 @@
+"""MuJoCo tasks and the rollouts they give; knows MuJoCo and Gymnasium, not torch.
+
+`task.py` is the contract of a task, `reacher.py` and `pointmaze.py` are the families, `registry.make("pointmaze-umaze")` builds
+one by name; `camera.py` makes their pixels.
+"""

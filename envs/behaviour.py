@@ -1,0 +1,97 @@
+"""What the collector does: sequences of actions that do not look at the observation.
+
+"coloured" is noise with a correlation time, so that the robot gets somewhere, interrupted by rests, so that it also stops: goals at
+rest are what teaches an agent to stop. "random" is white.
+
+Shapes: T control steps, A action width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class BehaviourConfig:
+    """How the collector moves. All but `name` concern "coloured" only.
+
+    Raises:
+        KeyError: an unknown name. ValueError: a number out of its range.
+    """
+
+    name: str = "coloured"  # one of BEHAVIOURS
+    correlation: float = 0.3  # [s] after which the noise's autocorrelation is 1/e; 0 is white
+    std: float = 1.0  # of the Gaussian before it is clipped to [-1, 1]; 1.0 gives std 0.72 and 32 % of actions at a bound
+    rest: float = 0.25  # share of time at exactly zero, on average over episodes
+    rest_shortest: float = 0.5  # [s] of one rest
+    rest_longest: float = 1.5  # [s] of one rest
+
+    def __post_init__(self) -> None:
+        if self.name not in BEHAVIOURS:
+            raise KeyError(f"no behaviour {self.name!r}; there are: {', '.join(sorted(BEHAVIOURS))}")
+        if not 0.0 <= self.correlation < np.inf:
+            raise ValueError(f"correlation must be a time of 0 s or more, got {self.correlation}")
+        if not 0.0 < self.std < np.inf:
+            raise ValueError(f"std must be above 0, got {self.std}")
+        if not 0.0 <= self.rest < 1.0:
+            raise ValueError(f"rest must be a share in [0, 1), got {self.rest}")
+        if not 0.0 < self.rest_shortest <= self.rest_longest < np.inf:
+            raise ValueError(f"rests must have 0 s < rest_shortest <= rest_longest, got {self.rest_shortest} and {self.rest_longest}")
+
+
+def actions(rng: np.random.Generator, steps: int, action_width: int, control_period: float, config: BehaviourConfig) -> np.ndarray:
+    """One episode's actions, float32 `[T, A]` in [-1, 1].
+
+    Args:
+        steps: T [control steps].
+        control_period: [s].
+    """
+    return BEHAVIOURS[config.name](rng, steps, action_width, control_period, config).astype(np.float32)
+
+
+def coloured(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> np.ndarray:
+    """A stationary Ornstein-Uhlenbeck process, clipped, and zero during rests."""
+    decay = np.exp(-period / config.correlation) if config.correlation else 0.0
+    noise = rng.standard_normal((steps, width))
+    for t in range(1, steps):
+        noise[t] = decay * noise[t - 1] + np.sqrt(1 - decay**2) * noise[t]
+    moving = ~resting(rng, steps, period, config)
+    return np.clip(config.std * noise, -1.0, 1.0) * moving[:, None]
+
+
+def white(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> np.ndarray:
+    """Independent uniform actions."""
+    return rng.uniform(-1.0, 1.0, (steps, width))
+
+
+def resting(rng: np.random.Generator, steps: int, period: float, config: BehaviourConfig) -> np.ndarray:
+    """Which steps are rests, bool `[T]`; their expected share is `config.rest`, and their places are uniform."""
+    rests = _rest_lengths(rng, steps, period, config)
+    gaps = steps - rests.sum()  # steps in motion; rest k comes after cuts[k] of them
+    cuts = np.sort(rng.choice(gaps + 1, len(rests), replace=len(rests) > gaps + 1))
+    begins = cuts + np.cumsum(rests) - rests
+    mask = np.zeros(steps, dtype=bool)
+    for begin, length in zip(begins, rests, strict=True):
+        mask[begin : begin + length] = True
+    return mask
+
+
+def _rest_lengths(rng: np.random.Generator, steps: int, period: float, config: BehaviourConfig) -> np.ndarray:
+    """Lengths of the episode's rests [control steps], int64 `[K]`; their sum is `rest * steps` on average."""
+    lengths: list[int] = []
+    left = config.rest * steps
+    while left > 0:
+        seconds = rng.uniform(config.rest_shortest, config.rest_longest)
+        length = int(np.clip(round(seconds / period), 1, steps - sum(lengths)))
+        if length > left and rng.random() > left / length:  # the last one is kept as often as makes the average right
+            break
+        lengths.append(length)
+        left -= length
+    return np.array(lengths, dtype=np.int64)
+
+
+Behaviour = Callable[[np.random.Generator, int, int, float, BehaviourConfig], np.ndarray]
+BEHAVIOURS: dict[str, Behaviour] = {"coloured": coloured, "random": white}

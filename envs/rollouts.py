@@ -1,0 +1,123 @@
+"""Recorded real experience, read from disk: whole episodes, random windows, a split by episode.
+
+The format stands in `rollout_format.py`, the writer in `rollout_writer.py`; `RolloutWriter` is importable from here.
+
+Shapes: E episodes, T control steps of an episode. An episode has T + 1 rows per key: `state` float32 [S] and/or `pixels` uint8 [H, W, 3],
+`action` float32 [A] (row t is taken at observation t; the last row is zero and belongs to no step), `physics` float64 [n].
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latent_mpc.envs.rollout_format import map_rows, meta_text, read_index, read_meta, require_same, row_types
+from latent_mpc.envs.rollout_writer import RolloutWriter
+
+__all__ = ["RolloutWriter", "Rollouts"]
+
+SPLIT_STREAM = 1  # keeps the split's random numbers apart from other uses of the same seed
+Arrays = dict[str, np.ndarray]
+Episodes = Sequence[int] | np.ndarray
+
+
+class Rollouts:
+    """A folder of rollouts, as it was when opened; costs no memory beyond what a call returns.
+
+    Args:
+        path: the folder.
+
+    Attributes:
+        meta: what stands in meta.json.
+        keys: names of the arrays.
+        arrays: per key the memory map `[rows, ...]`, read-only.
+        offsets, lengths, numbers: int64 `[E]`: first row, control steps T and collection number of each episode.
+
+    Raises:
+        FileNotFoundError: no rollouts there, or one of their files is missing.
+        ValueError: another format version, or a truncated or damaged file (named).
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.meta = read_meta(self.path)
+        types = row_types(self.path, self.meta)
+        index = read_index(self.path, types)
+        self.keys = tuple(types)
+        self.offsets, self.lengths, self.numbers, self._checksums, self._text = index
+        self.arrays: Arrays = {key: map_rows(self.path, key, kind, index.rows) for key, kind in types.items()}
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits; others as soon as the meta data or any episode's checksum are others."""
+        return hashlib.sha256(meta_text(self.meta) + self._text).hexdigest()[:16]
+
+    def episode(self, i: int) -> Arrays:
+        """Episode i, 0 <= i < E: per key a read-only view `[T + 1, ...]` of the memory map."""
+        if not 0 <= i < len(self):
+            raise IndexError(f"episode must lie in [0, {len(self)}), the finished episodes of {self.path}; got {i}")
+        first = int(self.offsets[i])
+        return {key: array[first : first + int(self.lengths[i]) + 1] for key, array in self.arrays.items()}
+
+    def split(self, validation: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Training and validation episodes (int64, sorted, disjoint); of two episodes or more, both sides get at least one.
+
+        An episode's draw depends on (seed, position) only, so that few episodes change sides when more are collected.
+        """
+        if not 0.0 <= validation < 1.0:
+            raise ValueError(f"validation must be a share in [0, 1), got {validation}")
+        draws = np.random.default_rng(np.random.SeedSequence([seed, SPLIT_STREAM])).random(len(self))
+        wanted = max(1, round(validation * len(self))) if validation else 0
+        held_out = max(0, min(wanted, len(self) - 1))
+        order = np.argsort(draws, kind="stable")
+        return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+    def starts(self, rng: np.random.Generator, batch: int, length: int, episodes: Episodes | None = None) -> np.ndarray:
+        """First rows (int64 `[batch]`) of windows of `length` rows, uniform over all windows inside one of `episodes` (None: all).
+
+        Raises ValueError if none of the episodes is that long.
+        """
+        ids = np.arange(len(self)) if episodes is None else np.asarray(episodes, dtype=np.int64)
+        room = np.maximum(self.lengths[ids] + 2 - length, 0)  # windows that fit into T + 1 rows
+        if length < 1 or not room.any():
+            longest = int(self.lengths[ids].max(initial=-1)) + 1
+            raise ValueError(f"windows of {length} rows must fit into one of {len(ids)} episodes in {self.path}; the longest has {longest}")
+        ends = np.cumsum(room)
+        pick = rng.integers(ends[-1], size=batch)
+        which = np.searchsorted(ends, pick, side="right")
+        return self.offsets[ids[which]] + pick - (ends[which] - room[which])
+
+    def windows(
+        self, rng: np.random.Generator, batch: int, length: int, episodes: Episodes | None = None, keys: Sequence[str] | None = None
+    ) -> Arrays:
+        """Random windows inside episodes: per key (None: all) a copy `[batch, length, ...]`. `length` counts rows: length - 1 steps."""
+        return self.gather(self.starts(rng, batch, length, episodes)[:, None] + np.arange(length), keys)
+
+    def gather(self, rows: np.ndarray, keys: Sequence[str] | None = None) -> Arrays:
+        """Copies `[*rows.shape, ...]` of flat rows, of all keys or the given ones. Raises KeyError listing the keys."""
+        for key in keys or ():
+            if key not in self.arrays:
+                raise KeyError(f"no array {key!r} in {self.path}; there are: {', '.join(self.keys)}")
+        return {key: self.arrays[key].take(rows, axis=0) for key in (self.keys if keys is None else keys)}
+
+    def verify(self) -> list[tuple[str, int]]:
+        """Read everything; the damaged (key, episode) pairs. Meta data, headers and index were already checked on opening."""
+        damaged = []
+        for i, expected in enumerate(self._checksums.tolist()):
+            arrays = self.episode(i)
+            damaged += [(key, i) for key, crc in zip(self.keys, expected, strict=True) if zlib.crc32(arrays[key].data) != crc]
+        return damaged
+
+    def require(self, **meta: Any) -> None:
+        """Raise ValueError, naming the key, unless the meta data hold these values: `require(task={"name": "reacher"})`."""
+        require_same(self.path, self.meta, json.loads(json.dumps(meta)), exact=False)

@@ -1,0 +1,202 @@
+"""The contract of a task: a goal-reaching problem in one MuJoCo environment. No learning here.
+
+A task family subclasses `Task` and writes `draw_state`, `state_vector`, `distance`, `reached`, `steps_to_go` and
+`tracked_point`; stepping, pairs, snapshots and observations are written once, here.
+
+Shapes: S observed state, A action, n simulator state (`mjSTATE_INTEGRATION`), H and W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+
+from latent_mpc.envs.camera import RayCamera
+
+OBSERVATIONS = ("state", "pixels")
+INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
+MAX_DRAWS = 1000  # pairs drawn before a task is called too loose
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One start and one goal: full simulator states at rest, float64 `[n]` each."""
+
+    start: np.ndarray
+    goal: np.ndarray
+
+
+class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
+    """A goal-reaching problem in one MuJoCo environment.
+
+    Args:
+        model: the MuJoCo model; its actuators' control ranges are mapped to actions in [-1, 1].
+        obs: keys of the observation: "state", "pixels" or both.
+        size: rows and columns of the pixels.
+        camera: name of the model's camera that takes them.
+        render_mode: "rgb_array", or None; there for `gymnasium.make`, `render` works either way.
+
+    Raises:
+        ValueError: an unknown observation key or render mode, or a picture smaller than 16 pixels.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    name: str
+    unit: str  # of `distance`
+    control_period: float  # [s]
+    episode_steps: int  # [control steps]
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        *,
+        obs: Sequence[str] = ("state",),
+        size: int = 64,
+        camera: str = "observer",
+        render_mode: str | None = "rgb_array",
+    ) -> None:
+        unknown = [key for key in obs if key not in OBSERVATIONS]
+        if unknown or not obs:
+            raise ValueError(f"obs must be one or more of {', '.join(OBSERVATIONS)}, got {', '.join(unknown) or 'nothing'}")
+        if size < 16:
+            raise ValueError(f"size must be at least 16 pixels, got {size}")
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode must be rgb_array, got {render_mode!r}")
+        self.model, self.data, self._scratch = model, mujoco.MjData(model), mujoco.MjData(model)
+        self.camera = RayCamera(model, camera, size)
+        self.obs_keys, self.render_mode, self.elapsed = tuple(obs), render_mode, 0
+        self.substeps = round(self.control_period / model.opt.timestep)
+        mujoco.mj_forward(model, self.data)
+        self.goal = self.snapshot()
+        self._goal_observation: dict[str, np.ndarray] = {}
+        spaces: dict[str, gymnasium.Space[Any]] = {
+            "state": gymnasium.spaces.Box(-np.inf, np.inf, self.state_vector().shape, np.float32),
+            "pixels": gymnasium.spaces.Box(0, 255, (size, size, 3), np.uint8),
+        }
+        self.observation_space = gymnasium.spaces.Dict({key: spaces[key] for key in self.obs_keys})  # type: ignore[assignment]
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
+        self._control_mid, self._control_half = model.actuator_ctrlrange.mean(axis=1), np.ptp(model.actuator_ctrlrange, axis=1) / 2
+
+    # What a task family writes
+
+    def draw_state(self, rng: np.random.Generator) -> np.ndarray:
+        """A full simulator state at rest `[n]`, drawn from the task's distribution of starts and goals."""
+        raise NotImplementedError
+
+    def state_vector(self) -> np.ndarray:
+        """The observed state, float32 `[S]`, of `self.data`."""
+        raise NotImplementedError
+
+    def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
+        """The task's own metric between two simulator states, in `unit`."""
+        raise NotImplementedError
+
+    def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
+        """Whether the state counts as the goal reached."""
+        raise NotImplementedError
+
+    def steps_to_go(self, states: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Privileged estimate `[M]` of the control steps from states `[M, n]` to the goal `[n]`; for the oracle and reports only."""
+        raise NotImplementedError
+
+    def tracked_point(self, state: np.ndarray) -> np.ndarray:
+        """World position `[3]` [m] of what has to reach the goal; for probes and pictures only."""
+        raise NotImplementedError
+
+    # What every task has
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Begin an episode at `options["pair"]`, or at a pair drawn from the environment's own generator."""
+        super().reset(seed=seed)
+        pair = (options or {}).get("pair") or self.draw_pair(self.np_random)
+        self.elapsed, self.goal = 0, np.asarray(pair.goal, dtype=np.float64)
+        self._goal_observation = self.observation(self.goal)
+        self.restore(pair.start)
+        return self.observation(), self._info()
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+        """Apply one action `[A]` in [-1, 1] for one control period; the reward is always 0."""
+        self.apply(action)
+        self.elapsed += 1
+        return self.observation(), 0.0, False, self.elapsed >= self.episode_steps, self._info()
+
+    def apply(self, action: np.ndarray) -> None:
+        """Advance the physics by one control step, without observing. Raises ValueError for an action of another shape or with NaN."""
+        action = np.asarray(action, dtype=np.float64)
+        if action.shape != (self.model.nu,) or not np.isfinite(action).all():
+            raise ValueError(f"action must be {self.model.nu} finite numbers in [-1, 1], got {action}")
+        self.data.ctrl[:] = self._control_mid + self._control_half * np.clip(action, -1.0, 1.0)
+        mujoco.mj_step(self.model, self.data, self.substeps)
+        mujoco.mj_forward(self.model, self.data)  # positions of geoms that belong to the new state, for pixels and metrics
+
+    def snapshot(self) -> np.ndarray:
+        """The full integration state of the simulator, float64 `[n]`."""
+        return integration_state(self.model, self.data)
+
+    def restore(self, state: np.ndarray) -> None:
+        """Continue from a snapshot. Raises ValueError if it is of another length."""
+        set_integration_state(self.model, self.data, state)
+
+    def observation(self, state: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """The observation at the current simulator state, or at a given one (the current one is left as it was)."""
+        if state is not None:
+            set_integration_state(self.model, self._scratch, state)
+            self.data, self._scratch = self._scratch, self.data
+        observation: dict[str, np.ndarray] = {}
+        if "state" in self.obs_keys:
+            observation["state"] = self.state_vector()
+        if "pixels" in self.obs_keys:
+            observation["pixels"] = self.camera.render(self.data)
+        if state is not None:
+            self.data, self._scratch = self._scratch, self.data
+        return observation
+
+    def render(self) -> np.ndarray:
+        """The current picture, uint8 `[H, W, 3]`."""
+        return self.camera.render(self.data)
+
+    def draw_pair(self, rng: np.random.Generator) -> Pair:
+        """An independent start and goal, not already solved. Raises ValueError if nearly every pair is."""
+        for _ in range(MAX_DRAWS):
+            pair = Pair(self.draw_state(rng), self.draw_state(rng))
+            if not self.reached(pair.start, pair.goal):
+                return pair
+        raise ValueError(f"{self.name}: none of {MAX_DRAWS} pairs was unsolved at the start; the task's tolerance is too loose")
+
+    def qpos_qvel(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions `[..., nq]` and velocities `[..., nv]` within simulator states `[..., n]` (which begin with time, qpos, qvel)."""
+        nq, nv = self.model.nq, self.model.nv
+        return state[..., 1 : 1 + nq], state[..., 1 + nq : 1 + nq + nv]
+
+    def rest_state(self, qpos: np.ndarray) -> np.ndarray:
+        """The simulator state `[n]` at rest at the given positions."""
+        mujoco.mj_resetData(self.model, self._scratch)
+        self._scratch.qpos[:] = qpos
+        mujoco.mj_forward(self.model, self._scratch)
+        return integration_state(self.model, self._scratch)
+
+    def _info(self) -> dict[str, Any]:
+        state = self.snapshot()
+        goal = {key: value.copy() for key, value in self._goal_observation.items()}  # the caller may keep or change what it is given
+        return {"goal": goal, "success": self.reached(state, self.goal), "distance": self.distance(state, self.goal)}
+
+
+def integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+    """MuJoCo's full integration state, float64 `[n]`."""
+    state = np.empty(mujoco.mj_stateSize(model, INTEGRATION))
+    mujoco.mj_getState(model, data, state, INTEGRATION)
+    return state
+
+
+def set_integration_state(model: mujoco.MjModel, data: mujoco.MjData, state: np.ndarray) -> None:
+    """Put a full integration state into `data` and bring its kinematics up to date."""
+    size = mujoco.mj_stateSize(model, INTEGRATION)
+    if np.shape(state) != (size,):
+        raise ValueError(f"simulator state must have {size} numbers, got shape {np.shape(state)}; it belongs to another model")
+    mujoco.mj_setState(model, data, np.asarray(state, dtype=np.float64), INTEGRATION)
+    mujoco.mj_forward(model, data)

@@ -1,0 +1,171 @@
+"""Collecting: the same bytes however it was done, and one line when something goes wrong."""
+
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latent_mpc.envs.behaviour import BehaviourConfig
+from latent_mpc.envs.collect import Job, collect, record
+from latent_mpc.envs.reacher import Reacher
+from latent_mpc.envs.rollouts import Rollouts
+
+
+def run(out: Path, episodes: int, **changes: Any) -> Rollouts:
+    options: dict[str, Any] = {"task_options": {}, "obs": ("state",), "behaviour": BehaviourConfig(), "seed": 0, "workers": 1, "steps": 12}
+    return collect("reacher", episodes=episodes, out=out, progress=False, **{**options, **changes})
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in path.iterdir() if file.name != "rollouts.lock"}
+
+
+def test_the_bytes_do_not_depend_on_workers_or_interruptions(tmp_path: Path) -> None:
+    one = run(tmp_path / "one", 9, obs=("state", "pixels"), task_options={"size": 16})
+    run(tmp_path / "two", 4, obs=("pixels", "state"), task_options={"size": 16})
+    run(tmp_path / "two", 9, obs=("pixels", "state"), task_options={"size": 16}, workers=2)
+    assert len(one) == 9
+    assert one.verify() == []
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def test_an_episode_is_what_the_task_does_with_its_actions(tmp_path: Path) -> None:
+    rollouts, task = run(tmp_path / "r", 2, steps=None), Reacher()
+    episode = rollouts.episode(1)
+    assert rollouts.lengths.tolist() == [task.episode_steps] * 2
+    assert set(episode) == {"state", "action", "physics"}
+    task.restore(episode["physics"][0])
+    for t, action in enumerate(episode["action"]):
+        np.testing.assert_array_equal(task.snapshot(), episode["physics"][t])
+        np.testing.assert_array_equal(task.observation()["state"], episode["state"][t])
+        task.apply(action)
+    assert not episode["action"][-1].any()
+    assert episode["action"][:-1].any()
+    assert not task.qpos_qvel(episode["physics"][0])[1].any(), "it starts at rest"
+
+
+def test_an_episode_depends_on_its_number_and_the_seed_only(tmp_path: Path) -> None:
+    rollouts = run(tmp_path / "r", 3)
+    job = Job("reacher", {}, ("state",), BehaviourConfig(), 0, 12)
+    alone = record(job.make(), job, 2)
+    for key, array in rollouts.episode(2).items():
+        np.testing.assert_array_equal(alone[key], array)
+    started = [rollouts.episode(0), rollouts.episode(1), alone, run(tmp_path / "s", 1, seed=1).episode(0)]
+    assert len({episode["state"][0].tobytes() for episode in started}) == 4
+
+
+def test_the_meta_data_say_how_it_was_collected(tmp_path: Path) -> None:
+    meta = run(tmp_path / "r", 1, obs=("pixels",), task_options={"size": 16}).meta
+    assert meta["task"] == {"name": "reacher", "options": {"size": 16}}
+    assert meta["seed"] == 0
+    assert meta["steps"] == 12
+    assert meta["spaces"]["observation"] == {"pixels": {"dtype": "uint8", "shape": [16, 16, 3]}}
+    assert meta["spaces"]["action"]["shape"] == [2]
+    assert meta["behaviour"]["correlation"] == 0.3
+    assert set(meta["versions"]) == {"latent-mpc", "mujoco", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1}, "seed = 0, asked for 1"),
+        ({"behaviour": BehaviourConfig(correlation=0.5)}, "behaviour.correlation = 0.3, asked for 0.5"),
+        ({"task_options": {"size": 32}}, "task.options.size = null, asked for 32"),
+        ({"obs": ("pixels",)}, r'obs = \["state"\], asked for \["pixels"\]'),
+        ({"steps": 13}, "steps = 12, asked for 13"),
+    ],
+)
+def test_going_on_with_something_else_is_refused_by_the_key(tmp_path: Path, changes: dict, message: str) -> None:
+    run(tmp_path / "r", 1)
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path / "r", 2, **changes)
+
+
+def test_a_folder_with_enough_episodes_is_left_alone(tmp_path: Path) -> None:
+    run(tmp_path / "r", 3)
+    before = contents(tmp_path / "r")
+    assert len(run(tmp_path / "r", 2, workers=4)) == 3
+    assert contents(tmp_path / "r") == before
+
+
+def test_bad_input_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match=r"no task 'reachr'; there are: .*reacher"):
+        collect("reachr", {}, ("state",), BehaviourConfig(), 2, 0, tmp_path / "r", workers=1)
+    with pytest.raises(ValueError, match="obs must be one or more of state, pixels, got sound"):
+        run(tmp_path / "r", 2, obs=("sound",))
+    with pytest.raises(ValueError, match="episodes >= 1, seed >= 0 and steps >= 1, got 0, -1 and 12"):
+        run(tmp_path / "r", 0, seed=-1)
+    assert not (tmp_path / "r").exists()
+
+
+class Diverging(Reacher):
+    """Its velocity leaves all bounds at the fifth step."""
+
+    def apply(self, action: np.ndarray) -> None:
+        self.elapsed += 1
+        if self.elapsed == 5:
+            self.data.qvel[:] = 1e12
+        super().apply(action)
+
+
+def test_a_simulation_that_diverges_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where MuJoCo writes its log
+    with pytest.raises(ValueError, match="the simulation diverged: MuJoCo reset itself within control step 4"):
+        record(Diverging(), Job("reacher", {}, ("state",), BehaviourConfig(), 0, 12), 0)
+
+
+def test_a_worker_that_dies_is_reported_with_its_episode_and_costs_nothing_before_it(tmp_path: Path) -> None:
+    killer = threading.Thread(target=kill_a_worker, args=(tmp_path / "r",))
+    killer.start()
+    message = r"episode (\d+) of reacher \(seed 0\) failed: its worker process died \(exit code -9\)"
+    with pytest.raises(RuntimeError, match=message) as caught:
+        run(tmp_path / "r", 100_000, workers=2)
+    killer.join()
+    rollouts, named = Rollouts(tmp_path / "r"), re.search(r"episode (\d+)", str(caught.value))
+    assert named
+    assert 0 < len(rollouts) <= int(named[1])
+    assert rollouts.verify() == []
+    assert not multiprocessing.active_children()
+
+
+def kill_a_worker(out: Path) -> None:
+    while not (out / "episodes.index").exists() or not (out / "episodes.index").stat().st_size:
+        time.sleep(0.02)
+    os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+
+SCRIPT = """
+import sys
+from latent_mpc.envs.behaviour import BehaviourConfig
+from latent_mpc.envs.collect import collect
+if __name__ == "__main__":
+    try:
+        collect("reacher", {}, ("state",), BehaviourConfig(), 100000, 0, sys.argv[1], workers=2)
+    except KeyboardInterrupt as stop:
+        print(stop)
+"""
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "r")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "r" / "episodes.index").exists():
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to the workers too
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in err) == (0, False), err
+    rollouts = Rollouts(tmp_path / "r")
+    assert out == f"stopped: {len(rollouts)} of 100000 episodes are in {tmp_path / 'r'}; the same command again goes on from there\n"
+    assert len(rollouts) > 0
+    assert rollouts.verify() == []
