@@ -1,0 +1,235 @@
+"""The planning loop, written once: what holds for every algorithm stands here. It knows a cost and bounds, nothing else.
+
+B problems, N candidates, P proposals, I iterations, H horizon, A action.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean
+from latent_mpc.planners.keys import draw_seeds, first_keys, next_keys
+from latent_mpc.planners.noise import draw
+from latent_mpc.planners.ranking import VIOLATED, Cost, Evaluated, evaluate
+from latent_mpc.planners.warm import Warm
+
+__all__ = ["Algorithm", "Budget", "Plan", "Planner", "Search", "Warm"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one decision may spend; whichever ends first. Without one the algorithm's own `iterations` count.
+
+    evaluations: calls of the cost per problem, at least 2; the last iteration is cut to fit.
+    iterations: rounds of sample, cost, update.
+    seconds: wall time [s]. No iteration starts after it, so it is overshot by one iteration at most, and results depend on the machine.
+    """
+
+    evaluations: int | None = None
+    iterations: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for field, least in (("evaluations", 2), ("iterations", 1)):
+            value = getattr(self, field)
+            if value is not None and value < least:
+                raise ValueError(f"{field} must be at least {least}, got {value}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise ValueError(f"seconds must be above 0, got {self.seconds}")
+
+    def counts(self, algorithm: Algorithm) -> Iterator[int]:
+        """Candidates of each iteration. One evaluation is left for the mean where the algorithm returns it."""
+        if self.seconds is not None and self.evaluations is None and self.iterations is None:
+            return algorithm.counts()
+        iterations = self.iterations if self.iterations or self.evaluations else algorithm.iterations
+        left = self.evaluations or 2**62
+        counts = []
+        for n in islice(algorithm.counts(), iterations):
+            counts.append(min(n, left))
+            left -= counts[-1]
+            if not left:
+                break
+        counts[-1] -= algorithm.execute == "mean"
+        return (n for n in counts if n)
+
+
+class Plan(NamedTuple):
+    """One decision for B problems.
+
+    cost is the cost of exactly these actions, +inf where nothing was feasible; there the actions are the nominal ones.
+    warm belongs to the step the plan was made at: `warm.shift(1)` before the next decision.
+    info: "best" (so far), "mean", "std" and the algorithm's own diagnostics `[B, I]`; "evaluations" `[B]`; "fell_back" `[B]`, true where
+        nothing was feasible; "infeasible" `[B]`, true where the returned plan violates a constraint or fell back.
+    """
+
+    actions: Float[Tensor, "B H A"]
+    cost: Float[Tensor, " B"]
+    warm: Warm
+    info: dict[str, Tensor]
+
+
+class Planner:
+    """An algorithm with bounds and a horizon. It holds no state: `plan` is a function of its arguments, seconds budgets aside.
+
+    Raises ValueError unless low and high are finite tensors `[A]` with low < high, horizon is at least 1 and A a multiple of `block`.
+    """
+
+    def __init__(self, algorithm: Algorithm, *, low: Tensor, high: Tensor, horizon: int) -> None:
+        _check_bounds(low, high)
+        if horizon < 1:
+            raise ValueError(f"horizon must be at least 1 model step, got {horizon}")
+        if len(low) % algorithm.block:
+            raise ValueError(f"action width {len(low)} must be a multiple of block, got block {algorithm.block}")
+        self.algorithm, self.low, self.high, self.horizon = algorithm, low, high, horizon
+        self.half = (high - low) / 2
+        self.middle = low + self.half
+
+    def init(self, B: int, seed: int) -> Warm:
+        """B problems that have no plan yet; problem i's random numbers depend on (seed, i) only."""
+        if B < 1:
+            raise ValueError(f"B must be at least 1, got {B}")
+        mean = self.middle.expand(B, self.horizon, -1).clone()
+        std = (self.algorithm.std * self.half).expand_as(mean).clone()
+        elites = mean.new_zeros(B, self.algorithm.kept, *mean.shape[1:])
+        known = torch.zeros(B, dtype=torch.int64, device=mean.device)
+        return Warm(mean, std, elites, known, first_keys(B, seed))
+
+    def plan(self, cost: Cost, warm: Warm, *, proposals: Float[Tensor, "B P H A"] | None = None, budget: Budget | None = None) -> Plan:
+        """Search for actions of low cost, starting from warm.
+
+        Args:
+            proposals: plans of other origin to be among the first candidates; clipped to the bounds.
+            budget: what to spend; by default the algorithm's `iterations` times its `samples`.
+
+        Raises:
+            ValueError: warm, proposals or what the cost returns do not fit.
+        """
+        self._check_warm(warm)
+        with torch.no_grad():
+            return self._plan(cost, warm, proposals, budget or Budget())
+
+    def _plan(self, cost: Cost, warm: Warm, proposals: Tensor | None, budget: Budget) -> Plan:
+        deadline = None if budget.seconds is None else time.perf_counter() + budget.seconds
+        search = self._start(warm)
+        nominal = best = centre = _unseen(search.mean)
+        log: list[dict[str, Tensor]] = []
+        evaluations = 0
+        for noise in self._noise(warm, budget):
+            candidates = self._clip(self.algorithm.sample(search, noise))
+            candidates[:, 0] = search.mean
+            if not log:
+                self._seed(candidates, warm, proposals)
+            score, raw, search, told = self._step(cost, candidates, search)
+            evaluations += candidates.shape[1]
+            centre = Evaluated(candidates[:, 0].detach(), score[:, 0], raw[:, 0])
+            nominal = nominal if log else centre
+            best = best.or_better(_least(candidates, score, raw))
+            log.append({"best": best.cost, "mean": feasible_mean(score), "std": search.std.flatten(1).mean(1), **told})
+            if deadline is not None and _now(score.device) >= deadline:
+                break
+        if self.algorithm.execute == "mean":
+            if deadline is None:
+                centre, evaluations = self._evaluated(cost, search.mean), evaluations + 1
+            best = centre.where(centre.score <= nominal.score, best)
+        return self._finish(best, search, warm, log, evaluations)
+
+    def _noise(self, warm: Warm, budget: Budget) -> Iterator[Tensor]:
+        """Noise of each iteration `[B, N, H, A]`, drawn in one call per problem for as many iterations as the algorithm usually has."""
+        counts, block = budget.counts(self.algorithm), 0
+        fields, A = self.algorithm, len(self.low)
+        while ahead := list(islice(counts, self.algorithm.iterations)):
+            noise = draw(draw_seeds(warm.key, block), sum(ahead), self.horizon, A, beta=fields.noise_beta, block=fields.block)
+            yield from noise.to(self.low).split(ahead, dim=1)
+            block += 1
+
+    def _start(self, warm: Warm) -> Search:
+        """The search as the decision begins: every step with the initial std, the middle of the bounds where nothing is known."""
+        mean = torch.where((warm.known > 0)[:, None, None], warm.mean, self.middle)
+        fresh = (self.algorithm.std * self.half).expand_as(mean)
+        none = mean.new_zeros(len(mean), 0, *mean.shape[1:])
+        return Search(self._clip(mean), fresh, none, none[:, :, 0, 0], self.half)
+
+    def _seed(self, candidates: Tensor, warm: Warm, proposals: Tensor | None) -> None:
+        """Put proposals, then the elites of the last decision, behind the nominal; an elite's unknown steps stay freshly sampled."""
+        P = 0 if proposals is None else proposals.shape[1]
+        if proposals is not None:
+            self._check_proposals(proposals, candidates)
+            finite = torch.where(proposals.isfinite(), proposals.to(candidates), candidates[:, :1])
+            candidates[:, 1 : P + 1] = self._clip(finite)
+        room = candidates[:, P + 1 : P + 1 + warm.elites.shape[1]]
+        known = torch.arange(self.horizon, device=candidates.device) < warm.known[:, None]  # (B, H)
+        room.copy_(torch.where(known[:, None, :, None], warm.elites[:, : room.shape[1]], room))
+
+    def _step(self, cost: Cost, candidates: Tensor, search: Search) -> tuple[Tensor, Tensor, Search, dict[str, Tensor]]:
+        """One evaluation and one update; a problem in which nothing is feasible keeps its mean and std."""
+        with torch.set_grad_enabled(self.algorithm.differentiates):
+            score, raw = evaluate(cost, candidates.requires_grad_(self.algorithm.differentiates))
+            new, told = self.algorithm.update(search, candidates, score)
+        score = score.detach()
+        feasible = score.isfinite().any(1)[:, None, None]
+        mean = torch.where(feasible, self._clip(new.mean), search.mean)
+        return score, raw.detach(), new._replace(mean=mean, std=torch.where(feasible, new.std, search.std)), told
+
+    def _evaluated(self, cost: Cost, plan: Tensor) -> Evaluated:
+        score, raw = evaluate(cost, plan[:, None])
+        return Evaluated(plan, score[:, 0], raw[:, 0])
+
+    def _finish(self, best: Evaluated, search: Search, warm: Warm, log: list[dict[str, Tensor]], evaluations: int) -> Plan:
+        info = {name: torch.stack([entry[name] for entry in log], 1) for name in log[0]}
+        info["evaluations"] = torch.full_like(warm.key, evaluations)
+        info["fell_back"] = best.score.isinf()
+        info["infeasible"] = best.score >= VIOLATED
+        known = torch.full_like(warm.known, self.horizon)
+        return Plan(best.actions, best.cost, Warm(search.mean, search.std, search.elites, known, next_keys(warm.key)), info)
+
+    def _clip(self, actions: Tensor) -> Tensor:
+        return torch.clamp(actions, self.low, self.high)
+
+    def _check_warm(self, warm: Warm) -> None:
+        wanted = (self.horizon, len(self.low))
+        if tuple(warm.mean.shape[1:]) != wanted:
+            raise ValueError(f"warm must hold plans of [H, A] = {wanted}, got {tuple(warm.mean.shape[1:])}")
+
+    def _check_proposals(self, proposals: Tensor, candidates: Tensor) -> None:
+        B, N, H, A = candidates.shape
+        if proposals.ndim != 4 or (proposals.shape[0], *proposals.shape[2:]) != (B, H, A) or proposals.shape[1] >= N:
+            wanted = f"[B, P, H, A] = ({B}, at most {N - 1}, {H}, {A})"
+            raise ValueError(f"proposals must be {wanted}, got {tuple(proposals.shape)}")
+
+
+def _unseen(plan: Tensor) -> Evaluated:
+    """A plan that every feasible one is better than."""
+    score = plan.new_full(plan.shape[:1], torch.inf)
+    return Evaluated(plan, score, score)
+
+
+def _least(candidates: Tensor, score: Tensor, raw: Tensor) -> Evaluated:
+    """The candidate of least score, the first of equal ones; scores are never NaN."""
+    least = score.min(1)
+    index = least.indices[:, None]
+    actions = candidates.detach().gather(1, index[:, :, None, None].expand(-1, -1, *candidates.shape[2:]))
+    return Evaluated(actions[:, 0], least.values, raw.gather(1, index)[:, 0])
+
+
+def _now(device: torch.device) -> float:
+    """Wall time [s] once the device has done what it was given; only deadlines ask for it."""
+    if device.type not in ("cpu", "meta"):
+        torch.accelerator.synchronize(device)
+    return time.perf_counter()
+
+
+def _check_bounds(low: Tensor, high: Tensor) -> None:
+    if low.ndim != 1 or low.shape != high.shape or not len(low):
+        raise ValueError(f"low and high must both be [A], got {tuple(low.shape)} and {tuple(high.shape)}")
+    if low.is_meta:
+        return  # has no values
+    if not bool((low.isfinite() & high.isfinite() & (low < high)).all()):
+        raise ValueError(f"low must be below high, both finite, got low {low.tolist()} and high {high.tolist()}")

@@ -1,0 +1,76 @@
+"""Noise against its definition, keys against the published hash."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from latent_mpc.planners.keys import draw_seeds, first_keys, mix, next_keys
+from latent_mpc.planners.noise import amplitudes, draw
+
+
+def autocovariance(times: int, beta: float, lag: int) -> float:
+    """Of the coloured series, by the slow sum over its frequencies."""
+    total = 0.0
+    for k, c in enumerate(amplitudes(times, beta).tolist()):
+        total += (1 if k in (0, times) else 4) * c**2 * math.cos(math.pi * k * lag / times)
+    return total
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 2.0, 3.0])
+@pytest.mark.parametrize("H", [1, 2, 5, 16])
+def test_noise_has_std_1_at_every_step_and_the_tails_of_a_normal(H, beta):
+    """A std per trajectory, as in stable-worldmodel's iCEM, gives 1.2-1.3 and 16 std."""
+    x = draw(torch.tensor([5]), 20_000, H, 2, beta=beta)[0]  # (N, H, A)
+    assert (x.std(0) - 1).abs().max() < 0.03
+    assert x.mean(0).abs().max() < 0.05
+    assert x.abs().max() < 6
+
+
+@pytest.mark.parametrize("beta", [1.0, 2.0])
+def test_colour_is_that_of_the_spectrum_and_does_not_wrap_around(beta):
+    H = 5
+    x = draw(torch.tensor([5]), 40_000, H, 1, beta=beta)[0, :, :, 0].double()
+    for lag in range(H):
+        measured = (x[:, lag:] * x[:, : H - lag]).mean().item()
+        assert measured == pytest.approx(autocovariance(H, beta, lag), abs=0.02)
+    assert autocovariance(H, beta, 1) > 0.2
+    assert autocovariance(H, beta, H - 1) < 0.1
+
+
+def test_coloured_noise_runs_through_the_control_steps_of_an_action_block():
+    """A = block x W, the W entries of one control step side by side."""
+    plain = draw(torch.tensor([3]), 7, 6, 2, beta=2.0)
+    blocked = draw(torch.tensor([3]), 7, 2, 6, beta=2.0, block=3)
+    assert torch.equal(blocked.reshape(1, 7, 6, 2), plain)
+
+
+def test_noise_of_a_seed_is_the_same_wherever_the_seed_stands():
+    seeds = torch.tensor([11, -5, 2**62])
+    for beta in (0.0, 2.0):
+        together = draw(seeds, 9, 3, 2, beta=beta)
+        for i in range(3):
+            assert torch.equal(draw(seeds[i : i + 1], 9, 3, 2, beta=beta)[0], together[i])
+
+
+def test_keys_are_splitmix64():
+    """First outputs of the reference implementation with state 0 and state 1234567."""
+    golden = 0x9E3779B97F4A7C15
+    for state, wanted in ((0, 0xE220A8397B1DCDAF), (1234567, 6457827717110365317)):
+        z = (state + golden) % 2**64
+        signed = torch.tensor(z - 2**64 if z >= 2**63 else z)
+        assert mix(signed).item() % 2**64 == wanted
+
+
+def test_keys_of_problems_decisions_draws_and_seeds_all_differ():
+    seen = []
+    for seed in (0, 1, -1, 2**63 + 5):
+        keys = first_keys(50, seed)
+        for _ in range(5):
+            seen += keys.tolist() + draw_seeds(keys, 0).tolist() + draw_seeds(keys, 1).tolist()
+            keys = next_keys(keys)
+    low = [x % 2**32 for x in seen]  # the generator takes 32 bits of its seed
+    assert len(set(low)) >= len(low) - 1
+    assert torch.equal(first_keys(200, 3)[:100], first_keys(100, 3))
