@@ -1,0 +1,147 @@
+"""The agent: observes, remembers, plans, acts, for a batch of episodes, each at its own time step.
+
+It plans anew every model step, from the true history, starting from its last plan moved one step on.
+
+Shapes: B episodes, A control action, R control steps in a model step, H horizon, D latent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_mpc import planners
+from latent_mpc.agent.cost_to_go import CostToGo
+from latent_mpc.agent.costs import Cost, plan_cost
+from latent_mpc.agent.world_model import Memory, WorldModel
+from latent_mpc.planners import Planner, Warm
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass
+class Episodes:
+    """What the agent carries from step to step of B episodes."""
+
+    z_goal: Tensor  # (B, D)
+    memory: Memory
+    warm: Warm
+    plan: Tensor  # (B, H, R * A) the plan in force
+    elapsed: Tensor  # (B,) int64 control steps
+
+
+class Agent:
+    """A trained world model, a cost and a planner.
+
+    Args:
+        model: the world model, in evaluation mode.
+        cost_to_go: the learned distance.
+        planner: bounds and horizon fit the model's action blocks.
+        cost: weights and kind of cost.
+        action_repeat: control steps in a model step; an action block holds their actions side by side.
+        seed: of the planner's random numbers.
+    """
+
+    def __init__(
+        self, model: WorldModel, cost_to_go: CostToGo, planner: Planner, cost: Cost, action_repeat: int = 1, seed: int = 0
+    ) -> None:
+        self.model, self.cost_to_go, self.planner, self.cost = model, cost_to_go, planner, cost
+        self.action_repeat, self.seed = action_repeat, seed
+        self.device = next(model.parameters()).device
+        self.episodes: Episodes | None = None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "auto", seed: int = 0) -> Agent:
+        """The agent of a checkpoint: a folder, or the name of one that ships. See `checkpoint.load_agent` to change planner or cost."""
+        from latent_mpc.agent.checkpoint import load_agent
+
+        return load_agent(path, device=device, seed=seed)
+
+    def reset(self, goal: Arrays, mask: np.ndarray | None = None) -> None:
+        """Begin episodes towards goals: all B of them, or those where the mask `[B]` is true.
+
+        Args:
+            goal: observation at the goal, `[B, ...]` per key, B as before where a mask is given.
+
+        Raises:
+            KeyError: an observation that the model was trained on is missing.
+            ValueError: a mask without earlier episodes, or of another length.
+        """
+        with torch.inference_mode():
+            z_goal = self.model.encode_goal(self._tensors(goal))
+            batch = len(z_goal)
+            if mask is None:
+                plan = torch.zeros(batch, self.planner.horizon, self.model.actions, device=self.device)
+                elapsed = torch.zeros(batch, dtype=torch.int64)
+                self.episodes = Episodes(z_goal, self.model.memory(batch), self.planner.init(batch, self.seed), plan, elapsed)
+                return
+            now = self._begun()
+            if mask.shape != (len(now.elapsed),) or batch != len(now.elapsed):
+                raise ValueError(f"mask and goal must be of {len(now.elapsed)} episodes, got {mask.shape} and {batch}")
+            again = torch.as_tensor(mask, dtype=torch.bool)
+            there = again.to(self.device)
+            now.z_goal = torch.where(there[:, None], z_goal, now.z_goal)
+            now.memory, now.warm = now.memory.reset(there), now.warm.reset(again)
+            now.elapsed = torch.where(again, 0, now.elapsed)
+
+    def act(self, obs: Arrays) -> Float[np.ndarray, "B A"]:
+        """The next control action of every episode, in [-1, 1]. Raises ValueError before `reset` or if B differs."""
+        now = self._begun()
+        phase = now.elapsed % self.action_repeat
+        due = (phase == 0).nonzero()[:, 0]
+        with torch.inference_mode():
+            if len(due):
+                self._decide(now, self._tensors(obs), due)
+        width = self.model.actions // self.action_repeat
+        block = now.plan[:, 0].cpu().unflatten(-1, (self.action_repeat, width))
+        action = block[torch.arange(len(phase)), phase]
+        now.elapsed = now.elapsed + 1
+        return action.numpy()
+
+    def imagined(self) -> Float[Tensor, "B H D"]:
+        """What the plans in force lead to, in latents; for pictures."""
+        now = self._begun()
+        with torch.inference_mode():
+            return self.model.imagine(now.memory, now.plan[:, None])[0, :, 0]
+
+    def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor) -> None:
+        """Observe and plan anew for the episodes that are due."""
+        there = due.to(self.device)
+        if len(next(iter(obs.values()))) != len(now.elapsed):
+            raise ValueError(f"observations must be of {len(now.elapsed)} episodes, got {len(next(iter(obs.values())))}")
+        last_action = now.plan[there, 0]
+        memory = self.model.observe(now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action)
+        cost = plan_cost(self.model, self.cost_to_go, memory, now.z_goal[there], self.cost)
+        plan = self.planner.plan(cost, now.warm.select(due))
+        now.memory = now.memory.put(there, memory)
+        now.warm = now.warm.put(due, plan.warm.shift(1))
+        now.plan = now.plan.index_copy(0, there, plan.actions)
+
+    def _begun(self) -> Episodes:
+        if self.episodes is None:
+            raise ValueError("the agent has no goal yet; call reset(goal) first")
+        return self.episodes
+
+    def _tensors(self, obs: Arrays) -> dict[str, Tensor]:
+        missing = [key for key in self.model.shapes if key not in obs]
+        if missing:
+            raise KeyError(f"the model needs the observations {', '.join(self.model.shapes)}; missing: {', '.join(missing)}")
+        tensors = {}
+        for key, shape in self.model.shapes.items():
+            value = np.asarray(obs[key])
+            if value.shape[1:] != tuple(shape):
+                raise ValueError(f"observation {key!r} must be [B, {', '.join(map(str, shape))}], got {list(value.shape)}")
+            tensors[key] = torch.as_tensor(value, device=self.device)
+        return tensors
+
+
+def make_planner(name: str, *, actions: int, horizon: int, action_repeat: int, device: torch.device, **fields: object) -> Planner:
+    """A planner for action blocks in [-1, 1]: bounds tiled over the block, noise running through it."""
+    bound = torch.ones(actions, device=device)
+    return planners.make(name, low=-bound, high=bound, horizon=horizon, **{**fields, "block": action_repeat})

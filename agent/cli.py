@@ -1,0 +1,85 @@
+"""The console script: finds the command, turns every mistake into one line. Knows neither torch nor Hydra until a command runs.
+
+Exit status: 0 done, 1 a bug, 2 something the caller can mend, 130 Ctrl-C. `LATENT_MPC_TRACEBACK=1` shows where an error arose.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from latent_mpc.agent import usage
+
+TRACEBACK = "LATENT_MPC_TRACEBACK"
+USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError)
+HELP = ("-h", "--help", "help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        return _dispatch(arguments)
+    except KeyboardInterrupt:
+        return _complain("stopped", 130)
+    except BrokenPipeError:  # `latent-mpc tasks | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get(TRACEBACK) == "1":
+            traceback.print_exc()
+        return _complain(*explain(error))
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """(one line, exit status) for an error: a message written for people as it stands, anything else as the bug it is."""
+    message = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        message = f"{error.filename}: {error.strerror}"
+    written = isinstance(message, str) and " " in message  # KeyError('z') is no message
+    if written and isinstance(error, USER_ERRORS) and not isinstance(error, (NotImplementedError, RecursionError)):
+        return message, 2
+    return f"{type(error).__name__}: {message} ({TRACEBACK}=1 shows where)", 1
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in HELP:
+        print(usage.overview())
+        return 0
+    if arguments[0] == "--version":
+        from latent_mpc import __version__
+
+        print(f"latent-mpc {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in usage.command_names():
+        raise KeyError(f"no command {name!r}; there are: {', '.join(usage.command_names())}")
+    if any(word in HELP for word in rest):
+        print(usage.command_help(name, [word for word in rest if word not in HELP]))
+        return 0
+    return _run(name, rest)
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    """A command with a primary config gets its dataclass, any other one its words."""
+    from latent_mpc.configs.groups import commands
+
+    if name not in commands():
+        return import_module(f"latent_mpc.agent.commands.{name}").run(arguments) or 0
+    from latent_mpc.agent.compose import compose_config
+
+    config = compose_config(name, arguments)
+    return import_module(f"latent_mpc.agent.commands.{name}").run(config) or 0
+
+
+def _complain(message: str, status: int) -> int:
+    sys.stdout.flush()
+    print(f"latent-mpc: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Show a robot reaching goals, as a video.
+
+A trained checkpoint is given goals it has never seen; the robot, the goal, the plan and the distance left are written as a video,
+with a table on the terminal and the same figures as json beside the video.
+
+Examples:
+    latent-mpc demo
+    latent-mpc demo checkpoint=runs/reacher-state episodes=3 pairs.seed=1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from latent_mpc.agent.checkpoint import Parts, load_parts, make_agent, make_task
+from latent_mpc.agent.commands.evaluate import command
+from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.evaluation import Played, play
+from latent_mpc.agent.pairs import Pairs, draw_pairs
+from latent_mpc.agent.results import versions, write_json
+from latent_mpc.configs.schema import DemoConfig
+from latent_mpc.envs.gl import Camera, open_camera
+from latent_mpc.envs.task import Task
+from latent_mpc.envs.video import PICTURE, Episode, compose_episode, write_gif, write_video
+
+GIF_EPISODES = 3
+
+
+def run(config: DemoConfig) -> int:
+    """Play the episodes, write video and json, print the table."""
+    folder, name = Path(config.out), Path(config.checkpoint).name
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = load_parts(config.checkpoint, resolve_device(config.device))
+    task = make_task(parts.config)
+    camera = open_camera(task.model, "observer", PICTURE, config.camera.backend)
+    drawn = draw_pairs(task, config.episodes, config.pairs.seed, config.pairs.kind, config.pairs.offset)
+    played, plans = act(parts, task, drawn, config)
+    episodes = list(scenes(task, camera, drawn, played, plans, f"{task.name} from {'+'.join(parts.config['spaces'])}"))
+    paths = [folder / f"{name}.mp4", folder / f"{name}.gif", folder / f"{name}.json"]
+    fps = 1 / task.control_period
+    write_video(paths[0], chain.from_iterable(compose_episode(e) for e in track(episodes, "drawing", console=Console(stderr=True))), fps)
+    write_gif(paths[1], chain.from_iterable(compose_episode(e) for e in episodes[:GIF_EPISODES]), fps, every=2)
+    report = summary(task, drawn, played) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
+    write_json(paths[2], report)
+    print_report(report)
+    print(f"wrote {', '.join(map(str, paths))}\nnext: latent-mpc evaluate checkpoint={config.checkpoint} episodes=100 pairs.seed=7")
+    return 0
+
+
+def act(parts: Parts, task: Task, drawn: Pairs, config: DemoConfig) -> tuple[Played, np.ndarray]:
+    """Play all episodes at once; returns what happened and, per step and episode, the imagined path `[T, B, H, 3]` [m]."""
+    agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
+    plans: list[np.ndarray] = []
+
+    def watch(step: int, obs: Any) -> None:
+        with torch.inference_mode():
+            plans.append(parts.probe(agent.imagined()).cpu().numpy())
+
+    return play(agent, task, drawn.pairs, drawn.steps, watch, told="reaching goals"), np.stack(plans)
+
+
+def scenes(task: Task, camera: Camera, drawn: Pairs, played: Played, plans: np.ndarray, title: str) -> Iterator[Episode]:
+    """What the video shows of each episode."""
+    verdicts = played.end.tolist()
+    for i, pair in enumerate(drawn.pairs):
+        frames = [_picture(task, camera, state) for state in played.states[:, i]]
+        paths = [camera.project(task.data, plan) for plan in plans[:, i]]
+        yield Episode(
+            scenes=frames,
+            goal=_picture(task, camera, pair.goal),
+            plans=paths,
+            distances=played.distance[:, i].tolist(),
+            unit=task.unit,
+            control_period=task.control_period,
+            success=played.reached[:, i].tolist(),
+            index=i + 1,
+            total=len(drawn.pairs),
+            title=title,
+            earlier=tuple(verdicts[:i]),
+            goal_point=camera.project(task.data, task.tracked_point(pair.goal)),
+        )
+
+
+def summary(task: Task, drawn: Pairs, played: Played) -> dict[str, Any]:
+    """The demo's json: how many goals were reached at the end, and each one's distance and steps."""
+    goals = []
+    for i, (end, ever) in enumerate(zip(played.end.tolist(), played.any.tolist(), strict=True)):
+        first = int(np.argmax(played.reached[:, i])) if ever else None
+        goals.append({"reached": end, "distance": float(played.distance[-1, i]), "first_reached_step": first, "steps": drawn.steps})
+    return {"task": task.name, "reached": int(played.end.sum()), "episodes": len(goals), "unit": task.unit, "goals": goals}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """The same as a table."""
+    table = Table(title=f"{report['task']}: {report['reached']} of {report['episodes']} goals reached at the end")
+    for heading in ("goal", "verdict", f"distance at the end [{report['unit']}]", "first reached at step"):
+        table.add_column(heading, justify="right")
+    for i, goal in enumerate(report["goals"]):
+        step = "never" if goal["first_reached_step"] is None else f"{goal['first_reached_step']} of {goal['steps']}"
+        table.add_row(str(i + 1), "reached" if goal["reached"] else "not reached", f"{goal['distance']:.4f}", step)
+    Console().print(table)
+
+
+def _picture(task: Task, camera: Camera, state: np.ndarray) -> np.ndarray:
+    task.restore(state)
+    return camera.render(task.data)

@@ -1,0 +1,56 @@
+"""Measure how often a checkpoint reaches its goals.
+
+Independent pairs of start and goal, success at the end and at any time with intervals, and the floors of a random and a still policy
+on the same pairs. Planner and cost are those the checkpoint was trained with unless others are named.
+
+Examples:
+    latent-mpc evaluate checkpoint=reacher-pixels episodes=100 pairs.seed=7
+    latent-mpc evaluate checkpoint=runs/reacher-state planner=mppi planner.horizon=3 out=runs/mppi
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Any
+
+from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
+from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.evaluation import evaluate
+from latent_mpc.agent.pairs import draw_pairs
+from latent_mpc.agent.results import print_results, versions, write_json
+from latent_mpc.configs.schema import EvaluateConfig, PairsConfig
+from latent_mpc.envs.task import Task
+
+
+def run(config: EvaluateConfig) -> int:
+    """Play the pairs in one batch, write results.json, print the table."""
+    folder = config.folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = load_parts(config.checkpoint, resolve_device(config.device))
+    agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
+    task = make_task(parts.config)
+    result = measure(agent, task, config.episodes, config.pairs, vars(config.planner), vars(config.cost))
+    result["checkpoint"] = {"path": config.checkpoint, "data": parts.config["data"]["fingerprint"], "seed": parts.config["seed"]}
+    write_json(folder / "results.json", result)
+    print_results(result)
+    print(f"wrote {folder / 'results.json'}\nnext: latent-mpc demo checkpoint={config.checkpoint}")
+    return 0
+
+
+def measure(agent: Agent, task: Task, episodes: int, pairs: PairsConfig, planner: dict[str, Any], cost: dict[str, Any]) -> dict[str, Any]:
+    """`results.json` of an agent, its checkpoint aside."""
+    drawn = draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset)
+    found, _ = evaluate(agent, task, drawn, told=f"evaluating {task.name}")
+    seconds = planner["horizon"] * agent.action_repeat * task.control_period
+    head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}
+    head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
+    found["pairs"] = {"kind": pairs.kind, "seed": pairs.seed, **found["pairs"]}
+    settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed}
+    return {**head, **found, "oracle": None, "settings": settings, "command": command(), "versions": versions()}
+
+
+def command() -> str:
+    """The command line that is running, to be repeated."""
+    return shlex.join(["latent-mpc", *sys.argv[1:]])

@@ -1,0 +1,164 @@
+"""How often goals are reached: all pairs in one batch, floors on the very same pairs, intervals, time per decision.
+
+Shapes: B episodes, T control steps, A action.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.pairs import Pairs
+from latent_mpc.envs.task import Pair, Task
+
+Z95 = 1.959964  # two-sided 95 % quantile of the standard normal
+TIMED = 30  # decisions timed at B = 1
+Observed = Mapping[str, np.ndarray]
+
+
+class Policy(Protocol):
+    """What can be evaluated: an agent, or a floor."""
+
+    def reset(self, goal: Observed) -> None: ...
+
+    def act(self, obs: Observed) -> np.ndarray: ...
+
+
+class Floor:
+    """A policy that knows nothing: stays still, or acts at random (uniform, one stream per episode)."""
+
+    def __init__(self, width: int, seed: int | None) -> None:
+        self.width, self.seed = width, seed
+
+    def reset(self, goal: Observed) -> None:
+        batch = len(next(iter(goal.values())))
+        self.streams = [np.random.default_rng([i, self.seed or 0]) for i in range(batch)]
+
+    def act(self, obs: Observed) -> np.ndarray:
+        if self.seed is None:
+            return np.zeros((len(self.streams), self.width), np.float32)
+        return np.stack([rng.uniform(-1, 1, self.width) for rng in self.streams]).astype(np.float32)
+
+
+@dataclass
+class Played:
+    """What happened: states after each step, the start included."""
+
+    states: np.ndarray  # (T + 1, B, n) simulator states
+    reached: np.ndarray  # (T + 1, B) bool
+    distance: np.ndarray  # (T + 1, B) in the task's unit
+    decision_s: list[float]  # time of each `act` of the whole batch [s]
+
+    @property
+    def end(self) -> np.ndarray:
+        """Success of each episode after its last step, bool `[B]`."""
+        return self.reached[-1]
+
+    @property
+    def any(self) -> np.ndarray:
+        """Success at any time after the start, bool `[B]`."""
+        return np.any(self.reached[1:], axis=0)
+
+
+def play(
+    policy: Policy, task: Task, pairs: list[Pair], steps: int, watch: Callable[[int, Observed], None] | None = None, told: str = ""
+) -> Played:
+    """Play every pair at once, closed loop, all control steps: nothing ends early.
+
+    Args:
+        watch: called with (step, observations `[B, ...]`) after each action has been chosen; for pictures.
+        told: what a progress bar says; none if empty.
+    """
+    policy.reset(_stack([task.observation(pair.goal) for pair in pairs]))
+    states = np.stack([pair.start for pair in pairs])
+    history, times = [states], []
+    for step in track(range(steps), told, console=Console(stderr=True), disable=not told):
+        obs = _stack([task.observation(state) for state in states])
+        begin = time.perf_counter()
+        action = policy.act(obs)
+        times.append(time.perf_counter() - begin)
+        if watch:
+            watch(step, obs)
+        states = np.stack([_advance(task, state, a) for state, a in zip(states, action, strict=True)])
+        history.append(states)
+    reached = np.array([[task.reached(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
+    distance = np.array([[task.distance(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
+    return Played(np.stack(history), reached, distance, times)
+
+
+def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple[dict[str, Any], Played]:
+    """Success, floors, distances and times as `results.json` holds them, and what the agent did."""
+    played = play(agent, task, drawn.pairs, drawn.steps, told=told)
+    width = task.model.nu
+    blind = task if task.obs_keys == ("state",) else _without_pixels(task)
+    floors = {name: rate(play(Floor(width, seed), blind, drawn.pairs, drawn.steps).end) for name, seed in (("random", 0), ("stay", None))}
+    decided = played.decision_s[:: agent.action_repeat]
+    result = {
+        "episodes": len(drawn.pairs),
+        "success_end": rate(played.end),
+        "success_any": rate(played.any),
+        "floors": floors,
+        "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
+        "plan_ms": milliseconds(time_decisions(agent, task, drawn.pairs)),
+        "plan_ms_batch": {**milliseconds(decided), "batch": len(drawn.pairs)},
+        "pairs": {"drawn": drawn.drawn, "rejected": drawn.rejected},
+    }
+    return result, played
+
+
+def time_decisions(agent: Agent, task: Task, pairs: list[Pair]) -> list[float]:
+    """Seconds of whole decisions at B = 1, encoding included; one episode, its first decisions left out as warm-up."""
+    pair = pairs[0]
+    agent.reset(_stack([task.observation(pair.goal)]))
+    state, times = pair.start, []
+    for step in range((TIMED + 3) * agent.action_repeat):
+        obs = _stack([task.observation(state)])
+        begin = time.perf_counter()
+        action = agent.act(obs)[0]
+        if step % agent.action_repeat == 0:
+            times.append(time.perf_counter() - begin)
+        state = _advance(task, state, action)
+    return times[3:]
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a rate (Wilson 1927)."""
+    rate, z2 = successes / trials, Z95**2 / trials
+    centre = (rate + z2 / 2) / (1 + z2)
+    half = Z95 * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials)) / (1 + z2)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def rate(success: np.ndarray) -> dict[str, float]:
+    """Share of successes with its interval, all in [0, 1]."""
+    low, high = wilson(int(success.sum()), len(success))
+    return {"rate": float(success.mean()), "low": low, "high": high}
+
+
+def milliseconds(seconds: list[float]) -> dict[str, float]:
+    """Median and 95th percentile [ms]."""
+    return {"median": float(np.median(seconds)) * 1e3, "p95": float(np.percentile(seconds, 95)) * 1e3}
+
+
+def _advance(task: Task, state: np.ndarray, action: np.ndarray) -> np.ndarray:
+    task.restore(state)
+    task.apply(action)
+    return task.snapshot()
+
+
+def _stack(observations: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {key: np.stack([obs[key] for obs in observations]) for key in observations[0]}
+
+
+def _without_pixels(task: Task) -> Task:
+    from latent_mpc.envs.registry import make
+
+    return make(task.name, obs=("state",))

@@ -1,0 +1,91 @@
+"""Pairs of start and goal for evaluation, by the protocol of the design: never from training data, never already solved.
+
+Pair i depends on (task, seed, i) only, so that 100 pairs are the first 100 of 200.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from latent_mpc.envs.behaviour import BehaviourConfig, actions
+from latent_mpc.envs.task import Pair, Task
+
+KINDS = ("independent", "same_trajectory")
+PAIR_STREAM = 2  # keeps these random numbers apart from other uses of the same seed
+
+
+@dataclass
+class Pairs:
+    """Pairs and how they came about."""
+
+    pairs: list[Pair]
+    steps: int  # control steps that an episode has
+    drawn: int = 0
+    rejected: dict[str, int] = field(default_factory=lambda: {"at_start": 0, "stay": 0})
+
+
+def draw_pairs(task: Task, episodes: int, seed: int, kind: str = "independent", offset: int = 25) -> Pairs:
+    """The first `episodes` pairs of a seed.
+
+    Args:
+        kind: "independent": both drawn from the task's distribution. "same_trajectory": both on one fresh random rollout, `offset`
+            control steps apart, brought to rest; the episode then has twice `offset` steps, as published.
+        offset: [control steps].
+
+    Raises:
+        ValueError: an unknown kind, or more than half of the drawn pairs solved by standing still: the task is too loose.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"pairs.kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    along = kind == "same_trajectory"
+    result = Pairs([], 2 * offset if along else task.episode_steps)
+    draw: Callable[[np.random.Generator], Pair] = (
+        (lambda rng: _along(task, rng, offset)) if along else (lambda rng: _independent(task, rng))
+    )
+    for i in range(episodes):
+        rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.name.encode()), seed, PAIR_STREAM, i]))
+        while len(result.pairs) == i:
+            pair = draw(rng)
+            result.drawn += 1
+            reason = solved(task, pair, result.steps)
+            if reason:
+                result.rejected[reason] += 1
+            else:
+                result.pairs.append(pair)
+            rejected = sum(result.rejected.values())
+            if result.drawn >= 20 and rejected > result.drawn / 2:
+                raise ValueError(
+                    f"{task.name}: {rejected} of {result.drawn} pairs were solved by standing still (at most half may be); "
+                    "its tolerance is too loose, or its goals too near"
+                )
+    return result
+
+
+def solved(task: Task, pair: Pair, steps: int) -> str:
+    """ "at_start" or "stay" if doing nothing reaches the goal, else ""."""
+    if task.reached(pair.start, pair.goal):
+        return "at_start"
+    task.restore(pair.start)
+    for _ in range(steps):
+        task.apply(np.zeros(task.model.nu))
+    return "stay" if task.reached(task.snapshot(), pair.goal) else ""
+
+
+def _independent(task: Task, rng: np.random.Generator) -> Pair:
+    return Pair(task.draw_state(rng), task.draw_state(rng))
+
+
+def _along(task: Task, rng: np.random.Generator, offset: int) -> Pair:
+    """Two states of one random rollout, `offset` steps apart, at rest."""
+    task.restore(task.draw_state(rng))
+    begin = int(rng.integers(offset + 1))
+    states = [task.snapshot()]
+    for action in actions(rng, begin + offset, task.model.nu, task.control_period, BehaviourConfig()):
+        task.apply(action)
+        states.append(task.snapshot())
+    start, goal = (task.rest_state(task.qpos_qvel(states[t])[0]) for t in (begin, begin + offset))
+    return Pair(start, goal)

@@ -1,0 +1,58 @@
+"""What an evaluation found, as `results.json` and as a table on the terminal."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from latent_mpc.agent.optimise import replace
+
+PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
+            found[name] = "unknown"
+    return found
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file of json atomically. Raises OSError if it cannot be written."""
+    replace(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def print_results(result: Mapping[str, Any]) -> None:
+    """Success beside its floors, with intervals, and what a decision costs."""
+    table = Table(
+        title=f"{result['task']} from {result['obs']}, {result['episodes']} {result['pairs']['kind']} pairs (seed {result['pairs']['seed']})"
+    )
+    table.add_column("policy")
+    table.add_column("reached at the end", justify="right")
+    table.add_column("95 % interval", justify="right")
+    floors = result["floors"]
+    name = f"{result['planner']} on {result['cost']}, horizon {result['horizon']} ({result['horizon_seconds']:.1f} s)"
+    rows = {name: result["success_end"], "the same, at any time": result["success_any"]}
+    for label, rate in {**rows, "floor: random": floors["random"], "floor: stay still": floors["stay"]}.items():
+        table.add_row(label, f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}")
+    console = Console()
+    console.print(table)
+    distance = result["distance_end"]
+    rejected = sum(pairs["rejected"].values())
+    times, batch = result["plan_ms"], result["plan_ms_batch"]
+    console.print(f"median distance at the end: {distance['median']:.4f} {distance['unit']}")
+    console.print(
+        f"one decision: {times['median']:.1f} ms, 95 % below {times['p95']:.1f}; {batch['batch']} at once: {batch['median']:.0f} ms"
+    )
+    console.print(f"pairs redrawn because standing still solves them: {rejected} of {pairs['drawn']}")

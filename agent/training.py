@@ -1,0 +1,224 @@
+"""From rollouts to a trained agent's parts: the world model, then on its frozen latents the cost-to-go and a probe for pictures.
+
+No reward, no reconstruction, no privileged state: the probe, fitted last, is for people to look at and nothing is trained through it.
+
+Shapes: B batch, T model steps, K history, R control steps in a model step, A action block, D latent, N rows of data.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from latent_mpc.agent import losses
+from latent_mpc.agent.cost_to_go import CostToGo, expectile_loss
+from latent_mpc.agent.networks import StateEncoder, mlp
+from latent_mpc.agent.optimise import Schedule, optimise
+from latent_mpc.agent.world_model import WorldModel
+from latent_mpc.envs.rollouts import Rollouts
+
+CHECK_FROM = 500  # steps after which the latent must not be collapsed
+PROBE_STEPS = 1500
+
+
+@dataclass
+class TrainingConfig:
+    """How the world model is trained. Weights of the loss's terms; 0 leaves a term out."""
+
+    steps: int = 4000  # updates
+    batch: int = 96  # windows in an update
+    horizon: int = 5  # imagined steps of a window [model steps]
+    learning_rate: float = 1e-3  # of AdamW, after warm-up, before the cosine
+    prediction: float = 1.0  # weight of the imagined latents' squared error
+    sigreg: float = 0.1  # weight of the isotropic Gaussian regulariser. Source: LeWM 0.09
+    inverse: float = 1.0  # weight of inverse dynamics
+    least_rank: float = 1.5  # training stops if the latent's effective rank falls below
+    validation: float = 0.1  # share of episodes kept out of training
+    precision: str = "auto"  # of the pixel encoder's convolutions: fp32, bf16, or auto = bf16 where the processor has it
+    save_every: int = 500  # steps between two states to resume from
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "horizon", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("prediction", "sigreg", "inverse", "least_rank"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+        if not 0 < self.validation < 1:
+            raise ValueError(f"validation must be a share between 0 and 1, got {self.validation}")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ValueError(f"precision must be one of auto, fp32, bf16; got {self.precision!r}")
+
+
+class Windows:
+    """Random windows of rollouts as tensors, action blocks assembled."""
+
+    def __init__(self, rollouts: Rollouts, keys: tuple[str, ...], action_repeat: int, device: torch.device) -> None:
+        self.rollouts, self.keys, self.repeat, self.device = rollouts, keys, action_repeat, device
+
+    def draw(self, rng: np.random.Generator, batch: int, steps: int, episodes: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+        """Observations `[B, steps + 1, ...]` and the action blocks `[B, steps, A]` between them.
+
+        Raises ValueError if no episode is that long.
+        """
+        rows = self.rollouts.starts(rng, batch, steps * self.repeat + 1, episodes)[:, None] + np.arange(steps * self.repeat)
+        action = self.rollouts.gather(rows, ["action"])["action"].reshape(batch, steps, -1)
+        frames = rows[:, :1] + self.repeat * np.arange(steps + 1)
+        observed = self.rollouts.gather(frames, self.keys)
+        return {key: torch.as_tensor(value, device=self.device) for key, value in observed.items()}, torch.as_tensor(
+            action, device=self.device
+        )
+
+
+def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingConfig, action_repeat: int, folder: Path, seed: int) -> None:
+    """Train encoder, predictor and inverse model together, on windows of K - 1 + horizon model steps.
+
+    Raises:
+        RuntimeError: the latent collapsed, or the loss is not finite.
+        ValueError: the episodes are too short for one window.
+    """
+    device = next(model.parameters()).device
+    episodes, _ = rollouts.split(config.validation, seed)
+    windows = Windows(rollouts, tuple(model.shapes), action_repeat, device)
+    _fit_normalisers(model, rollouts, episodes)
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device))
+    history = model.config.history
+
+    def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        obs, action = windows.draw(rng, config.batch, history - 1 + config.horizon, episodes)
+        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+        with autocast:
+            frames = model.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float()
+        z = model.believe(frames.view(config.batch, -1, frames.shape[-1]).unfold(1, history, 1).transpose(-1, -2))
+        action = action[:, history - 1 :]
+        told = world_model_loss(model, z, action, config, generator)
+        if step >= CHECK_FROM and step % 100 == 0:
+            check_collapse(z.detach(), config.least_rank, step)
+        return told
+
+    schedule = Schedule(config.steps, config.learning_rate, save_every=config.save_every)
+    optimise("world_model", model, terms, schedule, folder, seed)
+
+
+def world_model_loss(
+    model: WorldModel, z: Float[Tensor, "B T1 D"], action: Float[Tensor, "B T A"], config: TrainingConfig, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Each term on its own line, weighted by its line in the config."""
+    predicted = losses.prediction(model.rollout(z[:, 0], action), z[:, 1:])
+    gaussian = losses.sigreg(z, generator)
+    inverse = losses.inverse_dynamics(model.invert(z[:, :-1], z[:, 1:]), action)
+    loss = config.prediction * predicted + config.sigreg * gaussian + config.inverse * inverse
+    return {"loss": loss, "prediction": predicted, "sigreg": gaussian, "inverse": inverse}
+
+
+def effective_rank(z: Float[Tensor, "*B D"]) -> float:
+    """Number of directions that the latents use: exp of the entropy of the covariance's spectrum (Roy & Vetterli 2007)."""
+    spectrum = torch.linalg.eigvalsh(torch.cov(z.flatten(0, -2).double().T)).clamp_min(0)
+    share = spectrum / spectrum.sum().clamp_min(1e-12)
+    return float(torch.exp(-(share * share.clamp_min(1e-12).log()).sum()))
+
+
+def check_collapse(z: Float[Tensor, "*B D"], least_rank: float, step: int) -> None:
+    """Raises RuntimeError if the latents vary in too few directions or not at all."""
+    rank, std = effective_rank(z), float(z.flatten(0, -2).std(dim=0).mean())
+    if rank < least_rank or std < 0.1:
+        raise RuntimeError(
+            f"the latent collapsed at step {step}: effective rank {rank:.1f} of {z.shape[-1]} (least {least_rank}), mean std {std:.2f}; "
+            "raise training.sigreg or training.inverse, or lower training.learning_rate"
+        )
+
+
+@torch.no_grad()
+def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """Latents of every model step, as the agent would hold them: an episode's first frame counts as seen at rest.
+
+    Returns:
+        z `[N, D]`; the last row of each row's episode, int64 `[N]`; the row of the rollouts that each came from, int64 `[N]`.
+    """
+    device, history = next(model.parameters()).device, model.config.history
+    latents: list[Tensor] = []
+    last: list[np.ndarray] = []
+    source: list[np.ndarray] = []
+    rows = 0
+    for i in range(len(rollouts)):
+        episode = rollouts.episode(i)
+        obs = {key: torch.as_tensor(np.array(episode[key][::action_repeat]), device=device) for key in model.shapes}
+        frames = model.embed(obs)
+        padded = torch.cat([frames[:1].expand(history - 1, -1), frames])
+        latents.append(model.believe(padded.unfold(0, history, 1).transpose(-1, -2)))
+        rows += len(frames)
+        last.append(np.full(len(frames), rows - 1))
+        source.append(int(rollouts.offsets[i]) + action_repeat * np.arange(len(frames)))
+    return torch.cat(latents), np.concatenate(last), np.concatenate(source)
+
+
+def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarray, folder: Path, seed: int) -> None:
+    """Fit the learned distance on frozen latents; see `cost_to_go.py` for the method.
+
+    Args:
+        z: latents, the model steps of an episode in succession.
+        last: last row of each row's episode, int64 `[N]`.
+    """
+    config = cost_to_go.config
+    starts = np.flatnonzero(np.arange(len(z)) < last)  # rows that have a successor
+    both = nn.ModuleDict({"online": cost_to_go, "target": copy.deepcopy(cost_to_go).requires_grad_(False)})
+    target = both["target"]
+
+    def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        with torch.no_grad():
+            for slow, fast in zip(target.parameters(), cost_to_go.parameters(), strict=True):
+                slow.lerp_(fast, config.target_rate if step else 1.0)
+        row = starts[rng.integers(len(starts), size=config.batch)]
+        goal = row + 1 + (rng.random(config.batch) * (last[row] - row)).astype(np.int64)  # uniform over what follows
+        hindsight = rng.random(config.batch) < config.hindsight
+        steps = np.minimum(config.n_step, np.where(hindsight, goal, last[row]) - row)
+        goal = np.where(hindsight, goal, rng.integers(len(z), size=config.batch))
+        with torch.no_grad():
+            ahead = target(z[row + steps], z[goal])
+            wanted = (torch.as_tensor(steps, device=z.device) + ahead).clamp(max=config.clamp)
+        predicted = cost_to_go(z[row], z[goal])
+        scale = cost_to_go.scale  # errors in units of the typical distance, so that clipping acts as for other networks
+        return {"loss": expectile_loss(predicted / scale, wanted / scale, config.expectile), "mean": predicted.mean()}
+
+    schedule = Schedule(config.steps, config.learning_rate, final=0.1, weight_decay=0.0, clip=10.0)
+    optimise("cost_to_go", both, terms, schedule, folder, seed)
+
+
+def train_probe(probe: nn.Module, z: Float[Tensor, "N D"], points: Float[Tensor, "N 3"], folder: Path, seed: int) -> None:
+    """Fit latents to the position of what has to reach the goal [m], for pictures only."""
+
+    def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        rows = torch.as_tensor(rng.integers(len(z), size=512), device=z.device)
+        return {"loss": (probe(z[rows]) - points[rows]).square().sum(dim=-1).mean()}
+
+    optimise("probe", probe, terms, Schedule(PROBE_STEPS, 2e-3, weight_decay=0.0), folder, seed)
+
+
+def make_probe(latent: int) -> nn.Sequential:
+    """A small net from latents to a position `[3]` [m]."""
+    return mlp(latent, 3, 128)
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Whether convolutions run in bf16: asked for, or `auto` and the hardware multiplies bf16 natively."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cpu":
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.10
+        return bool(capabilities.get("avx512_bf16"))
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+def _fit_normalisers(model: WorldModel, rollouts: Rollouts, episodes: np.ndarray) -> None:
+    for key, encoder in model.encoders.items():
+        if isinstance(encoder, StateEncoder):
+            encoder.fit(torch.as_tensor(np.concatenate([rollouts.episode(int(i))[key] for i in episodes])))

@@ -1,0 +1,1 @@
+"""Hydra groups, their schemas, and one primary config per command."""

@@ -1,0 +1,98 @@
+"""Dataclasses read from their source text: fields, defaults and the comment of each, without importing anything.
+
+`latent-mpc COMMAND --help` stands on it: the schemas of planners and models live in modules that import torch. Not a parser
+of Python at large: it knows annotated fields, base classes, and names that come from `from latent_mpc.… import …`.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+PACKAGE = "latent_mpc"
+
+
+class Field(NamedTuple):
+    """One field of a dataclass, as written."""
+
+    name: str
+    type: str
+    default: str  # source text, "" where there is none
+    doc: str  # the comment on its line or on the line above: meaning and [unit]
+    module: str  # where it is written
+
+
+class Module(NamedTuple):
+    """One source file of this package."""
+
+    classes: dict[str, ast.ClassDef]
+    imports: dict[str, tuple[str, str]]  # name here -> (module, name there)
+    comments: dict[int, str]  # line -> comment
+
+
+@cache
+def read_module(name: str) -> Module:
+    """Parse a module of this package by its dotted name. Raises FileNotFoundError."""
+    text = files(PACKAGE).joinpath(*name.split(".")[1:-1], name.split(".")[-1] + ".py").read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    imports = {
+        (alias.asname or alias.name): (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PACKAGE + ".")
+        for alias in node.names
+    }
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    return Module({node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}, imports, comments)
+
+
+def find_class(module: str, name: str) -> str:
+    """The class of `module` called `name`, whatever its capitals and underscores: `cem` -> `CEM`. Raises KeyError."""
+    classes = read_module(module).classes
+    for candidate in classes:
+        if candidate.lower() == name.replace("_", "").lower():
+            return candidate
+    raise KeyError(f"{module} has no class for {name!r}; there are: {', '.join(sorted(classes))}")
+
+
+def read_fields(module: str, name: str) -> list[Field]:
+    """The fields of a dataclass, base classes first, as `dataclasses.fields` would order them."""
+    source = read_module(module)
+    found: dict[str, Field] = {}
+    for base in source.classes[name].bases:
+        origin = resolve(module, ast.unparse(base))
+        if origin:
+            found.update({field.name: field for field in read_fields(*origin)})
+    for node in source.classes[name].body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and "ClassVar" not in ast.unparse(node.annotation):
+            doc = source.comments.get(node.end_lineno or node.lineno) or source.comments.get(node.lineno - 1, "")
+            found[node.target.id] = Field(node.target.id, ast.unparse(node.annotation), _default(node.value), doc, module)
+    return list(found.values())
+
+
+def resolve(module: str, name: str) -> tuple[str, str] | None:
+    """Where a class named in `module` is written: (module, class), or None if that is outside this package."""
+    source = read_module(module)
+    if name in source.classes:
+        return module, name
+    origin = source.imports.get(name)
+    try:
+        return resolve(*origin) if origin else None
+    except FileNotFoundError:
+        return None
+
+
+def _default(value: ast.expr | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("field"):
+        given = {keyword.arg: keyword.value for keyword in value.keywords}
+        factory = given.get("default_factory")
+        if isinstance(factory, ast.Lambda):
+            return ast.unparse(factory.body)
+        return ast.unparse(given["default"]) if "default" in given else ""
+    return ast.unparse(value)
