@@ -118,7 +118,9 @@ class Agent:
         last_action = now.plan[there, 0]
         memory = self.model.observe(now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action)
         cost = plan_cost(self.model, self.cost_to_go, memory, now.z_goal[there], self.cost)
-        plan = self.planner.plan(cost, now.warm.select(due))
+        rest = torch.zeros(len(due), 1, *now.plan.shape[1:], device=self.device)
+        # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
+        plan = self.planner.plan(cost, now.warm.select(due), proposals=rest)
         now.memory = now.memory.put(there, memory)
         now.warm = now.warm.put(due, plan.warm.shift(1))
         now.plan = now.plan.index_copy(0, there, plan.actions)
@@ -137,6 +139,7 @@ class Agent:
             value = np.asarray(obs[key])
             if value.shape[1:] != tuple(shape):
                 raise ValueError(f"observation {key!r} must be [B, {', '.join(map(str, shape))}], got {list(value.shape)}")
+            value = value.astype(np.float32, copy=False) if value.dtype == np.float64 else value  # what most environments give
             tensors[key] = torch.as_tensor(value, device=self.device)
         return tensors
 

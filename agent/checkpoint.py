@@ -18,17 +18,16 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from latent_mpc.agent.agent import Agent, make_planner
+from latent_mpc.agent.checkpoint_config import check_config
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.devices import resolve_device
-from latent_mpc.agent.optimise import replace
+from latent_mpc.agent.optimise import replace, require_fit
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.agent.training import make_probe
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
-
-FORMAT = 1
 
 
 @dataclass
@@ -45,16 +44,11 @@ class Parts:
 
 
 def build(config: Mapping[str, Any]) -> Parts:
-    """The parts as the config describes them, with fresh weights. Raises ValueError naming the key that does not fit."""
-    try:
-        shapes = {key: tuple(shape) for key, shape in config["spaces"].items()}
-        model_config = ModelConfig(**config["model"])
-        model = WorldModel(model_config, shapes, int(config["actions"]))
-        cost_to_go = CostToGo(model_config.latent, CostToGoConfig(**config["cost_to_go"]))
-    except KeyError as error:
-        raise ValueError(f"the checkpoint's config.yaml has no {error.args[0]!r}") from error
-    except TypeError as error:
-        raise ValueError(f"the checkpoint's config.yaml does not fit this version: {error}") from error
+    """The parts as the config describes them, with fresh weights. Raises ValueError if these sizes cannot be built."""
+    shapes = {key: tuple(shape) for key, shape in config["spaces"].items()}
+    model_config = ModelConfig(**config["model"])
+    model = WorldModel(model_config, shapes, config["actions"])
+    cost_to_go = CostToGo(model_config.latent, CostToGoConfig(**config["cost_to_go"]))
     return Parts(model, cost_to_go, make_probe(model_config.latent), dict(config))
 
 
@@ -75,17 +69,25 @@ def load_parts(path: str | os.PathLike[str], device: torch.device | None = None)
     """
     folder = find_checkpoint(os.fspath(path))
     config = read_config(folder)
-    if config.get("format") != FORMAT:
-        raise ValueError(f"{folder}: checkpoint format must be {FORMAT}, got {config.get('format')!r}; train it again with this version")
+    try:
+        check_config(config)
+        with torch.device("meta"):  # sizes are compared before memory is asked for
+            wanted = build(config).modules().state_dict()
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "sizes too large to build"
+        raise ValueError(f"{folder / 'config.yaml'}: {reason}") from error
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise FileNotFoundError(f"{weights} is missing; the checkpoint is not whole, train it again with out={folder}")
-    parts = build(config)
     try:
         tensors = load_file(weights)
-    except SafetensorError as error:
-        raise ValueError(f"{weights} is truncated or damaged: {error}") from error
-    _check_fit(weights, parts.modules().state_dict(), tensors)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:  # a header that names no type that there is: KeyError
+        raise ValueError(f"{weights} is truncated or damaged: {' '.join(str(error).split())}") from error
+    try:
+        require_fit(wanted, tensors)
+    except ValueError as error:
+        raise ValueError(f"{weights} does not fit its config.yaml: {error}") from error
+    parts = build(config)
     parts.modules().load_state_dict(tensors)
     for part in parts.modules().values():
         part.to(device or torch.device("cpu")).eval().requires_grad_(False)
@@ -111,7 +113,7 @@ def make_agent(parts: Parts, *, planner: Mapping[str, Any] | None = None, cost: 
     """An agent from loaded parts; planner and cost are `{"name": …, **fields}`, by default those of the checkpoint."""
     device = next(parts.model.parameters()).device
     repeat = parts.config["task"]["action_repeat"]
-    search = dict(planner or parts.config["planner"])
+    search = {"horizon": parts.config["planner"]["horizon"], **(planner or parts.config["planner"])}
     weights = dict(cost or parts.config["cost"])
     kind = weights.pop("name")
     if kind not in COSTS:
@@ -127,13 +129,3 @@ def make_agent(parts: Parts, *, planner: Mapping[str, Any] | None = None, cost: 
 def load_agent(path: str | os.PathLike[str], *, device: str = "auto", seed: int = 0, **choices: Mapping[str, Any] | None) -> Agent:
     """Load and assemble in one step; `planner=` and `cost=` as for `make_agent`."""
     return make_agent(load_parts(path, resolve_device(device)), seed=seed, **choices)
-
-
-def _check_fit(path: Path, wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
-    for name in sorted(set(wanted) | set(found)):
-        if name not in found or name not in wanted:
-            raise ValueError(f"{path} does not fit its config.yaml: {name} is {'missing' if name not in found else 'not expected'}")
-        if wanted[name].shape != found[name].shape:
-            raise ValueError(
-                f"{path} does not fit its config.yaml: {name} must be {list(wanted[name].shape)}, is {list(found[name].shape)}"
-            )

@@ -60,7 +60,7 @@ class CostToGo(nn.Module):
         """Both embeddings side by side. A goal's is computed once and compared with many."""
         return self.layers(z)
 
-    def between(self, start: Float[Tensor, "*B M2"], goal: Float[Tensor, "*B M2"]) -> Float[Tensor, "*B"]:
+    def between(self, start: Float[Tensor, "*#B M2"], goal: Float[Tensor, "*#B M2"]) -> Float[Tensor, "*#B"]:
         """Distance [model steps] between embedded latents."""
         there, back = (start - goal).chunk(2, dim=-1)
         symmetric = (there.square().sum(dim=-1) + 1e-8).sqrt()  # the gradient of a root at zero is infinite

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import math
 from pathlib import Path
 
-from latent_mpc.agent.optimise import Metrics
+from latent_mpc.agent.optimise import Metrics, replace
 
 
 def draw_curves(folder: Path) -> Path:
@@ -16,15 +18,17 @@ def draw_curves(folder: Path) -> Path:
 
     lines = Metrics(folder / "metrics.jsonl").read()
     phases = list(dict.fromkeys(str(line["phase"]) for line in lines))
-    figure, axes = plt.subplots(1, len(phases), figsize=(4.5 * len(phases), 3.5), squeeze=False, layout="constrained")
-    for axis, phase in zip(axes[0], phases, strict=True):
+    columns = max(1, len(phases))  # an empty picture if metrics.jsonl was removed
+    figure, axes = plt.subplots(1, columns, figsize=(4.5 * columns, 3.5), squeeze=False, layout="constrained")
+    for axis, phase in zip(axes[0], phases, strict=False):
         rows = [line for line in lines if line["phase"] == phase]
         for term in [key for key in rows[0] if key not in ("phase", "step")]:
-            axis.plot([row["step"] for row in rows], [row[term] for row in rows], label=term, linewidth=1.2)
+            axis.plot([row["step"] for row in rows], [row.get(term, math.nan) for row in rows], label=term, linewidth=1.2)
         axis.set(title=phase.replace("_", " "), xlabel="step", yscale="log")
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, fontsize=8)
-    path = folder / "curves.png"
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
     plt.close(figure)
-    return path
+    replace(folder / "curves.png", picture.getvalue())
+    return folder / "curves.png"

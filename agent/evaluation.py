@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from rich.console import Console
@@ -24,6 +24,7 @@ TIMED = 30  # decisions timed at B = 1
 Observed = Mapping[str, np.ndarray]
 
 
+@runtime_checkable  # for the tests' check of annotations
 class Policy(Protocol):
     """What can be evaluated: an agent, or a floor."""
 

@@ -24,9 +24,10 @@ def sigreg(z: Float[Tensor, "B T D"], generator: torch.Generator | None = None, 
     The latents of each time step are projected on random unit directions; each projection is compared with a standard normal by
     the Epps-Pulley statistic: B times the integral over t of |empirical characteristic function - exp(-t^2/2)|^2 exp(-t^2/2).
     """
-    z = z.float().transpose(0, 1)  # (T, B, D)
-    vectors = torch.randn(z.shape[-1], directions, generator=generator, device=z.device)
-    return epps_pulley(z @ (vectors / vectors.norm(dim=0))).mean()
+    with torch.autocast(z.device.type, enabled=False):  # or the projection would be cast to bf16, which torch.complex refuses
+        z = z.float().transpose(0, 1)  # (T, B, D)
+        vectors = torch.randn(z.shape[-1], directions, generator=generator, device=z.device)
+        return epps_pulley(z @ (vectors / vectors.norm(dim=0))).mean()
 
 
 def epps_pulley(x: Float[Tensor, "*T B M"]) -> Float[Tensor, "*T M"]:

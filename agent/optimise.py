@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 LOG_EVERY = 50  # steps between two lines of metrics
@@ -55,18 +55,21 @@ class Metrics:
             kept = [line for line in self.read() if line["phase"] != phase or float(line["step"]) < step]
             replace(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
-    def append(self, **values: float | str) -> None:
+    def append(self, **values: float | int | str) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
-    def read(self) -> list[dict[str, float | str]]:
-        """Every whole line."""
+    def read(self) -> list[dict[str, float | int | str]]:
+        """Every whole line; none if nothing was logged yet."""
         lines = []
-        for text in self.path.read_text(encoding="utf-8").splitlines():
+        texts = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
+        for text in texts:
             try:
-                lines.append(json.loads(text))
+                line = json.loads(text)
             except json.JSONDecodeError:  # the line in flight when a run was killed
                 continue
+            if isinstance(line, dict) and {"phase", "step"} <= line.keys():
+                lines.append(line)
         return lines
 
 
@@ -101,13 +104,15 @@ def optimise(
             terms["loss"].backward()
             nn.utils.clip_grad_norm_(parameters, schedule.clip)
             optimizer.step()
-            if step % LOG_EVERY == 0 or step + 1 == schedule.steps:
+            last = step + 1 == schedule.steps
+            logs, saves = last or step % LOG_EVERY == 0, last or (step + 1) % schedule.save_every == 0
+            if (logs or saves) and not math.isfinite(loss := float(terms["loss"].detach())):  # never save what cannot be trained on
+                raise RuntimeError(f"{phase}: the loss is {loss} at step {step}; try a lower learning rate")
+            if logs:
                 values = {name: float(value.detach()) for name, value in terms.items()}
-                if not math.isfinite(values["loss"]):
-                    raise RuntimeError(f"{phase}: the loss is {values['loss']} at step {step}; try a lower learning rate")
                 metrics.append(phase=phase, step=step, **values)
                 advance(step, values)
-            if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
+            if saves:
                 save_state(state, module, optimizer, step + 1)
     module.eval()
 
@@ -117,9 +122,7 @@ def save_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, 
     tensors = {f"module.{name}": value.detach().contiguous() for name, value in module.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value.detach().contiguous() for name, value in values.items()}
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"step": str(step)})
-    os.replace(temporary, path)
+    replace(path, save(tensors, metadata={"step": str(step)}))
 
 
 def load_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
@@ -130,25 +133,50 @@ def load_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) 
         with safe_open(path, "pt") as file:
             step = int((file.metadata() or {})["step"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        module.load_state_dict({name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")})
-    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        weights = {name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")}
+        require_fit(module.state_dict(), weights)
+        moments = optimizer_state(tensors)
+    except (SafetensorError, KeyError, ValueError) as error:
+        reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise ValueError(f"{path} does not fit this run ({reason}); give another out=, or delete it to train from the start") from error
-    state = optimizer.state_dict()
-    for name, tensor in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "optimizer":
-            index, _, field = rest.partition(".")
-            state["state"].setdefault(int(index), {})[field] = tensor
-    optimizer.load_state_dict(state)
+    module.load_state_dict(weights)
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return step
+
+
+def optimizer_state(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """What `save_state` wrote of the optimiser: per parameter its fields. Raises ValueError on a name that it never writes."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, field = name.split(".", 2)
+            state.setdefault(int(index), {})[field] = tensor
+    return state
+
+
+def require_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Raise ValueError naming the first tensor that is missing, not expected, or of another shape or type."""
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found or name not in wanted:
+            raise ValueError(f"{name} is {'missing' if name not in found else 'not expected'}")
+        for what in ("shape", "dtype"):
+            should, came = (getattr(tensors[name], what) for tensors in (wanted, found))
+            if should != came:
+                raise ValueError(f"{name} must be {_plain(should)}, is {_plain(came)}")
 
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:  # of a full disk, say
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(value: torch.Size | torch.dtype) -> str:
+    return str(list(value)) if isinstance(value, torch.Size) else str(value).removeprefix("torch.")
 
 
 class _bar:

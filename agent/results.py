@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder that `out` names, its parents too. Raises OSError, saying what would do, if it cannot be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(path, os.W_OK) else "Permission denied"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise OSError(f"cannot write to the folder {path}: {reason}; give another one: out=FOLDER")
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file of json atomically. Raises OSError if it cannot be written."""
     replace(path, (json.dumps(content, indent=2) + "\n").encode())
@@ -35,9 +47,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def print_results(result: Mapping[str, Any]) -> None:
     """Success beside its floors, with intervals, and what a decision costs."""
-    table = Table(
-        title=f"{result['task']} from {result['obs']}, {result['episodes']} {result['pairs']['kind']} pairs (seed {result['pairs']['seed']})"
-    )
+    pairs = result["pairs"]
+    head = f"{result['task']} from {result['obs']}"
+    table = Table(title=f"{head}, {result['episodes']} {pairs['kind']} pairs of seed {pairs['seed']}")
     table.add_column("policy")
     table.add_column("reached at the end", justify="right")
     table.add_column("95 % interval", justify="right")

@@ -32,7 +32,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """What a checkpoint says of itself. Raises ValueError if config.yaml cannot be read."""
     try:
         config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # of damaged text
         raise ValueError(f"{folder / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
         raise ValueError(f"{folder / 'config.yaml'} must hold keys and values, got {type(config).__name__}")

@@ -67,7 +67,7 @@ class PlannerConfig:
     """What every planner has; an algorithm's own fields come from its dataclass in planners/."""
 
     name: str = MISSING  # set by planner=NAME
-    horizon: int = 5  # plan length [model steps]
+    horizon: int = 3  # plan length [model steps]; beyond it lies the learned cost-to-go (docs/log.md)
 
     def __post_init__(self) -> None:
         at_least(self, horizon=1)
@@ -168,6 +168,10 @@ class TrainConfig(_Experience):
     validation_episodes: int = 50  # pairs of pairs.seed=0 played at the end [episodes]
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, validation_episodes=1)
 
     def folder(self) -> Path:
         """The checkpoint's folder."""

@@ -81,7 +81,7 @@ class Geodesic:
         straight = self.points - goal
         grid = np.where((np.abs(straight).max(axis=-1) <= NEAR) & self.free, length(straight), np.inf)
         moves = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)]
-        costs = [float(length(SPACING * np.array([dx, dy]))) for dy, dx in moves]
+        costs = length(SPACING * np.array(moves)[:, ::-1]).tolist()
         while True:
             padded, best = np.pad(grid, 1, constant_values=np.inf), grid.copy()
             for (dy, dx), cost in zip(moves, costs, strict=True):

@@ -79,7 +79,7 @@ def parse(lines: Sequence[str]) -> np.ndarray:
     if not (walls[[0, -1]].all() and walls[:, [0, -1]].all()):
         raise ValueError("a maze's border must be wall ('#') all round, got an opening in it")
     free = np.argwhere(~walls)
-    if len(free) == 0 or np.isinf(cell_distances(walls, tuple(free[0]))[~walls]).any():
+    if len(free) == 0 or np.isinf(cell_distances(walls, tuple(free[0].tolist()))[~walls]).any():
         raise ValueError(f"a maze's free cells must be connected, got {len(free)} free cells that are not")
     return walls
 

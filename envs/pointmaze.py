@@ -136,5 +136,5 @@ def mjcf(walls: np.ndarray) -> str:
 
 def _unmeasured_steps(walls: np.ndarray) -> int:
     """Episode length of a map without a row in EPISODE_STEPS: 1.5 times its longest way at top speed and a second to settle."""
-    longest = max(mazes.cell_distances(walls, (r, c))[~walls].max() for r, c in np.argwhere(~walls))
+    longest = max(mazes.cell_distances(walls, (r, c))[~walls].max() for r, c in np.argwhere(~walls).tolist())
     return int(np.ceil(1.5 * (longest / TOP_SPEED + 1.0) * 10 / 10) * 10)

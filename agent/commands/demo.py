@@ -26,7 +26,7 @@ from latent_mpc.agent.commands.evaluate import command
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import Played, play
 from latent_mpc.agent.pairs import Pairs, draw_pairs
-from latent_mpc.agent.results import versions, write_json
+from latent_mpc.agent.results import make_folder, versions, write_json
 from latent_mpc.configs.schema import DemoConfig
 from latent_mpc.envs.gl import Camera, open_camera
 from latent_mpc.envs.task import Task
@@ -37,11 +37,11 @@ GIF_EPISODES = 3
 
 def run(config: DemoConfig) -> int:
     """Play the episodes, write video and json, print the table."""
-    folder, name = Path(config.out), Path(config.checkpoint).name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, name = Path(config.out), Path(config.checkpoint).resolve().name
     parts = load_parts(config.checkpoint, resolve_device(config.device))
     task = make_task(parts.config)
     camera = open_camera(task.model, "observer", PICTURE, config.camera.backend)
+    make_folder(folder)
     drawn = draw_pairs(task, config.episodes, config.pairs.seed, config.pairs.kind, config.pairs.offset)
     played, plans = act(parts, task, drawn, config)
     episodes = list(scenes(task, camera, drawn, played, plans, f"{task.name} from {'+'.join(parts.config['spaces'])}"))

@@ -19,7 +19,7 @@ from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import evaluate
 from latent_mpc.agent.pairs import draw_pairs
-from latent_mpc.agent.results import print_results, versions, write_json
+from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.configs.schema import EvaluateConfig, PairsConfig
 from latent_mpc.envs.task import Task
 
@@ -27,10 +27,10 @@ from latent_mpc.envs.task import Task
 def run(config: EvaluateConfig) -> int:
     """Play the pairs in one batch, write results.json, print the table."""
     folder = config.folder()
-    folder.mkdir(parents=True, exist_ok=True)
     parts = load_parts(config.checkpoint, resolve_device(config.device))
     agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
     task = make_task(parts.config)
+    make_folder(folder)
     result = measure(agent, task, config.episodes, config.pairs, vars(config.planner), vars(config.cost))
     result["checkpoint"] = {"path": config.checkpoint, "data": parts.config["data"]["fingerprint"], "seed": parts.config["seed"]}
     write_json(folder / "results.json", result)

@@ -12,20 +12,24 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from latent_mpc.agent.checkpoint import FORMAT, Parts, build, make_agent, make_task, save_parts
+from latent_mpc.agent.checkpoint import Parts, build, load_parts, make_agent, save_parts
+from latent_mpc.agent.checkpoint_config import FORMAT
 from latent_mpc.agent.commands.collect import gather
 from latent_mpc.agent.commands.evaluate import measure
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
-from latent_mpc.agent.results import print_results, versions, write_json
+from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.training import encode_rollouts, train_cost_to_go, train_probe, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
+from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
 
@@ -33,11 +37,17 @@ from latent_mpc.envs.task import Task
 def run(config: TrainConfig) -> int:
     """Collect if need be, train, validate."""
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
-    folder.mkdir(parents=True, exist_ok=True)
-    same_run(folder / "run.json", asdict(config))
-    rollouts = find_rollouts(config, folder)
-    parts = build(describe(config, rollouts))
-    task = make_task(parts.config)
+    task = make(config.task.name, obs=config.observations, size=config.task.size)
+    parts = initialise(describe(config, task), config.seed)
+    given = open_rollouts(config, task) if config.data else None  # what can be refused is, before anything is written
+    make_folder(folder)
+    resumed = same_run(folder, asdict(config))
+    if (found := finished(folder)) is not None:
+        print_results(found)
+        print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
+        return 0
+    rollouts = given or gather(config.task, config.observations, config.collect, config.seed, folder / "data")
+    parts.config |= {"data": describe_data(rollouts), "versions": versions()}
     for part in parts.modules().values():
         part.to(device)
     train(parts, task, rollouts, config, folder)
@@ -45,7 +55,7 @@ def run(config: TrainConfig) -> int:
     agent = make_agent(parts, seed=config.seed)
     result = measure(agent, task, config.validation_episodes, PairsConfig(seed=0), parts.config["planner"], parts.config["cost"])
     result["checkpoint"] = {"path": str(folder), "data": rollouts.fingerprint, "seed": config.seed}
-    result["train_seconds"] = time.perf_counter() - begin
+    result |= {"train_seconds": time.perf_counter() - begin, "resumed": resumed}  # seconds of this call, after a kill less than all
     write_json(folder / "results.json", result)
     print_results(result)
     draw_curves(folder)
@@ -65,47 +75,84 @@ def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, fol
     train_probe(parts.probe, z, torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
 
 
-def find_rollouts(config: TrainConfig, folder: Path) -> Rollouts:
-    """The rollouts that were named, checked against the task, or fresh ones. Raises ValueError if they do not fit."""
-    if not config.data:
-        return gather(config.task, config.observations, config.collect, config.seed, folder / "data")
-    rollouts = Rollouts(config.data)
-    found = rollouts.meta["task"]["name"]
-    if found != config.task.name:
-        raise ValueError(f"data={config.data} must hold rollouts of {config.task.name}, it holds {found}; give task={found} or other data")
-    missing = [key for key in config.observations if key not in rollouts.keys]
+def initialise(config: dict[str, Any], seed: int) -> Parts:
+    """Parts with fresh weights that depend on the run's seed only; the caller's random numbers are left alone."""
+    stream = np.random.SeedSequence([seed, zlib.crc32(b"weights")])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream.generate_state(1)[0]))
+        return build(config)
+
+
+def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
+    """The rollouts that `data` names. Raises ValueError if they are none, of another task, or do not hold what the task shows."""
+    rollouts, where = Rollouts(config.data), f"data={config.data}"
+    found = rollouts.meta.get("task", {}).get("name")
+    if found != task.name:
+        raise ValueError(f"{where} must hold rollouts of {task.name}, it holds {found}; give task={found} or other data")
+    if not len(rollouts):
+        raise ValueError(f"{where} holds no finished episode; latent-mpc collect out={config.data} goes on with it")
+    missing = [key for key in (*config.observations, "action", "physics") if key not in rollouts.keys]
     if missing:
-        raise ValueError(f"data={config.data} has no {', '.join(missing)}; it was collected with obs={'+'.join(rollouts.meta['obs'])}")
+        raise ValueError(f"{where} has no {', '.join(missing)}, it holds {', '.join(rollouts.keys)}; give another obs= or other data")
+    for key, shown in task.observation().items():
+        shape = rollouts.arrays[key].shape[1:]
+        if shape != shown.shape:
+            raise ValueError(f"{where} has {key} of {list(shape)}, {task.name} shows {list(shown.shape)}; give other data or task.size=")
     return rollouts
 
 
-def describe(config: TrainConfig, rollouts: Rollouts) -> dict[str, Any]:
-    """The checkpoint's config.yaml: everything that building the parts and repeating the run needs."""
+def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
+    """The checkpoint's config.yaml, data and versions aside: everything that building the parts and repeating the run needs."""
     said = asdict(config)
-    spaces = {key: list(rollouts.arrays[key].shape[1:]) for key in config.observations}
-    data = {"fingerprint": rollouts.fingerprint, "episodes": len(rollouts), "steps": int(rollouts.lengths.sum())}
-    data["behaviour"] = rollouts.meta["behaviour"]
+    spaces = {key: list(shown.shape) for key, shown in task.observation().items()}
     parts = {key: said[key] for key in ("task", "obs", "seed", "model", "training", "cost_to_go", "planner", "cost")}
-    actions = rollouts.arrays["action"].shape[1] * config.task.action_repeat
-    return {"format": FORMAT, **parts, "spaces": spaces, "actions": actions, "data": data, "versions": versions()}
+    return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.model.nu * config.task.action_repeat}
 
 
-def same_run(path: Path, config: dict[str, Any]) -> None:
-    """Note what a folder's run is; raise ValueError if the folder holds another run, naming the first key that differs."""
-    flat = _flatten({key: value for key, value in config.items() if key not in ("out", "device")})
-    if path.exists():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path} cannot be read ({error}); delete the folder or give another out=") from error
-        for key in sorted(set(flat) | set(before)):
+def describe_data(rollouts: Rollouts) -> dict[str, Any]:
+    """What the checkpoint says of its data."""
+    size = {"episodes": len(rollouts), "steps": int(rollouts.lengths.sum())}
+    return {"fingerprint": rollouts.fingerprint, **size, "behaviour": rollouts.meta.get("behaviour")}
+
+
+def same_run(folder: Path, config: dict[str, Any]) -> bool:
+    """Note what a folder's run is; whether there is something to go on with. Raises ValueError, naming the first key that differs, if
+    the folder holds the weights of another run. Before the first weights are saved, other settings simply take over.
+    """
+    path, flat = folder / "run.json", _flatten({key: value for key, value in config.items() if key not in ("out", "device")})
+    begun = (folder / "model.safetensors").exists() or any(folder.glob("training/*.safetensors"))
+    if begun:
+        before = _read_run(path)
+        for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
             if before.get(key) != flat.get(key) and not key.endswith("workers"):
                 raise ValueError(
-                    f"{path.parent} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
+                    f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
                     "give another out=, or the same settings to go on with it"
                 )
-        return
     write_json(path, flat)
+    return begun
+
+
+def finished(folder: Path) -> dict[str, Any] | None:
+    """The results of a run that came to its end and whose checkpoint is whole, else None."""
+    try:
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        load_parts(folder)
+    except (OSError, ValueError, KeyError):
+        return None
+    return results if isinstance(results, dict) else None
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise FileNotFoundError(f"{path.parent} holds weights, but no {path.name} that says of which run; give another out=")
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read ({error}); delete the folder or give another out=") from error
+    if not isinstance(before, dict):
+        raise ValueError(f"{path} must hold keys and values, got {type(before).__name__}; delete the folder or give another out=")
+    return before
 
 
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -138,9 +138,14 @@ def test_a_worker_that_dies_is_reported_with_its_episode_and_costs_nothing_befor
 
 
 def kill_a_worker(out: Path) -> None:
-    while not (out / "episodes.index").exists() or not (out / "episodes.index").stat().st_size:
-        time.sleep(0.02)
+    wait_for_episodes(out)
     os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+
+def wait_for_episodes(out: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not ((out / "episodes.index").exists() and (out / "episodes.index").stat().st_size):
+        time.sleep(0.02)
 
 
 SCRIPT = """
@@ -156,12 +161,9 @@ if __name__ == "__main__":
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "r")]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "r")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not (tmp_path / "r" / "episodes.index").exists():
-        time.sleep(0.02)
-    time.sleep(0.3)
+    wait_for_episodes(tmp_path / "r")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to the workers too
     out, err = process.communicate(timeout=30)
     assert (process.returncode, "Traceback" in err) == (0, False), err

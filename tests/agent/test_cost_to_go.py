@@ -1,0 +1,158 @@
+"""The learned distance: quasimetric laws, and known step counts recovered."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig, expectile_loss
+from latent_mpc.agent.training import train_cost_to_go
+
+STATES, UP, DOWN = 10, 1, 3  # a slide: one state up a step, three down
+
+
+def make(latent: int = 3, **fields) -> CostToGo:
+    torch.manual_seed(0)
+    return CostToGo(latent, CostToGoConfig(**{"hidden": 16, "metric": 4, **fields}))
+
+
+def points(n: int = 40, latent: int = 3) -> torch.Tensor:
+    return 3 * torch.randn(n, latent, generator=torch.Generator().manual_seed(1))
+
+
+def distances(d: CostToGo, z: torch.Tensor) -> torch.Tensor:
+    """From every row to every other, `[n, n]`, in double precision."""
+    d = d.double()
+    n = len(z)
+    with torch.no_grad():
+        return d(z.double()[:, None].expand(n, n, -1), z.double()[None].expand(n, n, -1))
+
+
+def test_distance_is_zero_for_equal_latents_up_to_what_keeps_the_root_differentiable():
+    d = distances(make(), points())
+    assert d.diagonal().max() <= 10 * math.sqrt(1e-8) / 2 * (1 + 1e-6)  # scale times sqrt(eps) over sqrt(metric)
+    assert d[~torch.eye(40, dtype=torch.bool)].min() > 0.01
+
+
+def test_distance_is_never_negative_and_obeys_the_triangle_inequality():
+    d = distances(make(), points())
+    assert (d >= 0).all()
+    detour = d[:, :, None] + d[None]  # i -> j -> k
+    assert (d[:, None] <= detour + 1e-12).all()
+    assert (d[:, None] > 0.8 * detour).any(), "the bound must be near somewhere, or the test shows nothing"
+
+
+def test_distance_there_differs_from_distance_back():
+    d = distances(make(), points())
+    assert ((d - d.T).abs() > 0.1 * d).double().mean() > 0.5
+
+
+def test_distance_by_hand():
+    """Embedded at (1, 5 | 2, 7) and (4, 1 | 3, 4): root of (9 + 16) over root of 2, plus the largest fall, 7 - 4, all times 10."""
+    d = make(metric=2)
+    start, goal = torch.tensor([[1.0, 5.0, 2.0, 7.0]]), torch.tensor([[4.0, 1.0, 3.0, 4.0]])
+    assert d.between(start, goal).item() == pytest.approx(10 * (5 / math.sqrt(2) + 3), rel=1e-6)
+    assert d.between(goal, start).item() == pytest.approx(10 * (5 / math.sqrt(2) + 1), rel=1e-6)
+
+
+def test_a_goal_embedded_once_gives_the_same_distance():
+    d, z = make(), points(6)
+    goal = points(7)[6:]
+    torch.testing.assert_close(d.between(d.embed(z), d.embed(goal)), d(z, goal.expand(6, -1)))
+
+
+def test_the_gradient_at_the_goal_is_finite():
+    d, z = make(), points(2).requires_grad_()
+    (gradient,) = torch.autograd.grad(d(z, z.detach()).sum(), z)
+    assert gradient.isfinite().all()
+
+
+def test_expectile_loss_by_hand():
+    """Errors +2 (target above: weight 0.1), -1 and -3 (below: 0.9), 0."""
+    predicted, target = torch.tensor([1.0, 3.0, 5.0, 4.0]), torch.tensor([3.0, 2.0, 2.0, 4.0])
+    assert expectile_loss(predicted, target, 0.1).item() == pytest.approx((0.1 * 4 + 0.9 * 1 + 0.9 * 9) / 4)
+    assert expectile_loss(predicted, target, 0.5).item() == pytest.approx(0.5 * (4 + 1 + 9) / 4)
+
+
+def test_a_small_expectile_settles_near_the_least_target():
+    """Of targets 0 and 1 the 0.1-expectile is 0.1: there 0.1 x 0.9 balances 0.9 x 0.1."""
+    guess, targets = torch.zeros(1, requires_grad=True), torch.tensor([0.0, 1.0])
+    optimizer = torch.optim.SGD([guess], lr=0.5)
+    for _ in range(100):
+        optimizer.zero_grad()
+        expectile_loss(guess.expand(2), targets, 0.1).backward()
+        optimizer.step()
+    assert guess.item() == pytest.approx(0.1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"hidden": 0}, "hidden must be at least 1, got 0"),
+        ({"n_step": 0}, "n_step must be at least 1, got 0"),
+        ({"expectile": 1.0}, r"expectile must lie between 0 and 1, got 1.0"),
+        ({"target_rate": 0.0}, r"target_rate must lie between 0 and 1, got 0.0"),
+        ({"hindsight": 1.5}, r"hindsight must lie in \[0, 1\], got 1.5"),
+        ({"clamp": 0.0}, "learning_rate and clamp must be positive, got 0.001 and 0.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(fields, message):
+    with pytest.raises(ValueError, match=message):
+        CostToGoConfig(**fields)
+
+
+def slide_steps() -> np.ndarray:
+    """Least steps between the states of the slide `[from, to]`, by breadth-first search."""
+    steps = np.full((STATES, STATES), np.inf)
+    for start in range(STATES):
+        frontier, count = {start}, 0
+        while frontier:
+            for state in frontier:
+                steps[start, state] = count
+            count += 1
+            ahead = {min(s + UP, STATES - 1) for s in frontier} | {max(s - DOWN, 0) for s in frontier}
+            frontier = {s for s in ahead if np.isinf(steps[start, s])}
+    return steps
+
+
+def slide_walks(rng: np.random.Generator, episodes: int = 60, length: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """Random walks down and up the slide: states `[N]`, last row of each row's episode `[N]`."""
+    walks = []
+    for _ in range(episodes):
+        state = int(rng.integers(STATES))
+        for _ in range(length):
+            walks.append(state)
+            state = max(state - DOWN, 0) if rng.random() < 0.3 else min(state + UP, STATES - 1)
+    return np.array(walks), np.repeat(np.arange(1, episodes + 1) * length - 1, length)
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks, equal values sharing their mean rank."""
+    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[group.ravel()]
+
+
+def test_training_on_random_walks_recovers_the_known_step_counts_in_rank(tmp_path):
+    states, last = slide_walks(np.random.default_rng(0))
+    z = torch.eye(STATES)
+    # n_step = 1: five random steps at a time lead to the counts of the random walk, 1.75 times as many (rank correlation 0.84).
+    d = make(latent=STATES, hidden=32, metric=16, steps=1000, batch=256, learning_rate=3e-3, n_step=1, expectile=0.05)
+    train_cost_to_go(d, z[torch.tensor(states)], last, tmp_path, seed=0)
+    found, known = distances(d, z).numpy(), slide_steps()
+    apart = ~np.eye(STATES, dtype=bool)
+    assert np.corrcoef(ranks(found[apart]), ranks(known[apart]))[0, 1] > 0.95
+    assert np.median(found[apart] / known[apart]) == pytest.approx(1, abs=0.2)  # in steps, too
+    assert known[0, -1] == 9 and known[-1, 0] == 3
+    assert found[0, -1] > 2 * found[-1, 0]
+
+
+def test_targets_come_from_within_an_episode_only(tmp_path):
+    """Two corridors that no walk joins: 0 1 2 3 and 4 5 6 7, laid end to end in the data."""
+    z = torch.eye(8).repeat(20, 1)
+    last = np.repeat(np.arange(1, 41) * 4 - 1, 4)
+    d = make(latent=8, hidden=32, metric=8, steps=300, batch=256, learning_rate=3e-3, clamp=60.0)
+    train_cost_to_go(d, z, last, tmp_path, seed=0)
+    found = distances(d, torch.eye(8)).numpy()
+    assert found[0, 3] < 8 and found[4, 7] < 8  # 3 steps each
+    assert found[3, 4] > 2 * found[0, 3], "row 4 follows row 3 in memory, in no episode"
