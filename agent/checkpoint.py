@@ -22,7 +22,8 @@ from latent_mpc.agent.checkpoint_config import check_config
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.devices import resolve_device
-from latent_mpc.agent.optimise import replace, require_fit
+from latent_mpc.agent.files import replace
+from latent_mpc.agent.run_state import require_fit
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.agent.training import make_probe
 from latent_mpc.agent.world_model import ModelConfig, WorldModel

@@ -6,7 +6,8 @@ import io
 import math
 from pathlib import Path
 
-from latent_mpc.agent.optimise import Metrics, replace
+from latent_mpc.agent.files import replace
+from latent_mpc.agent.metrics import Metrics
 
 
 def draw_curves(folder: Path) -> Path:

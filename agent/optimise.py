@@ -5,9 +5,7 @@ Every step's randomness comes from (seed, phase, step) only, so that a resumed r
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,9 +15,10 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
+
+from latent_mpc.agent.metrics import Metrics
+from latent_mpc.agent.run_state import load_state, save_state
 
 LOG_EVERY = 50  # steps between two lines of metrics
 Losses = Callable[[int, np.random.Generator], Mapping[str, Tensor]]
@@ -43,39 +42,7 @@ class Schedule:
         return self.learning_rate * min(1.0, (step + 1) / self.warmup) * (self.final + (1 - self.final) * cosine)
 
 
-class Metrics:
-    """Lines of json, one per logged step; lines after the point of resumption are dropped."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def rewind(self, phase: str, step: int) -> None:
-        """Forget what this phase logged from `step` on, and half-written lines."""
-        if self.path.exists():
-            kept = [line for line in self.read() if line["phase"] != phase or float(line["step"]) < step]
-            replace(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())
-
-    def append(self, **values: float | int | str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
-
-    def read(self) -> list[dict[str, float | int | str]]:
-        """Every whole line; none if nothing was logged yet."""
-        lines = []
-        texts = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
-        for text in texts:
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError:  # the line in flight when a run was killed
-                continue
-            if isinstance(line, dict) and {"phase", "step"} <= line.keys():
-                lines.append(line)
-        return lines
-
-
-def optimise(
-    phase: str, module: nn.Module, losses: Losses, schedule: Schedule, folder: Path, seed: int, tell: Callable[[str], None] | None = None
-) -> None:
+def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, folder: Path, seed: int) -> None:
     """Train `module` until the schedule ends, going on from the state in `folder` where there is one.
 
     Args:
@@ -106,8 +73,8 @@ def optimise(
             optimizer.step()
             last = step + 1 == schedule.steps
             logs, saves = last or step % LOG_EVERY == 0, last or (step + 1) % schedule.save_every == 0
-            if (logs or saves) and not math.isfinite(loss := float(terms["loss"].detach())):  # never save what cannot be trained on
-                raise RuntimeError(f"{phase}: the loss is {loss} at step {step}; try a lower learning rate")
+            if logs or saves:
+                _require_finite(phase, terms["loss"], step)  # never save what cannot be trained on
             if logs:
                 values = {name: float(value.detach()) for name, value in terms.items()}
                 metrics.append(phase=phase, step=step, **values)
@@ -117,66 +84,9 @@ def optimise(
     module.eval()
 
 
-def save_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    """Weights, optimiser and step in one file, replaced atomically. No pickle: tensors only."""
-    tensors = {f"module.{name}": value.detach().contiguous() for name, value in module.state_dict().items()}
-    for index, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value.detach().contiguous() for name, value in values.items()}
-    replace(path, save(tensors, metadata={"step": str(step)}))
-
-
-def load_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Put a saved state back; returns the step to go on with, 0 where there is no file. Raises ValueError on a file that does not fit."""
-    if not path.exists():
-        return 0
-    try:
-        with safe_open(path, "pt") as file:
-            step = int((file.metadata() or {})["step"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        weights = {name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")}
-        require_fit(module.state_dict(), weights)
-        moments = optimizer_state(tensors)
-    except (SafetensorError, KeyError, ValueError) as error:
-        reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise ValueError(f"{path} does not fit this run ({reason}); give another out=, or delete it to train from the start") from error
-    module.load_state_dict(weights)
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
-    return step
-
-
-def optimizer_state(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """What `save_state` wrote of the optimiser: per parameter its fields. Raises ValueError on a name that it never writes."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, field = name.split(".", 2)
-            state.setdefault(int(index), {})[field] = tensor
-    return state
-
-
-def require_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Raise ValueError naming the first tensor that is missing, not expected, or of another shape or type."""
-    for name in sorted(wanted.keys() | found.keys()):
-        if name not in found or name not in wanted:
-            raise ValueError(f"{name} is {'missing' if name not in found else 'not expected'}")
-        for what in ("shape", "dtype"):
-            should, came = (getattr(tensors[name], what) for tensors in (wanted, found))
-            if should != came:
-                raise ValueError(f"{name} must be {_plain(should)}, is {_plain(came)}")
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:  # of a full disk, say
-        temporary.unlink(missing_ok=True)
-
-
-def _plain(value: torch.Size | torch.dtype) -> str:
-    return str(list(value)) if isinstance(value, torch.Size) else str(value).removeprefix("torch.")
+def _require_finite(phase: str, loss: Tensor, step: int) -> None:
+    if not math.isfinite(float(loss.detach())):
+        raise RuntimeError(f"{phase}: the loss is {float(loss.detach())} at step {step}; try a lower learning rate")
 
 
 class _bar:

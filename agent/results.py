@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from latent_mpc.agent.optimise import replace
+from latent_mpc.agent.files import replace
 
 PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
 

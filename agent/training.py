@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from latent_mpc.agent import losses
 from latent_mpc.agent.cost_to_go import CostToGo, expectile_loss
 from latent_mpc.agent.networks import StateEncoder, mlp
-from latent_mpc.agent.optimise import Schedule, optimise
+from latent_mpc.agent.optimise import LOG_EVERY, Schedule, optimise
 from latent_mpc.agent.world_model import WorldModel
 from latent_mpc.envs.rollouts import Rollouts
 
 CHECK_FROM = 500  # steps after which the latent must not be collapsed
+LEAST_STD = 1e-4  # of the latent before its normalisation, which hides a collapse by amplifying noise
 PROBE_STEPS = 1500
 
 
@@ -32,12 +33,13 @@ PROBE_STEPS = 1500
 class TrainingConfig:
     """How the world model is trained. Weights of the loss's terms; 0 leaves a term out."""
 
-    steps: int = 4000  # updates
+    steps: int = 6000  # updates
     batch: int = 96  # windows in an update
     horizon: int = 5  # imagined steps of a window [model steps]
     learning_rate: float = 1e-3  # of AdamW, after warm-up, before the cosine
     prediction: float = 1.0  # weight of the imagined latents' squared error
-    sigreg: float = 0.02  # weight of the isotropic Gaussian regulariser. LeWM has 0.09; measured in docs/log.md
+    sigreg: float = 0.1  # weight of the isotropic Gaussian regulariser at the first step; a weak one never finds velocity in pixels
+    sigreg_final: float = 0.02  # its weight at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
     inverse: float = 1.0  # weight of inverse dynamics
     least_rank: float = 1.5  # training stops if the latent's effective rank falls below
     validation: float = 0.1  # share of episodes kept out of training
@@ -48,7 +50,7 @@ class TrainingConfig:
         for name in ("steps", "batch", "horizon", "save_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("prediction", "sigreg", "inverse", "least_rank"):
+        for name in ("prediction", "sigreg", "sigreg_final", "inverse", "least_rank"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.learning_rate <= 0:
@@ -100,9 +102,11 @@ def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingCon
             frames = model.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float()
         z = model.believe(frames.view(config.batch, -1, frames.shape[-1]).unfold(1, history, 1).transpose(-1, -2))
         action = action[:, history - 1 :]
-        told = world_model_loss(model, z, action, config, generator)
-        if step >= CHECK_FROM and step % 100 == 0:
-            check_collapse(z.detach(), config.least_rank, step)
+        told = world_model_loss(model, z, action, config, generator, step / config.steps)
+        if step % LOG_EVERY == 0:
+            told |= {"rank": torch.tensor(effective_rank(z.detach())), "std": model.spread()}
+            if step >= CHECK_FROM:
+                check_collapse(z.shape[-1], float(told["rank"]), float(told["std"]), config.least_rank, step)
         return told
 
     schedule = Schedule(config.steps, config.learning_rate, save_every=config.save_every)
@@ -110,13 +114,19 @@ def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingCon
 
 
 def world_model_loss(
-    model: WorldModel, z: Float[Tensor, "B T1 D"], action: Float[Tensor, "B T A"], config: TrainingConfig, generator: torch.Generator
+    model: WorldModel,
+    z: Float[Tensor, "B T1 D"],
+    action: Float[Tensor, "B T A"],
+    config: TrainingConfig,
+    generator: torch.Generator,
+    progress: float,
 ) -> dict[str, Tensor]:
-    """Each term on its own line, weighted by its line in the config."""
+    """Each term on its own line, weighted by its line in the config; `progress` in [0, 1] is the share of training that is over."""
     predicted = losses.prediction(model.rollout(z[:, 0], action), z[:, 1:])
     gaussian = losses.sigreg(z, generator)
     inverse = losses.inverse_dynamics(model.invert(z[:, :-1], z[:, 1:]), action)
-    loss = config.prediction * predicted + config.sigreg * gaussian + config.inverse * inverse
+    sigreg = config.sigreg + progress * (config.sigreg_final - config.sigreg)
+    loss = config.prediction * predicted + sigreg * gaussian + config.inverse * inverse
     return {"loss": loss, "prediction": predicted, "sigreg": gaussian, "inverse": inverse}
 
 
@@ -127,13 +137,12 @@ def effective_rank(z: Float[Tensor, "*B D"]) -> float:
     return float(torch.exp(-(share * share.clamp_min(1e-12).log()).sum()))
 
 
-def check_collapse(z: Float[Tensor, "*B D"], least_rank: float, step: int) -> None:
-    """Raises RuntimeError if the latents vary in too few directions or not at all."""
-    rank, std = effective_rank(z), float(z.flatten(0, -2).std(dim=0).mean())
-    if rank < least_rank or std < 0.1:
+def check_collapse(width: int, rank: float, std: float, least_rank: float, step: int) -> None:
+    """Raises RuntimeError if the latents vary in too few directions, or before their normalisation not at all."""
+    if rank < least_rank or std < LEAST_STD:
         raise RuntimeError(
-            f"the latent collapsed at step {step}: effective rank {rank:.1f} of {z.shape[-1]} (least {least_rank}), mean std {std:.2f}; "
-            "raise training.sigreg or training.inverse, or lower training.learning_rate"
+            f"the latent collapsed at step {step}: effective rank {rank:.1f} of {width} (least {least_rank}), std before normalisation "
+            f"{std:.1g} (least {LEAST_STD}); raise training.sigreg or training.inverse, or lower training.learning_rate"
         )
 
 

@@ -110,6 +110,12 @@ class WorldModel(nn.Module):
         z = self.fuse(frames.flatten(-2))
         return self.normalise(z.flatten(0, -2)).view(z.shape)
 
+    def spread(self) -> Float[Tensor, ""]:
+        """Mean standard deviation of the latent's dimensions before normalisation, a running average."""
+        variance = self.normalise.running_var
+        assert variance is not None  # it always tracks
+        return variance.sqrt().mean()
+
     def predict(self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B D"]:
         """The latent one model step later."""
         return z + self.predictor(torch.cat([z, action], dim=-1))

@@ -92,7 +92,7 @@ class CostConfig:
 class CollectionConfig:
     """How much is collected, and how."""
 
-    episodes: int = 400  # rollouts to have in the end [episodes]
+    episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # processes; 0 = one per core; never changes the data
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
 

@@ -1,15 +1,21 @@
 """Pixels without OpenGL: a camera that casts rays at MuJoCo's geoms and shades them in numpy.
 
 The same bytes on every machine, so a model trained on these pixels sees the same ones everywhere. It is the default for
-observations; `envs/gl.py` draws handsome large frames for people. Not here: textures, shadows, lights of the model.
+observations; `envs/gl.py` draws handsome large frames for people. Not here: textures, shadows, lights of the model, soft bodies.
 
-Shapes: H rows, W columns, R rays.
+Rays that cannot meet a moving geom are cast once, not for every picture; the bytes are those of casting all of them (a test).
+
+Shapes: H rows, W columns, K rays per pixel, N pixels, M moving geoms.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import mujoco
 import numpy as np
+
+from latent_mpc.envs.ray_grid import RayGrid
 
 BACKGROUND = np.array([0.10, 0.11, 0.13])  # [0..1 RGB] where no geom is hit
 AMBIENT = 0.35  # share of a geom's colour seen where no light falls
@@ -19,6 +25,8 @@ VISIBLE_GROUPS = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)  # MuJoCo's own de
 
 class RayCamera:
     """A fixed or moving camera of the model, rendered by ray casting.
+
+    Any `MjData` of the model may be passed at any time. Sizes and colours of geoms are taken to be those of the first picture.
 
     Args:
         model: the MuJoCo model.
@@ -38,21 +46,22 @@ class RayCamera:
         centre = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5  # (H, W, xy) [pixels]
         offset = (np.arange(supersample) + 0.5) / supersample - 0.5
         offsets = np.stack(np.meshgrid(offset, offset), axis=-1).reshape(-1, 2)
-        self._centre_rays = self._rays(centre)  # (H, W, 3) in the camera's frame
-        self._fine_rays = self._rays(centre[:, :, None] + offsets)  # (H, W, K, 3)
+        self._coarse = RayGrid(self._rays(centre[:, :, None]))  # K = 1: through the pixels' centres
+        self._fine = RayGrid(self._rays(centre[:, :, None] + offsets))
         material = model.geom_matid
         colour = np.where(material[:, None] >= 0, model.mat_rgba[material] if model.nmat else 0.0, model.geom_rgba)
         self._colour = np.concatenate([colour[:, :3], BACKGROUND[None]])  # last row: geom id -1, the background
+        self._movable = model.body_weldid[model.geom_bodyid] != 0  # geoms not welded to the world
+        self._scene = np.empty(0)  # where the camera and the other geoms were in the last picture
 
     def render(self, data: mujoco.MjData) -> np.ndarray:
         """The picture of the current state: uint8 `[H, W, 3]`. Needs up-to-date kinematics (`mj_forward`)."""
-        geom, colour = self._cast(data, self._centre_rays.reshape(-1, 3))
-        geom, colour = geom.reshape(self.size, self.size), colour.reshape(self.size, self.size, 3)
+        self._forget_another_scene(data)
+        moving, cast = self._moving_pixels(data), partial(self._cast, data)
+        geom, colour = self._coarse.look(np.ones_like(moving), moving, cast)
         edge = _edges(geom)
-        if self.supersample > 1 and edge.any():
-            fine = self._fine_rays[edge]  # (edges, K, 3)
-            _, shades = self._cast(data, fine.reshape(-1, 3))
-            colour[edge] = shades.reshape(*fine.shape).mean(axis=1)
+        if self.supersample > 1:
+            colour[edge] = self._fine.look(edge, moving, cast)[1][edge]
         return (colour * 255.0 + 0.5).astype(np.uint8)
 
     def project(self, data: mujoco.MjData, points: np.ndarray) -> np.ndarray:
@@ -66,10 +75,32 @@ class RayCamera:
         rays = np.stack([xy[..., 0], -xy[..., 1], -np.ones(xy.shape[:-1])], axis=-1)
         return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
 
+    def _forget_another_scene(self, data: mujoco.MjData) -> None:
+        """Cast all rays again if the camera moved, or a geom welded to the world (the model was edited)."""
+        fixed = ~self._movable
+        poses = data.cam_xpos[self.id], data.cam_xmat[self.id], data.geom_xpos[fixed].ravel(), data.geom_xmat[fixed].ravel()
+        scene = np.concatenate(poses)
+        if not np.array_equal(scene, self._scene):
+            self._scene = scene
+            self._coarse.forget()
+            self._fine.forget()
+
+    def _moving_pixels(self, data: mujoco.MjData) -> np.ndarray:
+        """Pixels `[H, W]` with a ray that may meet the bounding sphere of a movable geom."""
+        radius = self.model.geom_rbound[self._movable]  # 0: a mocap body's infinite plane
+        towards = (data.geom_xpos[self._movable] - data.cam_xpos[self.id]) @ data.cam_xmat[self.id].reshape(3, 3)  # (M, 3)
+        distance = np.linalg.norm(towards, axis=-1)
+        if ((radius == 0) | (distance <= radius)).any():
+            return np.ones((self.size, self.size), bool)
+        corner = np.arctan(np.sqrt(2) * self.half / self.size)  # [rad] at most, from a pixel's centre to any of its rays
+        widest = np.arcsin(radius / distance) + corner
+        cosine = self._coarse.rays[:, :, 0] @ (towards / distance[:, None]).T  # (H, W, M)
+        return (cosine >= np.cos(widest)).any(axis=-1)
+
     def _cast(self, data: mujoco.MjData, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rays `[R, 3]` in the camera's frame -> geom hit `[R]` (-1: none) and shaded colour `[R, 3]` in 0..1."""
-        count = len(rays)
-        world = rays @ data.cam_xmat[self.id].reshape(3, 3).T
+        """Rays `[N, K, 3]` in the camera's frame -> geom hit `[N, K]` (-1: none) and shaded colour `[N, K, 3]` in 0..1."""
+        count = rays.size // 3
+        world = rays.reshape(-1, 3) @ data.cam_xmat[self.id].reshape(3, 3).T
         geom, distance = np.empty(count, np.int32), np.empty(count)
         normal = np.zeros((count, 3))
         mujoco.mj_multiRay(
@@ -78,7 +109,7 @@ class RayCamera:
         colour = self._colour[geom]  # geom -1 reads the last row
         hit = geom >= 0
         colour[hit] *= AMBIENT + (1 - AMBIENT) * np.clip(normal[hit] @ LIGHT, 0.0, 1.0)[:, None]
-        return geom, colour
+        return geom.reshape(rays.shape[:-1]), colour.reshape(rays.shape)
 
 
 def camera_id(model: mujoco.MjModel, name: str) -> int:

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent import cli, optimise, training
+from latent_mpc.agent import cli, training
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.commands import demo
+from latent_mpc.agent.metrics import Metrics
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 
@@ -92,7 +93,7 @@ def test_training_leaves_a_whole_checkpoint_and_nothing_else(trained: Path) -> N
     assert results.keys() == ASKED.keys() | EXTRAS | {"train_seconds", "resumed"}
     assert (results["pairs"]["seed"], results["episodes"], results["resumed"]) == (0, 2, False)
     assert results["checkpoint"]["data"] == Rollouts(trained / "data").fingerprint
-    steps = [(line["phase"], line["step"]) for line in optimise.Metrics(trained / "metrics.jsonl").read()]
+    steps = [(line["phase"], line["step"]) for line in Metrics(trained / "metrics.jsonl").read()]
     assert steps == [(phase, step) for phase, last in (("world_model", 5), ("cost_to_go", 5), ("probe", 4)) for step in (0, last)]
     assert iio.imread(trained / "curves.png").std() > 1
 

@@ -28,9 +28,10 @@ from latent_mpc.agent.evaluation import Played, play
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import make_folder, versions, write_json
 from latent_mpc.configs.schema import DemoConfig
+from latent_mpc.envs.demo_frame import PICTURE, Episode, compose_episode
 from latent_mpc.envs.gl import Camera, open_camera
 from latent_mpc.envs.task import Task
-from latent_mpc.envs.video import PICTURE, Episode, compose_episode, write_gif, write_video
+from latent_mpc.envs.video import write_gif, write_video
 
 GIF_EPISODES = 3
 

@@ -135,6 +135,12 @@ def test_the_plans_own_cost_is_no_worse_than_staying_still():
     assert (both[:, 0] < both[:, 1]).all()
 
 
+def test_a_planner_is_made_for_action_blocks_with_noise_running_through_them():
+    planner = make_planner("mppi", actions=6, horizon=4, action_repeat=3, device=torch.device("cpu"), samples=8)
+    assert planner.low.tolist() == [-1.0] * 6 and planner.high.tolist() == [1.0] * 6
+    assert (planner.horizon, planner.algorithm.block, planner.algorithm.samples) == (4, 3, 8)
+
+
 class Integrator(WorldModel):
     """A world that is known: the latent is the last observation, an action moves it by itself."""
 

@@ -54,6 +54,8 @@ def test_distance_by_hand():
     start, goal = torch.tensor([[1.0, 5.0, 2.0, 7.0]]), torch.tensor([[4.0, 1.0, 3.0, 4.0]])
     assert d.between(start, goal).item() == pytest.approx(10 * (5 / math.sqrt(2) + 3), rel=1e-6)
     assert d.between(goal, start).item() == pytest.approx(10 * (5 / math.sqrt(2) + 1), rel=1e-6)
+    rising = torch.tensor([[4.0, 1.0, 3.0, 9.0]])  # nothing falls on the way there
+    assert d.between(start, rising).item() == pytest.approx(10 * 5 / math.sqrt(2), rel=1e-6)
 
 
 def test_a_goal_embedded_once_gives_the_same_distance():

@@ -140,29 +140,29 @@ def test_the_random_floor_has_one_stream_per_episode():
     assert np.abs(batch).max() <= 1 and batch.min() < -0.5 and batch.max() > 0.5
 
 
-def random_ends(pairs: list[Pair], steps: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Where the random floor ends, and whether that is the goal, by stepping the environment."""
-    ends, success = [], []
+def random_walks(pairs: list[Pair], steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the random floor goes `[B, T, n]`, and whether it is at the goal, by stepping the environment."""
+    states, success = [], []
     for i, pair in enumerate(pairs):
         env, rng = PointMaze("open"), np.random.default_rng([i, 0])
         env.reset(options={"pair": pair})
         for _ in range(steps):
-            *_, info = env.step(rng.uniform(-1, 1, 2).astype(np.float32))
-        ends.append(env.snapshot())
-        success.append(info["success"])
-    return ends, np.array(success)
+            success.append(env.step(rng.uniform(-1, 1, 2).astype(np.float32))[4]["success"])
+            states.append(env.snapshot())
+    return np.reshape(states, (len(pairs), steps, -1)), np.reshape(success, (len(pairs), steps))
 
 
 def test_floors_are_played_on_the_very_same_pairs():
     task = PointMaze("open")
     pairs = [Pair(at(task, -1, 0), at(task, 2, 2)), Pair(at(task, 1, 0), at(task, 2, 2)), Pair(at(task, 0, 0), at(task, 0.6, 0))]
     pairs[2].start[3] = 2.0  # [m/s]: coasts to its goal
-    ends, _ = random_ends(pairs, 25)
-    pairs[1] = Pair(pairs[1].start, ends[1])  # where stream 1 leads
+    walks, _ = random_walks(pairs, 25)
+    halfway = max(walks[0], key=lambda state: min(task.distance(state, pairs[0].start), task.distance(state, walks[0, -1])))
+    pairs[:2] = [Pair(pairs[0].start, halfway), Pair(pairs[1].start, walks[1, -1])]  # stream 0 passes its goal, stream 1 ends there
     result, _ = evaluate(make_agent(), task, Pairs(pairs, steps=25, drawn=5, rejected={"at_start": 1, "stay": 1}))
-    success = random_ends(pairs, 25)[1]
-    assert success[:2].tolist() == [False, True]
-    assert result["floors"] == {"random": rate(success), "stay": rate(np.array([False, False, True]))}
+    success = random_walks(pairs, 25)[1]
+    assert success[:2].any(axis=1).all() and success[:2, -1].tolist() == [False, True]
+    assert result["floors"] == {"random": rate(success[:, -1]), "stay": rate(np.array([False, False, True]))}
     assert result["pairs"] == {"drawn": 5, "rejected": {"at_start": 1, "stay": 1}}
 
 

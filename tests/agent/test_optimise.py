@@ -15,7 +15,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latent_mpc.agent.optimise import LOG_EVERY, Losses, Metrics, Schedule, load_state, optimise, replace, save_state
+from latent_mpc.agent.files import replace
+from latent_mpc.agent.metrics import Metrics
+from latent_mpc.agent.optimise import LOG_EVERY, Losses, Schedule, optimise
+from latent_mpc.agent.run_state import load_state, save_state
 
 STEPS, SAVE_EVERY = 120, 10
 SCHEDULE = Schedule(STEPS, 1e-2, warmup=5, save_every=SAVE_EVERY)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.optimise import Metrics
+from latent_mpc.agent.metrics import Metrics
 from latent_mpc.agent.training import (
     TrainingConfig,
     Windows,
@@ -65,7 +65,7 @@ def make_model(obs=("state",), repeat: int = 1, states: int = 4) -> WorldModel:
 
 
 def make_config(**fields) -> TrainingConfig:
-    return TrainingConfig(**{"steps": 60, "batch": 32, "horizon": 3, "precision": "fp32", **fields})
+    return TrainingConfig(**{"steps": 60, "batch": 32, "horizon": 3, "sigreg": 0.1, "precision": "fp32", **fields})
 
 
 # Windows
@@ -134,15 +134,20 @@ def test_effective_rank_does_not_depend_on_the_axes():
 
 
 def test_a_collapsed_latent_is_told_with_what_to_do():
-    z = torch.randn(64, 5, generator=torch.Generator().manual_seed(0))
-    check_collapse(z, 1.5, 700)
-    line = z[:, :1] * torch.ones(5)
+    check_collapse(5, rank=1.6, std=0.01, least_rank=1.5, step=700)
     with pytest.raises(RuntimeError, match=r"collapsed at step 700: effective rank 1.0 of 5 \(least 1.5\), .* raise training.sigreg"):
-        check_collapse(line, 1.5, 700)
-    with pytest.raises(RuntimeError, match=r"mean std 0.05; raise training.sigreg or training.inverse, or lower training.learning_rate"):
-        check_collapse(0.05 * z, 1.5, 700)
-    with pytest.raises(RuntimeError, match=r"effective rank \d\.\d of 5 \(least 1.5\), mean std 0.00"):
-        check_collapse(torch.zeros(64, 5), 1.5, 700)
+        check_collapse(5, rank=1.0, std=0.01, least_rank=1.5, step=700)
+    with pytest.raises(RuntimeError, match=r"std before normalisation 5e-05 .* lower training.learning_rate"):
+        check_collapse(5, rank=4.0, std=5e-5, least_rank=1.5, step=700)
+
+
+def test_the_regulariser_weakens_linearly_while_training():
+    model, generator = make_model().eval(), torch.Generator().manual_seed(1)
+    z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
+    config = make_config(prediction=0.0, inverse=0.0, sigreg=0.4, sigreg_final=0.1)
+    for progress, weight in ((0.0, 0.4), (0.5, 0.25), (1.0, 0.1)):
+        told = world_model_loss(model, z, action, config, torch.Generator().manual_seed(0), progress)
+        assert told["loss"].item() == pytest.approx(weight * told["sigreg"].item(), rel=1e-5)
 
 
 def test_training_stops_when_the_latent_has_collapsed(tmp_path, monkeypatch):
@@ -160,7 +165,7 @@ def test_the_loss_is_its_terms_by_a_slow_loop_each_with_its_weight():
     torch.nn.init.normal_(model.predictor[-1].weight)
     generator = torch.Generator().manual_seed(1)
     z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
-    told = world_model_loss(model, z, action, make_config(prediction=2.0, sigreg=0.0, inverse=3.0), torch.Generator().manual_seed(0))
+    told = world_model_loss(model, z, action, make_config(prediction=2.0, sigreg=0.0, inverse=3.0), torch.Generator().manual_seed(0), 0.0)
     errors, inverse = [], []
     with torch.no_grad():
         for b in range(6):
@@ -172,16 +177,16 @@ def test_the_loss_is_its_terms_by_a_slow_loop_each_with_its_weight():
     assert told["prediction"].item() == pytest.approx(np.mean(errors), rel=1e-4)
     assert told["inverse"].item() == pytest.approx(np.mean(inverse), rel=1e-4)
     assert told["loss"].item() == pytest.approx(2 * np.mean(errors) + 3 * np.mean(inverse), rel=1e-4)
-    whole = world_model_loss(model, z, action, make_config(prediction=2.0, sigreg=0.5, inverse=3.0), torch.Generator().manual_seed(0))
+    whole = world_model_loss(model, z, action, make_config(prediction=2.0, sigreg=0.5, inverse=3.0), torch.Generator().manual_seed(0), 0.0)
     assert (whole["loss"] - told["loss"]).item() == pytest.approx(0.5 * whole["sigreg"].item(), rel=1e-3)
 
 
 @pytest.mark.parametrize("obs, repeat", [(("state",), 2), (("pixels",), 1), (("state", "pixels"), 1)])
 def test_a_short_training_run_lowers_the_loss_and_predicts_better_than_nothing_changes(tmp_path, obs, repeat):
     rollouts, model = gliding(tmp_path / "r"), make_model(obs, repeat)
-    train_world_model(model, rollouts, make_config(steps=151, learning_rate=5e-3), repeat, tmp_path, seed=0)
+    train_world_model(model, rollouts, make_config(steps=251, learning_rate=5e-3), repeat, tmp_path, seed=0)
     lines = Metrics(tmp_path / "metrics.jsonl").read()
-    assert [line["step"] for line in lines] == [0, 50, 100, 150]
+    assert [line["step"] for line in lines] == [0, 50, 100, 150, 200, 250]
     assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
     assert not model.training
     if "state" in obs:

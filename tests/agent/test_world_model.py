@@ -105,6 +105,7 @@ def test_memory_is_a_value_selected_put_back_and_reset_by_episode():
     assert torch.equal(together.frames[2], new.frames[0])
     forgot = memory.reset(torch.tensor([False, True, False, False]))
     assert forgot.fresh.tolist() == [False, True, False, False]
+    assert forgot.reset(torch.tensor([True, False, False, False])).fresh.tolist() == [True, True, False, False]
     for part, old in zip(memory, before, strict=True):
         assert torch.equal(part, old), "nothing above may change it in place"
 

@@ -8,6 +8,7 @@ import pytest
 
 from latent_mpc.envs import camera, registry
 from latent_mpc.envs.camera import BACKGROUND, RayCamera
+from latent_mpc.envs.task import set_integration_state
 
 BALL = """<mujoco>
   <worldbody>
@@ -112,6 +113,82 @@ def test_a_picture_does_not_depend_on_what_was_rendered_before():
     data.qpos[:] = 0.3, 0.1
     mujoco.mj_forward(model, data)
     np.testing.assert_array_equal(eye.render(data), before)
+
+
+def cast_anew(eye: RayCamera, data: mujoco.MjData) -> np.ndarray:
+    """The picture of a camera that remembers nothing: every ray is cast at every geom."""
+    for grid in (eye._coarse, eye._fine):
+        grid.forget()
+    return eye.render(data)
+
+
+@pytest.mark.parametrize(("size", "supersample", "states"), [(64, 4, 40), (448, 2, 4)])
+@pytest.mark.parametrize("name", sorted(registry.TASKS))
+def test_rays_cast_once_give_the_bytes_of_casting_all(name, size, supersample, states):
+    """Two data of one model in turn, as `Task.observation` swaps them."""
+    task, rng = registry.make(name), np.random.default_rng(0)
+    eye, plain = (RayCamera(task.model, "observer", size, supersample) for _ in range(2))
+    for _ in range(states):
+        for data in (task.data, task._scratch):
+            set_integration_state(task.model, data, task.draw_state(rng))
+            np.testing.assert_array_equal(eye.render(data), cast_anew(plain, data))
+
+
+def test_rays_are_cast_only_near_the_ball():
+    task = registry.make("pointmaze-umaze", obs=("pixels",))
+    eye, cast = task.camera, []
+    whole = eye._cast
+    eye._cast = lambda data, rays: cast.append(rays.size // 3) or whole(data, rays)
+    for _ in range(3):
+        cast.append(-1)
+        eye.render(task.data)
+    first, second, third = (sum(part) for part in np.split(np.array(cast), np.flatnonzero(np.array(cast) < 0))[1:])
+    assert second == third
+    assert 0 < second < first / 5
+
+
+MOVABLE = """<mujoco>
+  <worldbody>
+    <camera name="inside" pos="0.1 0 0.6" fovy="120"/>
+    <camera name="fixed" pos="0.3 -2 3" xyaxes="1 0.1 0 -0.05 0.83 0.55" fovy="50"/>
+    <geom type="plane" size="2 2 0.1" rgba="0.2 0.3 0.2 1"/>
+    <geom type="box" size="0.3 0.2 0.3" pos="-0.4 0.5 0.3" rgba="0.5 0.6 0.7 1"/>
+    <body name="mocap" mocap="true" pos="0.8 0.8 0.5"><geom type="{shape}" size="0.2 0.2 0.2" rgba="0 1 1 1"/></body>
+    <body pos="0 0 0.4">
+      <joint type="slide" axis="1 0 0"/>
+      <joint type="slide" axis="0 1 0"/>
+      <joint type="hinge" axis="0 1 1"/>
+      <geom type="capsule" size="0.004 0.5" rgba="1 0.5 0 1"/>
+      <geom type="sphere" size="0.1" pos="0 0 0.3" rgba="1 0 0 1"/>
+      <camera name="carried" pos="0 0 3" fovy="40"/>
+    </body>
+  </worldbody>
+</mujoco>"""
+
+
+@pytest.mark.parametrize("shape", ["box", "plane"])  # a plane has no bounding sphere
+@pytest.mark.parametrize("view", ["fixed", "inside", "carried"])  # inside the needle's bounding sphere
+@pytest.mark.parametrize("moved", ["joints", "mocap", "model", "camera"])
+def test_whatever_moves_is_seen_to_move(shape, view, moved):
+    """Joints, a mocap body, a camera that is carried or put elsewhere: a needle thinner than a pixel among fixed things."""
+    model = mujoco.MjModel.from_xml_string(MOVABLE.format(shape=shape))
+    data, rng = mujoco.MjData(model), np.random.default_rng(0)
+    eye, plain, seen = RayCamera(model, view), RayCamera(model, view), set()
+    for _ in range(8):
+        if moved == "joints":
+            data.qpos[:] = rng.uniform([-0.4, -0.4, -3], [0.4, 0.4, 3])
+        elif moved == "mocap":
+            data.mocap_pos[:] = rng.uniform([-1, -1, -0.2], [1, 1, 0.2])  # a plane shows over the floor or not
+        elif moved == "camera":
+            model.cam_quat[:] += rng.uniform(-0.1, 0.1, (3, 4))
+        else:
+            model.cam_pos[:] += rng.uniform(-0.1, 0.1, (3, 3))
+            model.geom_pos[1] += rng.uniform(-0.1, 0.1, 3)
+        mujoco.mj_forward(model, data)
+        picture = eye.render(data)
+        np.testing.assert_array_equal(picture, cast_anew(plain, data))
+        seen.add(picture.tobytes())
+    assert len(seen) > 1 or (view, moved) == ("inside", "mocap")
 
 
 def test_where_nothing_is_the_background_is():

@@ -88,16 +88,27 @@ def test_without_torque_the_arm_is_at_rest_within_a_second_or_so(task):
 
 
 @pytest.mark.parametrize("joint", [0, 1])
-def test_the_constants_of_steps_to_go_are_those_of_the_model(task, joint):
-    """Top speed is torque over damping; a joint at 1 rad/s coasts about COAST further."""
+def test_a_joint_coasts_as_far_as_coast_says(task, joint):
+    """The median over the elbow's range: 0.27 s and 0.40 s measured."""
+    way = []
+    for elbow in np.linspace(*task.model.jnt_range[1], 21):
+        task.restore(pose(task, 0.0, elbow))
+        task.data.qvel[joint] = 1.0
+        for _ in range(30):
+            task.apply(np.zeros(2))
+        way.append(task.data.qpos[joint] - (0.0, elbow)[joint])
+    assert COAST[joint] == pytest.approx(np.median(way), rel=0.2)
+
+
+@pytest.mark.parametrize("joint", [0, 1])
+def test_full_torque_brings_a_joint_to_its_top_speed(task, joint):
     assert TOP_SPEED[joint] == pytest.approx(task.model.actuator_gear[joint, 0] / task.model.dof_damping[joint])
-    task.restore(pose(task, 0.0, -1.0))
-    task.data.qvel[joint] = 1.0
-    before = task.data.qpos[joint]
+    task.restore(pose(task, 0.0, (0.0, -2.5)[joint]))
+    speed = []
     for _ in range(30):
-        task.apply(np.zeros(2))
-    # Measured: shoulder 0.34 s with the arm straight, 0.30 s here, 0.16 s folded; elbow 0.40 s.
-    assert task.data.qpos[joint] - before == pytest.approx(COAST[joint], rel=0.2)
+        task.apply(np.eye(2)[joint])
+        speed.append(task.data.qvel[joint])
+    assert max(speed) == pytest.approx(TOP_SPEED[joint], rel=0.2)
 
 
 def test_steps_to_go_by_hand(task):
