@@ -29,10 +29,14 @@ def row(result: dict[str, Any]) -> str:
         f"{percent(result['success_any']['rate'])} %",
         f"{percent(floors['random']['rate'])} / {percent(floors['stay']['rate'])} %",
         f"{result['plan_ms']['median']:.0f} ms",
-        f"{result['checkpoint']['train_seconds'] / 60:.0f} min",
+        minutes(result["checkpoint"].get("train_seconds")),
         str(result["checkpoint"]["seed"]),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def minutes(seconds: float | None) -> str:
+    return f"{seconds / 60:.0f} min" if seconds else "not measured"
 
 
 def percent(rate: float) -> str:

@@ -10,6 +10,7 @@ Examples:
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from typing import Any
@@ -20,6 +21,7 @@ from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import evaluate
 from latent_mpc.agent.pairs import draw_pairs
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
+from latent_mpc.agent.shipped import find_checkpoint
 from latent_mpc.configs.schema import EvaluateConfig, PairsConfig
 from latent_mpc.envs.task import Task
 
@@ -32,11 +34,25 @@ def run(config: EvaluateConfig) -> int:
     task = make_task(parts.config)
     make_folder(folder)
     result = measure(agent, task, config.episodes, config.pairs, vars(config.planner), vars(config.cost))
-    result["checkpoint"] = {"path": config.checkpoint, "data": parts.config["data"]["fingerprint"], "seed": parts.config["seed"]}
+    result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}
     write_json(folder / "results.json", result)
     print_results(result)
     print(f"wrote {folder / 'results.json'}\nnext: latent-mpc demo checkpoint={config.checkpoint}")
     return 0
+
+
+def origin(config: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint came from."""
+    return {"data": config["data"]["fingerprint"], "seed": config["seed"]}
+
+
+def training_time(checkpoint: str) -> dict[str, Any]:
+    """`{"train_seconds": …}` of a checkpoint that was trained in one go, as its own results.json says; else nothing."""
+    try:
+        trained = json.loads((find_checkpoint(checkpoint) / "results.json").read_text(encoding="utf-8"))
+        return {} if trained["resumed"] else {"train_seconds": float(trained["train_seconds"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def measure(agent: Agent, task: Task, episodes: int, pairs: PairsConfig, planner: dict[str, Any], cost: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import torch
 from latent_mpc.agent.checkpoint import Parts, build, load_parts, make_agent, save_parts
 from latent_mpc.agent.checkpoint_config import FORMAT
 from latent_mpc.agent.commands.collect import gather
-from latent_mpc.agent.commands.evaluate import measure
+from latent_mpc.agent.commands.evaluate import measure, origin
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
@@ -54,8 +54,9 @@ def run(config: TrainConfig) -> int:
     save_parts(parts, folder)
     agent = make_agent(parts, seed=config.seed)
     result = measure(agent, task, config.validation_episodes, PairsConfig(seed=0), parts.config["planner"], parts.config["cost"])
-    result["checkpoint"] = {"path": str(folder), "data": rollouts.fingerprint, "seed": config.seed}
-    result |= {"train_seconds": time.perf_counter() - begin, "resumed": resumed}  # seconds of this call, after a kill less than all
+    seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
+    result["checkpoint"] = {"path": str(folder), **origin(parts.config)}
+    result |= {"train_seconds": seconds, "resumed": resumed}
     write_json(folder / "results.json", result)
     print_results(result)
     draw_curves(folder)
