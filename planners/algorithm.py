@@ -45,8 +45,8 @@ class Algorithm(ABC):
 
     # candidates per iteration. Source: measured, see CEM
     samples: int = 64
-    # iterations per decision. Source: TD-MPC2 has 6, iCEM 3 to 10; warm starts make up for the rest
-    iterations: int = 3
+    # iterations per decision. Source: TD-MPC2 has 6, iCEM 3 to 10; 3 cost three points on Reacher from pixels (docs/log.md)
+    iterations: int = 6
     # initial standard deviation of the candidates [half-ranges]. Source: iCEM, Pinneri et al. 2020, sigma_init 0.5
     std: float = 0.5
     # exponent of the noise's power spectrum along time: 0 white, 1 pink, 2 red. Source: iCEM, 2 to 3.5 by task
