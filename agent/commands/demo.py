@@ -11,13 +11,14 @@ Examples:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -45,11 +46,15 @@ def run(config: DemoConfig) -> int:
     make_folder(folder)
     drawn = draw_pairs(task, config.episodes, config.pairs.seed, config.pairs.kind, config.pairs.offset)
     played, plans = act(parts, task, drawn, config)
-    episodes = list(scenes(task, camera, drawn, played, plans, f"{task.name} from {'+'.join(parts.config['spaces'])}"))
-    paths = [folder / f"{name}.mp4", folder / f"{name}.gif", folder / f"{name}.json"]
-    fps = 1 / task.control_period
-    write_video(paths[0], chain.from_iterable(compose_episode(e) for e in track(episodes, "drawing", console=Console(stderr=True))), fps)
-    write_gif(paths[1], chain.from_iterable(compose_episode(e) for e in episodes[:GIF_EPISODES]), fps, every=2)
+    title = f"{task.name} from {'+'.join(parts.config['spaces'])}"
+    paths, fps = [folder / f"{name}.{kind}" for kind in ("mp4", "gif", "json")], 1 / task.control_period
+
+    def episodes() -> Iterator[Episode]:  # one at a time: the scenes of ten are 400 MB
+        return scenes(task, camera, drawn, played, plans, title)
+
+    drawing = track(episodes(), "drawing", total=config.episodes, console=Console(stderr=True))
+    write_video(paths[0], chain.from_iterable(map(compose_episode, drawing)), fps)
+    write_gif(paths[1], chain.from_iterable(map(compose_episode, islice(episodes(), GIF_EPISODES))), fps, every=2)
     report = summary(task, drawn, played) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
     write_json(paths[2], report)
     print_report(report)
@@ -104,7 +109,7 @@ def print_report(report: dict[str, Any]) -> None:
     """The same as a table."""
     table = Table(title=f"{report['task']}: {report['reached']} of {report['episodes']} goals reached at the end")
     for heading in ("goal", "verdict", f"distance at the end [{report['unit']}]", "first reached at step"):
-        table.add_column(heading, justify="right")
+        table.add_column(escape(heading), justify="right")
     for i, goal in enumerate(report["goals"]):
         step = "never" if goal["first_reached_step"] is None else f"{goal['first_reached_step']} of {goal['steps']}"
         table.add_row(str(i + 1), "reached" if goal["reached"] else "not reached", f"{goal['distance']:.4f}", step)
