@@ -243,3 +243,26 @@ def test_replacing_a_file_leaves_no_half_of_it_behind(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="taken"):
         replace(tmp_path / "taken", b"three")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken"]
+
+
+def test_metrics_go_to_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
+    seen = []
+
+    class SummaryWriter:
+        def __init__(self, folder):
+            self.folder = folder
+
+        def add_scalar(self, *point):
+            seen.append((self.folder, *point))
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", type(sys)("torch.utils.tensorboard"))
+    sys.modules["torch.utils.tensorboard"].SummaryWriter = SummaryWriter
+    Metrics(tmp_path / "metrics.jsonl").append(phase="world_model", step=50, loss=0.5)
+    assert seen == [(str(tmp_path / "tensorboard"), "world_model/loss", 0.5, 50)]
+
+
+def test_metrics_are_only_lines_of_json_where_tensorboard_is_not(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # its import fails
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    metrics.append(phase="probe", step=0, loss=1.0)
+    assert metrics.read() == [{"phase": "probe", "step": 0, "loss": 1.0}]
