@@ -25,11 +25,11 @@ class CostToGoConfig:
 
     hidden: int = 256  # width of its hidden layers
     metric: int = 64  # width of the embeddings between which it measures
-    steps: int = 8000  # updates
+    steps: int = 6000  # updates
     batch: int = 512  # pairs of latent and goal in an update
     learning_rate: float = 1e-3  # of Adam, falling to a tenth by a cosine
-    expectile: float = 0.1  # below 0.5: leans to the shortest of the ways seen
-    n_step: int = 5  # real steps before the target network is asked [model steps]
+    expectile: float = 0.03  # below 0.5: leans to the shortest of the ways seen; 0.1 and 5 steps left local minima near the goal
+    n_step: int = 1  # real steps before the target network is asked, random ones, which lengthen the way [model steps]
     hindsight: float = 0.5  # share of goals from later in the same episode
     clamp: float = 150.0  # largest target [model steps]
     target_rate: float = 0.01  # of the moving average that gives targets

@@ -33,7 +33,7 @@ PROBE_STEPS = 1500
 class TrainingConfig:
     """How the world model is trained. Weights of the loss's terms; 0 leaves a term out."""
 
-    steps: int = 8000  # updates
+    steps: int = 6000  # updates
     batch: int = 96  # windows in an update
     horizon: int = 5  # imagined steps of a window [model steps]
     learning_rate: float = 1e-3  # of AdamW, after warm-up, before the cosine
