@@ -22,6 +22,7 @@ from latent_mpc.envs.task import Pair, Task
 Z95 = 1.959964  # two-sided 95 % quantile of the standard normal
 TIMED = 30  # decisions timed at B = 1
 Observed = Mapping[str, np.ndarray]
+Observe = Callable[[np.ndarray], dict[str, np.ndarray]]  # what a policy sees of a simulator state
 
 
 @runtime_checkable  # for the tests' check of annotations
@@ -31,6 +32,12 @@ class Policy(Protocol):
     def reset(self, goal: Observed) -> None: ...
 
     def act(self, obs: Observed) -> np.ndarray: ...
+
+
+class Decider(Policy, Protocol):
+    """A policy that decides once for `action_repeat` control steps: an agent, or the oracle."""
+
+    action_repeat: int
 
 
 class Floor:
@@ -70,19 +77,27 @@ class Played:
 
 
 def play(
-    policy: Policy, task: Task, pairs: list[Pair], steps: int, watch: Callable[[int, Observed], None] | None = None, told: str = ""
+    policy: Policy,
+    task: Task,
+    pairs: list[Pair],
+    steps: int,
+    watch: Callable[[int, Observed], None] | None = None,
+    told: str = "",
+    observe: Observe | None = None,
 ) -> Played:
     """Play every pair at once, closed loop, all control steps: nothing ends early.
 
     Args:
         watch: called with (step, observations `[B, ...]`) after each action has been chosen; for pictures.
         told: what a progress bar says; none if empty.
+        observe: what the policy sees of a simulator state; by default the task's observation.
     """
-    policy.reset(_stack([task.observation(pair.goal) for pair in pairs]))
+    observe = observe or task.observation
+    policy.reset(_stack([observe(pair.goal) for pair in pairs]))
     states = np.stack([pair.start for pair in pairs])
     history, times = [states], []
     for step in track(range(steps), told, console=Console(stderr=True), disable=not told):
-        obs = _stack([task.observation(state) for state in states])
+        obs = _stack([observe(state) for state in states])
         begin = time.perf_counter()
         action = policy.act(obs)
         times.append(time.perf_counter() - begin)
@@ -115,13 +130,13 @@ def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple
     return result, played
 
 
-def time_decisions(agent: Agent, task: Task, pairs: list[Pair]) -> list[float]:
+def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Observe | None = None) -> list[float]:
     """Seconds of whole decisions at B = 1, encoding included; one episode, its first decisions left out as warm-up."""
-    pair = pairs[0]
-    agent.reset(_stack([task.observation(pair.goal)]))
+    pair, observe = pairs[0], observe or task.observation
+    agent.reset(_stack([observe(pair.goal)]))
     state, times = pair.start, []
     for step in range((TIMED + 3) * agent.action_repeat):
-        obs = _stack([task.observation(state)])
+        obs = _stack([observe(state)])
         begin = time.perf_counter()
         action = agent.act(obs)[0]
         if step % agent.action_repeat == 0:

@@ -56,7 +56,11 @@ def print_results(result: Mapping[str, Any]) -> None:
     floors = result["floors"]
     name = f"{result['planner']} on {result['cost']}, horizon {result['horizon']} ({result['horizon_seconds']:.1f} s)"
     rows = {name: result["success_end"], "the same, at any time": result["success_any"]}
-    for label, rate in {**rows, "floor: random": floors["random"], "floor: stay still": floors["stay"]}.items():
+    rows |= {"floor: random": floors["random"], "floor: stay still": floors["stay"]}
+    if oracle := result.get("oracle"):
+        length = f"horizon {oracle['horizon']} ({oracle['horizon_seconds']:.1f} s)"
+        rows[f"oracle: {oracle['planner']} in the simulator, {length}"] = oracle["success_end"]
+    for label, rate in rows.items():
         table.add_row(label, f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}")
     console = Console()
     console.print(table)

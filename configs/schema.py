@@ -198,7 +198,13 @@ class _Evaluation:
 class EvaluateConfig(_Evaluation):
     """`latent-mpc evaluate`."""
 
+    oracle: bool = False  # play the same planner in the real simulator too, with the task's privileged cost; minutes, then cached
+    oracle_horizon: int = 0  # the oracle's plan length; 0 = planner.horizon [model steps]
     out: str = ""  # folder to write; empty = under runs/
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, oracle_horizon=0)
 
     def folder(self) -> Path:
         """Where results.json goes."""

@@ -130,9 +130,13 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         action = np.asarray(action, dtype=np.float64)
         if action.shape != (self.model.nu,) or not np.isfinite(action).all():
             raise ValueError(f"action must be {self.model.nu} finite numbers in [-1, 1], got {action}")
-        self.data.ctrl[:] = self._control_mid + self._control_half * np.clip(action, -1.0, 1.0)
+        self.data.ctrl[:] = self.control(action)
         mujoco.mj_step(self.model, self.data, self.substeps)
         mujoco.mj_forward(self.model, self.data)  # positions of geoms that belong to the new state, for pixels and metrics
+
+    def control(self, action: np.ndarray) -> np.ndarray:
+        """What the actuators are told for actions `[..., A]`: clipped to [-1, 1], then scaled to their control ranges."""
+        return self._control_mid + self._control_half * np.clip(action, -1.0, 1.0)
 
     def snapshot(self) -> np.ndarray:
         """The full integration state of the simulator, float64 `[n]`."""

@@ -131,6 +131,27 @@ def test_an_evaluation_with_another_planner_cost_or_seed_says_so_and_differs(tra
     assert (result["settings"]["planner_seed"], result["settings"]["planner"]["name"]) == (4, "mppi")
 
 
+def test_the_oracle_plays_the_same_pairs_beside_the_agent_and_is_cached(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    better = ["planner.samples=64", "planner.iterations=4", "oracle_horizon=3"]
+    for name in ("a", "b", "without"):
+        latent_mpc("evaluate", f"checkpoint={trained}", "episodes=3", *better, f"oracle={name != 'without'}", f"out={name}")
+        out = " ".join(capsys.readouterr().out.split())
+        assert ("oracle: cem in the simulator" in out) == (name != "without")
+        assert (f"from the cache: {Path('runs/cache')}" in out) == (name == "b")
+    first, second, without = (read(tmp_path / name / "results.json") for name in ("a", "b", "without"))
+    oracle = first["oracle"]
+    assert second["oracle"] == {**oracle, "cached": True}
+    assert without["oracle"] is None
+    assert digits(first) | {"oracle": None} == digits(without)
+    assert oracle["success_end"].keys() == oracle["success_any"].keys() == {"rate", "low", "high"}
+    assert (oracle["success_end"]["rate"], oracle["planner"], oracle["horizon"], first["horizon"]) == (1.0, "cem", 3, 2)
+    assert oracle["plan_ms"].keys() == {"median", "p95"}
+    assert [path.parent for path in tmp_path.rglob("oracle-reacher-*.json")] == [tmp_path / "runs" / "cache"]
+
+
 def test_a_demo_leaves_a_video_a_gif_and_a_json(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

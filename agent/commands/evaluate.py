@@ -1,11 +1,13 @@
 """Measure how often a checkpoint reaches its goals.
 
 Independent pairs of start and goal, success at the end and at any time with intervals, and the floors of a random and a still policy
-on the same pairs. Planner and cost are those the checkpoint was trained with unless others are named.
+on the same pairs. Planner and cost are those the checkpoint was trained with unless others are named. `oracle=true` plays the same
+planner in the real simulator beside them, with the task's privileged cost: what it misses is not the model's fault.
 
 Examples:
     latent-mpc evaluate checkpoint=reacher-pixels episodes=100 pairs.seed=7
     latent-mpc evaluate checkpoint=runs/reacher-state planner=mppi planner.horizon=3 out=runs/mppi
+    latent-mpc evaluate checkpoint=reacher-pixels oracle=true
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import evaluate
-from latent_mpc.agent.pairs import draw_pairs
+from latent_mpc.agent.oracle_result import cached_oracle
+from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.shipped import find_checkpoint
 from latent_mpc.configs.schema import EvaluateConfig, PairsConfig
@@ -33,12 +37,20 @@ def run(config: EvaluateConfig) -> int:
     agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
     task = make_task(parts.config)
     make_folder(folder)
-    result = measure(agent, task, config.episodes, config.pairs, vars(config.planner), vars(config.cost))
+    result = measure(agent, task, config.episodes, config.pairs, vars(config.planner), vars(config.cost), oracle_of(config, agent, task))
     result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}
     write_json(folder / "results.json", result)
     print_results(result)
     print(f"wrote {folder / 'results.json'}\nnext: latent-mpc demo checkpoint={config.checkpoint}")
     return 0
+
+
+def oracle_of(config: EvaluateConfig, agent: Agent, task: Task) -> Callable[[Pairs], dict[str, Any]] | None:
+    """What plays the oracle on pairs: the agent's planner, weights and seed. None unless `oracle=true`."""
+    if not config.oracle:
+        return None
+    planner = {**vars(config.planner), "horizon": config.oracle_horizon or config.planner.horizon}
+    return lambda drawn: cached_oracle(task, drawn, planner, agent.cost, agent.action_repeat, agent.seed)
 
 
 def origin(config: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +67,16 @@ def training_time(checkpoint: str) -> dict[str, Any]:
         return {}
 
 
-def measure(agent: Agent, task: Task, episodes: int, pairs: PairsConfig, planner: dict[str, Any], cost: dict[str, Any]) -> dict[str, Any]:
-    """`results.json` of an agent, its checkpoint aside."""
+def measure(
+    agent: Agent,
+    task: Task,
+    episodes: int,
+    pairs: PairsConfig,
+    planner: dict[str, Any],
+    cost: dict[str, Any],
+    oracle: Callable[[Pairs], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same pairs, if there is one."""
     drawn = draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset)
     found, _ = evaluate(agent, task, drawn, told=f"evaluating {task.name}")
     seconds = planner["horizon"] * agent.action_repeat * task.control_period
@@ -64,7 +84,8 @@ def measure(agent: Agent, task: Task, episodes: int, pairs: PairsConfig, planner
     head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
     found["pairs"] = {"kind": pairs.kind, "seed": pairs.seed, **found["pairs"]}
     settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed}
-    return {**head, **found, "oracle": None, "settings": settings, "command": command(), "versions": versions()}
+    reference = oracle(drawn) if oracle else None
+    return {**head, **found, "oracle": reference, "settings": settings, "command": command(), "versions": versions()}
 
 
 def command() -> str:

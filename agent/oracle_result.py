@@ -1,0 +1,111 @@
+"""What the oracle reaches on the pairs of an evaluation, as `results.json` holds it; kept in a cache, as it takes minutes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import torch
+
+from latent_mpc.agent.agent import make_planner
+from latent_mpc.agent.costs import Cost
+from latent_mpc.agent.evaluation import milliseconds, play, rate, time_decisions
+from latent_mpc.agent.files import replace
+from latent_mpc.agent.oracle import SEEN, Oracle
+from latent_mpc.agent.pairs import Pairs
+from latent_mpc.agent.results import versions
+from latent_mpc.envs.task import Task
+
+CACHE = Path("runs/cache")
+CODE = ("envs", "planners", "agent/oracle.py", "agent/oracle_result.py", "agent/evaluation.py")  # what the result comes out of
+
+
+def cached_oracle(
+    task: Task, drawn: Pairs, planner: Mapping[str, Any], cost: Cost, action_repeat: int = 1, seed: int = 0, *, threads: int = 0
+) -> dict[str, Any]:
+    """The oracle's result on these pairs, from `runs/cache/` where it was worked out before, `cached` saying so.
+
+    Args:
+        planner: `{"name": …, "horizon": …, **fields}`, as the config has it.
+        cost: its weights count, not its kind.
+        threads: of the simulator; 0 means all usable cores.
+    """
+    told = {"planner": dict(planner), "weights": asdict(cost), "action_repeat": action_repeat, "seed": seed}
+    path = CACHE / f"oracle-{task.name}-{fingerprint(task, drawn, told)}.json"
+    found = _read(path)
+    if found is not None:
+        print(f"the oracle's result is from the cache: {path}")
+        return {**found, "cached": True}
+    result = measure_oracle(task, drawn, planner, cost, action_repeat, seed, threads)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, (json.dumps(result, indent=2) + "\n").encode())
+    return {**result, "cached": False}
+
+
+def measure_oracle(
+    task: Task, drawn: Pairs, planner: Mapping[str, Any], cost: Cost, action_repeat: int, seed: int, threads: int
+) -> dict[str, Any]:
+    """Play the oracle on all pairs at once. Its planner is the agent's in every field, on the CPU."""
+    begin, fields = time.perf_counter(), dict(planner)
+    name, horizon = fields.pop("name"), fields["horizon"]
+    width = task.model.nu * action_repeat
+    search = make_planner(name, actions=width, action_repeat=action_repeat, device=torch.device("cpu"), **fields)
+    oracle = Oracle(task, search, cost, action_repeat, seed, threads)
+    played = play(oracle, task, drawn.pairs, drawn.steps, told=f"the oracle on {task.name}", observe=see)
+    decided = milliseconds(played.decision_s[::action_repeat])
+    return {
+        "success_end": rate(played.end),
+        "success_any": rate(played.any),
+        "planner": name,
+        "horizon": horizon,
+        "horizon_seconds": horizon * action_repeat * task.control_period,
+        "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
+        "plan_ms": milliseconds(time_decisions(oracle, task, drawn.pairs, see)),
+        "plan_ms_batch": {**decided, "batch": len(drawn.pairs)},
+        "threads": oracle.simulator.threads,
+        "seconds": time.perf_counter() - begin,
+        "settings": dict(planner),
+    }
+
+
+def see(state: np.ndarray) -> dict[str, np.ndarray]:
+    """The oracle's observation of a simulator state: all of it."""
+    return {SEEN: state}
+
+
+def fingerprint(task: Task, drawn: Pairs, told: Mapping[str, Any]) -> str:
+    """Of all that the result depends on: simulator and task, pairs, planner, the code that plans and simulates, the packages."""
+    compiled = np.zeros(mujoco.mj_sizeModel(task.model), np.uint8)
+    mujoco.mj_saveModel(task.model, None, compiled)
+    digest = hashlib.sha256(compiled.tobytes())
+    for pair in drawn.pairs:
+        digest.update(pair.start.tobytes() + pair.goal.tobytes())
+    said = {"task": task.name, "episodes": len(drawn.pairs), "steps": drawn.steps, **told, "versions": versions(), "code": _code()}
+    digest.update(json.dumps(said, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def _code() -> str:
+    """Of the source of what the result comes out of: a cache that outlives a change of the task's `steps_to_go` would mislead."""
+    digest = hashlib.sha256()
+    for name in CODE:
+        place = Path(str(files("latent_mpc"))) / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "success_end" in found else None
