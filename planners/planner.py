@@ -206,7 +206,9 @@ class Planner:
         if not getattr(cost, "differentiable", True):
             raise ValueError(f"planner {self.algorithm.name!r} takes gradients, and this cost has none; cem, icem and mppi need none")
         if torch.is_inference_mode_enabled():
-            raise ValueError(f"planner {self.algorithm.name!r} takes gradients, which torch.inference_mode forbids; plan under torch.no_grad")
+            raise ValueError(
+                f"planner {self.algorithm.name!r} takes gradients, which torch.inference_mode forbids; plan under torch.no_grad"
+            )
 
     def _check_proposals(self, proposals: Tensor, candidates: Tensor) -> None:
         B, N, H, A = candidates.shape
