@@ -73,7 +73,7 @@ class Agent:
             KeyError: an observation that the model was trained on is missing.
             ValueError: a mask without earlier episodes, or of another length.
         """
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference_mode: planners that take gradients need tensors that autograd may save
             z_goal = self.model.encode_goal(self._tensors(goal))
             batch = len(z_goal)
             if mask is None:
@@ -95,7 +95,7 @@ class Agent:
         now = self._begun()
         phase = now.elapsed % self.action_repeat
         due = (phase == 0).nonzero()[:, 0]
-        with torch.inference_mode():
+        with torch.no_grad():
             if len(due):
                 self._decide(now, self._tensors(obs), due)
         width = self.model.actions // self.action_repeat

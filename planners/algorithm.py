@@ -24,7 +24,7 @@ class Search(NamedTuple):
     """Where the search of one decision stands, in action units.
 
     elites, score: what the algorithm keeps, best first; the first iteration has none (K = 0). They warm start the next decision.
-    half: half-range of each action, the unit of fields like `std_floor`.
+    half, middle: half-range of each action, the unit of fields like `std_floor`, and the middle of its bounds.
     memory: anything else that an algorithm keeps between iterations of one decision (optimiser state).
     """
 
@@ -33,6 +33,7 @@ class Search(NamedTuple):
     elites: Float[Tensor, "B K H A"]
     score: Float[Tensor, "B K"]
     half: Float[Tensor, " A"]
+    middle: Float[Tensor, " A"]
     memory: Any = None
 
 
@@ -41,7 +42,7 @@ class Algorithm(ABC):
     """Fields that every algorithm has. Only int, float, bool and str: these dataclasses are the Hydra schemas too."""
 
     name: ClassVar[str]
-    differentiates: ClassVar[bool] = False  # `update` takes the gradient of the score with respect to the candidates
+    differentiates: ClassVar[bool] = False  # takes the gradient of the score with respect to the candidates: the cost must have one
 
     # candidates per iteration. Source: measured, see CEM
     samples: int = 64
@@ -78,6 +79,10 @@ class Algorithm(ABC):
         """Elites kept from one iteration, and one decision, to the next."""
         return 0
 
+    def takes_gradient(self, search: Search) -> bool:
+        """Whether the next `update` does: the others need no graph."""
+        return self.differentiates
+
     def counts(self) -> Iterator[int]:
         """Candidates of each iteration, without end: the loop takes as many as its budget allows."""
         return repeat(self.samples)
@@ -112,6 +117,17 @@ def refit(search: Search, candidates: Tensor, weights: Float[Tensor, "B N"], mom
         mean=momentum * search.mean + (1 - momentum) * mean,
         std=momentum * search.std + (1 - momentum) * std,
     )
+
+
+def ranked(candidates: Float[Tensor, "B N H A"], score: Float[Tensor, "B N"], count: int) -> tuple[Tensor, Float[Tensor, "B K"]]:
+    """The best `count` candidates, or all if there are fewer, best first, and their scores."""
+    top_score, top = score.topk(min(count, score.shape[1]), dim=1, largest=False)
+    return candidates.gather(1, top[:, :, None, None].expand(-1, -1, *candidates.shape[2:])), top_score
+
+
+def to_best(search: Search, candidates: Tensor, score: Tensor) -> Search:
+    """The best candidate becomes the mean; the old mean, candidate 0, is among them."""
+    return search._replace(mean=ranked(candidates, score, 1)[0][:, 0])
 
 
 def feasible_mean(score: Float[Tensor, "B N"]) -> Float[Tensor, " B"]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean, refit
+from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean, ranked, refit
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ class CEM(Algorithm):
     def update(self, search: Search, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
         pool = torch.cat([candidates, search.elites], 1)
         pool_score = torch.cat([score, search.score], 1)
-        top_score, top = pool_score.topk(min(self.elites, pool_score.shape[1]), dim=1, largest=False)
-        elites = pool.gather(1, top[:, :, None, None].expand(-1, -1, *pool.shape[2:]))  # (B, elites, H, A)
+        elites, top_score = ranked(pool, pool_score, self.elites)  # (B, elites, H, A)
         feasible = top_score.isfinite().to(elites.dtype)
         weights = feasible / feasible.sum(1, keepdim=True).clamp(min=1)
         new = refit(search, elites, weights, self.momentum, self.std_floor)

@@ -110,9 +110,10 @@ class Planner:
             budget: what to spend; by default the algorithm's `iterations` times its `samples`.
 
         Raises:
-            ValueError: warm, proposals or what the cost returns do not fit.
+            ValueError: warm, proposals or what the cost returns do not fit, or the algorithm needs a gradient that cannot be had.
         """
         self._check_warm(warm)
+        self._check_gradient(cost)
         with torch.no_grad():
             return self._plan(cost, warm, proposals, budget or Budget())
 
@@ -123,7 +124,7 @@ class Planner:
         log: list[dict[str, Tensor]] = []
         evaluations = 0
         for noise in self._noise(warm, budget):
-            candidates = self._clip(self.algorithm.sample(search, noise))
+            candidates = self._clip(self.algorithm.sample(search, noise)).contiguous()  # a sum's bits depend on the layout
             candidates[:, 0] = search.mean
             if not log:
                 self._seed(candidates, warm, proposals)
@@ -155,7 +156,7 @@ class Planner:
         mean = torch.where((warm.known > 0)[:, None, None], warm.mean, self.middle)
         fresh = (self.algorithm.std * self.half).expand_as(mean)
         none = mean.new_zeros(len(mean), 0, *mean.shape[1:])
-        return Search(self._clip(mean), fresh, none, none[:, :, 0, 0], self.half)
+        return Search(self._clip(mean), fresh, none, none[:, :, 0, 0], self.half, self.middle)
 
     def _seed(self, candidates: Tensor, warm: Warm, proposals: Tensor | None) -> None:
         """Put proposals, then the elites of the last decision, behind the nominal; an elite's unknown steps stay freshly sampled."""
@@ -170,8 +171,9 @@ class Planner:
 
     def _step(self, cost: Cost, candidates: Tensor, search: Search) -> tuple[Tensor, Tensor, Search, dict[str, Tensor]]:
         """One evaluation and one update; a problem in which nothing is feasible keeps its mean and std."""
-        with torch.set_grad_enabled(self.algorithm.differentiates):
-            score, raw = evaluate(cost, candidates.requires_grad_(self.algorithm.differentiates))
+        gradient = self.algorithm.takes_gradient(search)
+        with torch.set_grad_enabled(gradient):
+            score, raw = evaluate(cost, candidates.requires_grad_(gradient))
             new, told = self.algorithm.update(search, candidates, score)
         score = score.detach()
         feasible = score.isfinite().any(1)[:, None, None]
@@ -197,6 +199,16 @@ class Planner:
         wanted = (self.horizon, len(self.low))
         if tuple(warm.mean.shape[1:]) != wanted:
             raise ValueError(f"warm must hold plans of [H, A] = {wanted}, got {tuple(warm.mean.shape[1:])}")
+
+    def _check_gradient(self, cost: Cost) -> None:
+        if not self.algorithm.differentiates:
+            return
+        if not getattr(cost, "differentiable", True):
+            raise ValueError(f"planner {self.algorithm.name!r} takes gradients, and this cost has none; cem, icem and mppi need none")
+        if torch.is_inference_mode_enabled():
+            raise ValueError(
+                f"planner {self.algorithm.name!r} takes gradients, which torch.inference_mode forbids; plan under torch.no_grad"
+            )
 
     def _check_proposals(self, proposals: Tensor, candidates: Tensor) -> None:
         B, N, H, A = candidates.shape

@@ -78,7 +78,7 @@ def test_unknown_names_keys_and_values_leave_nothing_behind(
         ],
         "train": [("device=warp", "device must be auto, cpu or one that is there, got 'warp': ")],
         "evaluate": [
-            ("planner=cme", "no planner 'cme'; there are: cem, mppi"),
+            ("planner=cme", "no planner 'cme'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"),
             ("cost=far", "no cost 'far'; there are: cost_to_go, latent"),
         ],
         "demo": [("camera.backend=vulkan", "camera: backend must be one of auto, ray, gl; got 'vulkan'")],
@@ -219,7 +219,7 @@ def test_a_checkpoint_that_does_not_do_is_refused_and_no_out_is_made(
     config.write_text(text.replace("format: 1", "format: 2"))
     assert refused() == f"{config}: checkpoint format must be 1, got 2; train it again with this version"
     config.write_text(text.replace("name: cem", "name: cme"))
-    assert refused() == f"{config}: no planner 'cme'; there are: cem, mppi"
+    assert refused() == f"{config}: no planner 'cme'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"
     config.write_text("!!python/object/apply:os.mkdir [made]")
     assert "could not determine a constructor for the tag" in refused()
     config.write_text(text)

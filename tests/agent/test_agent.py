@@ -154,14 +154,16 @@ class Integrator(WorldModel):
         return z + action
 
 
-def make_integrator() -> Agent:
+def make_integrator(name: str = "cem") -> Agent:
     model = Integrator(ModelConfig(embedding=2, latent=2, hidden=4), {"state": (2,)}, 2).eval()
-    planner = make_planner("cem", actions=2, horizon=HORIZON, action_repeat=1, device=torch.device("cpu"), samples=64, iterations=4)
+    fields = {"samples": 64, "iterations": 4} if name == "cem" else {}
+    planner = make_planner(name, actions=2, horizon=HORIZON, action_repeat=1, device=torch.device("cpu"), **fields)
     return Agent(model, CostToGo(2, CostToGoConfig(hidden=4, metric=2)), planner, LatentCost())
 
 
-def test_with_a_true_model_goals_are_reached_and_kept():
-    agent = make_integrator()
+@pytest.mark.parametrize("name", ["cem", "gradient", "hybrid"])  # the last two differentiate through the model
+def test_with_a_true_model_goals_are_reached_and_kept(name):
+    agent = make_integrator(name)
     goal, x = np.array([[3, -2], [0, 0], [-1, 4]], np.float32), np.zeros((3, 2), np.float32)
     agent.reset({"state": goal})
     for _ in range(12):

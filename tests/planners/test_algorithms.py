@@ -16,7 +16,7 @@ INF = float("inf")
 
 def search(mean: float = 0.0, std: float = 1.0) -> Search:
     none = torch.zeros(1, 0, 1, 1)
-    return Search(torch.full((1, 1, 1), mean), torch.full((1, 1, 1), std), none, none[:, :, 0, 0], torch.ones(1))
+    return Search(torch.full((1, 1, 1), mean), torch.full((1, 1, 1), std), none, none[:, :, 0, 0], torch.ones(1), torch.zeros(1))
 
 
 def candidates(*values: float) -> torch.Tensor:

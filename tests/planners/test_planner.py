@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 
 import pytest
 import torch
@@ -14,6 +15,8 @@ from latent_mpc import planners
 from latent_mpc.planners import Budget, Plan, Planner, Warm
 
 every_planner = pytest.mark.parametrize("name", sorted(planners.algorithms()))
+# `random` looks at the whole range each time and does not close in on anything: it is the floor for those that do
+every_search = pytest.mark.parametrize("name", sorted(planners.algorithms().keys() - {"random"}))
 INF = float("inf")
 
 
@@ -41,7 +44,7 @@ def same(a: Plan, b: Plan) -> bool:
     return all(torch.equal(x, y) for x, y in zip((a.actions, a.cost, *a.warm), (b.actions, b.cost, *b.warm), strict=True))
 
 
-@every_planner
+@every_search
 @pytest.mark.parametrize(("H", "A"), [(4, 2), (1, 1), (1, 3), (5, 1)])
 def test_solves_a_quadratic_within_ten_warm_decisions(name, H, A):
     target = some_target(3, H, A)
@@ -63,7 +66,7 @@ def test_reaches_an_optimum_in_a_corner_of_asymmetric_bounds_and_never_leaves_th
     plan = decide(p, cost, p.init(2, seed=0), 10)
     assert all(((a >= low) & (a <= high)).all() for a in seen)
     assert ((plan.warm.mean >= low) & (plan.warm.mean <= high)).all()
-    assert (plan.actions - high).abs().max() < 0.05
+    assert name == "random" or (plan.actions - high).abs().max() < 0.05
 
 
 @every_planner
@@ -97,13 +100,13 @@ def test_falls_back_to_the_nominal_where_nothing_is_feasible_and_says_so(name, b
     assert torch.equal(plan.warm.mean[0], before.mean[0])
     assert same(plan, p.plan(lambda a: torch.where(torch.tensor([[True], [False]]), bad, good(a)), before))
     again = decide(p, good, plan.warm, 10)  # and recovers
-    assert (again.cost < 0.02).all()
+    assert (again.cost < (0.5 if name == "random" else 0.02)).all()
 
 
 @every_planner
 def test_minus_infinity_wins_without_poisoning_the_search(name):
     p = planner(name)
-    plan = decide(p, lambda a: torch.where(a[..., 0, 0] > 0.5, -INF, 1.0), p.init(1, seed=0), 3)
+    plan = decide(p, lambda a: torch.where(a[..., 0, 0] > 0.5, -INF, 1.0) + 0 * a.sum((-2, -1)), p.init(1, seed=0), 3)
     assert plan.actions[0, 0, 0] > 0.5
     assert plan.warm.mean.isfinite().all()
 
@@ -127,7 +130,7 @@ def test_each_decision_draws_new_numbers(name):
 
     def cost(actions):
         seen.append(actions[:, 3:].clone())
-        return torch.zeros(actions.shape[:2])
+        return 0 * actions.sum((-2, -1))
 
     warm = p.plan(cost, p.init(2, seed=0)).warm.reset(torch.tensor([True, True]))
     p.plan(cost, warm)
@@ -167,7 +170,7 @@ def test_candidate_0_of_the_first_iteration_is_the_nominal(name):
     assert torch.equal(seen[0][:, 0], warm.mean)
 
 
-@every_planner
+@every_search
 @pytest.mark.parametrize("k", [1, 2])
 def test_warm_start_shifted_by_k_steps_beats_cold_at_equal_budget(name, k):
     H, course = 6, some_target(20, 2)
@@ -270,13 +273,13 @@ def test_any_shape_bounds_and_budget_give_a_plan_inside_the_bounds(name, B, H, A
 
 
 @every_planner
-def test_an_iteration_budget_is_kept_and_the_default_is_samples_times_iterations(name):
+def test_an_iteration_budget_is_kept_and_by_default_it_is_that_of_the_algorithm(name):
     p, cost = planner(name, samples=20, iterations=3), quadratic(some_target(4, 2))
     warm = p.init(2, seed=0)
-    assert p.plan(cost, warm).info["evaluations"].tolist() == [60, 60]
+    assert p.plan(cost, warm).info["evaluations"].tolist() == [sum(islice(p.algorithm.counts(), 3))] * 2
     plan = p.plan(cost, warm, budget=Budget(iterations=5))
     assert plan.info["best"].shape == (2, 5)
-    assert plan.info["evaluations"].tolist() == [100, 100]
+    assert plan.info["evaluations"].tolist() == [sum(islice(p.algorithm.counts(), 5))] * 2
     assert (plan.info["best"].diff(dim=1) <= 0).all()
 
 
