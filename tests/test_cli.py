@@ -64,7 +64,7 @@ def test_every_command_explains_itself_with_two_examples(command: str) -> None:
 
 def test_help_shows_meaning_unit_and_default_of_a_key_and_the_choices_of_a_group() -> None:
     text = usage.command_help("train")
-    assert "collect.episodes=400 " in text
+    assert "collect.episodes=800 " in text
     assert "[episodes]" in text
     assert "planner.horizon=" in text
     assert "plan length [model steps]" in text

@@ -28,7 +28,7 @@ STEPS = ["training.steps=6", "training.batch=8", "training.horizon=3", "training
 PLAN = ["planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=2"]
 TINY = ["task=reacher", *DATA, *MODEL, *STEPS, *PLAN]
 PROBE_STEPS = 5
-ASKED: dict[str, Any] = {  # by issue 2
+ASKED: dict[str, Any] = {  # what the protocol writes
     "task": str,
     "obs": str,
     "planner": str,
@@ -42,7 +42,7 @@ ASKED: dict[str, Any] = {  # by issue 2
     "plan_ms": {"median", "p95"},
     "plan_ms_batch": {"median", "p95", "batch"},
     "pairs": {"kind", "seed", "drawn", "rejected"},
-    "checkpoint": {"path", "data", "seed"},
+    "checkpoint": {"path", "data", "seed", "train_seconds"},
     "command": str,
     "versions": {"python", "latent-mpc", "torch", "mujoco", "numpy", "gymnasium"},
 }
