@@ -68,7 +68,7 @@ def test_help_shows_meaning_unit_and_default_of_a_key_and_the_choices_of_a_group
     assert "[episodes]" in text
     assert "planner.horizon=" in text
     assert "plan length [model steps]" in text
-    assert "choices: cem, mppi" in text
+    assert "choices: cem, gradient, hybrid, icem, mppi, predictive_sampling, random" in text
     assert "planner.elites=" in text
     assert "planner.temperature=" in usage.command_help("train", ["planner=mppi"])
 
@@ -105,8 +105,8 @@ def test_an_unknown_command_is_answered_with_the_commands(capsys: pytest.Capture
         ("planner.num_sample=3", "no key 'num_sample' in planner; there are: name, horizon, samples, "),
         ("planer.horizon=3", "no key 'planer'; there are: "),
         ("seed.x=3", "no key 'x' in seed: it is a single value"),
-        ("planner=cme", "no planner 'cme'; there are: cem, mppi"),
-        ("planner=3", "no planner '3'; there are: cem, mppi"),
+        ("planner=cme", "no planner 'cme'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"),
+        ("planner=3", "no planner '3'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"),
         ("task=reachr", "no task 'reachr'; there are: "),
         ("planner.horizon=ten", "planner.horizon must be an integer, got 'ten'"),
         ("collect.behaviour.correlation=long", "collect.behaviour.correlation must be a number, got 'long'"),
@@ -149,7 +149,7 @@ def test_a_checkpoint_that_is_not_there_is_answered_with_those_that_ship(capsys:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("planner: {name: cme}", "no planner 'cme'; there are: cem, mppi"),
+        ("planner: {name: cme}", "no planner 'cme'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"),
         ("planner: {name: cem, num_sample: 3}", "no key 'num_sample' in planner; there are: "),
         ("planner: {name: cem, execute: '${oc.env:HOME}'}", "interpolations are refused"),
         ("planner: cem", "planner must have a name, got 'cem'"),

@@ -35,7 +35,7 @@ def test_every_command_is_one_that_the_console_script_takes(line):
 
 def test_every_make_target_and_every_linked_file_is_there():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"`?make ([a-z]+)", README):
+    for target in re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE):
         assert f"\n{target}:" in makefile, target
     for link in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"`((?:agent|envs|planners|configs|docs)/[\w./-]*)`", README):
         assert (ROOT / link).exists(), link

@@ -114,7 +114,7 @@ def test_loading_leaves_the_callers_planner_and_cost_to_choose(folder: Path) -> 
         load_agent(folder, cost={"name": "none"})
     with pytest.raises(KeyError, match="cost 'latent' has no field 'runing'; there are: running, terminal"):
         load_agent(folder, cost={"name": "latent", "runing": 1})
-    with pytest.raises(KeyError, match="no planner 'none'; there are: cem, mppi"):
+    with pytest.raises(KeyError, match="no planner 'none'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"):
         load_agent(folder, planner={"name": "none"})
 
 
@@ -140,7 +140,10 @@ def test_loading_leaves_the_callers_planner_and_cost_to_choose(folder: Path) -> 
         (lambda c: c["model"].update(hidden=0), "model: hidden must be at least 1, got 0"),
         (lambda c: c["model"].update(_target_="os.system"), "no key '_target_' in model; there are: embedding, "),
         (lambda c: c["cost_to_go"].update(expectile=3), "cost_to_go: expectile must lie between 0 and 1, got 3"),
-        (lambda c: c["planner"].update(name="cme"), "no planner 'cme'; there are: cem, mppi"),
+        (
+            lambda c: c["planner"].update(name="cme"),
+            "no planner 'cme'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random",
+        ),
         (lambda c: c["planner"].update(num_sample=3), "no key 'num_sample' in planner; there are: "),
         (lambda c: c["planner"].update(samples=1), "planner: samples must be at least 2, got 1"),
         (lambda c: c["planner"].update(std="big"), "planner.std must be a number, got 'big'"),
