@@ -93,6 +93,8 @@ class Agent:
     def act(self, obs: Arrays) -> Float[np.ndarray, "B A"]:
         """The next control action of every episode, in [-1, 1]. Raises ValueError before `reset` or if B differs."""
         now = self._begun()
+        if len(now.elapsed) != (came := len(next(iter(obs.values()), ()))):
+            raise ValueError(f"observations must be of {len(now.elapsed)} episodes, got {came}")
         phase = now.elapsed % self.action_repeat
         due = (phase == 0).nonzero()[:, 0]
         with torch.no_grad():
@@ -113,8 +115,6 @@ class Agent:
     def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor) -> None:
         """Observe and plan anew for the episodes that are due."""
         there = due.to(self.device)
-        if len(next(iter(obs.values()))) != len(now.elapsed):
-            raise ValueError(f"observations must be of {len(now.elapsed)} episodes, got {len(next(iter(obs.values())))}")
         last_action = now.plan[there, 0]
         memory = self.model.observe(now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action)
         cost = plan_cost(self.model, self.cost_to_go, memory, now.z_goal[there], self.cost)
