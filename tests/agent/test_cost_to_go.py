@@ -153,7 +153,7 @@ def test_targets_come_from_within_an_episode_only(tmp_path):
     """Two corridors that no walk joins: 0 1 2 3 and 4 5 6 7, laid end to end in the data."""
     z = torch.eye(8).repeat(20, 1)
     last = np.repeat(np.arange(1, 41) * 4 - 1, 4)
-    d = make(latent=8, hidden=32, metric=8, steps=300, batch=256, learning_rate=3e-3, clamp=60.0)
+    d = make(latent=8, hidden=32, metric=8, steps=300, batch=256, learning_rate=3e-3, clamp=60.0, n_step=5, expectile=0.1)
     train_cost_to_go(d, z, last, tmp_path, seed=0)
     found = distances(d, torch.eye(8)).numpy()
     assert found[0, 3] < 8 and found[4, 7] < 8  # 3 steps each

@@ -101,22 +101,16 @@ def test_windows_that_fit_nowhere_are_refused(tmp_path: Path, length: int, episo
         rollouts.windows(np.random.default_rng(0), 4, length, episodes)
 
 
-def test_windows_are_read_at_about_the_speed_of_memory_and_own_no_more_than_the_batch(tmp_path: Path) -> None:
+def test_reading_windows_owns_no_more_memory_than_the_batch(tmp_path: Path) -> None:
     with RolloutWriter(tmp_path / "r", {}) as writer:
         for i in range(60):
             writer.append({"pixels": np.full((61, 64, 64, 3), i, np.uint8)})
     rollouts, rng = Rollouts(tmp_path / "r"), np.random.default_rng(0)
-    batch = rollouts.windows(rng, 128, 8)["pixels"]
-    before, reading, copying = owned_megabytes(), [], []
+    rollouts.windows(rng, 128, 8)
+    before = owned_megabytes()
     for _ in range(40):
-        begun = time.perf_counter()
         rollouts.windows(rng, 128, 8)
-        middle = time.perf_counter()
-        batch.copy()
-        reading.append(middle - begun)
-        copying.append(time.perf_counter() - middle)
     assert owned_megabytes() - before < 26, "45 MB of data, 13 MB a batch"
-    assert min(reading) < 4 * min(copying), "h5py would take 30 times as long"
 
 
 def owned_megabytes() -> float:

@@ -284,18 +284,18 @@ def test_an_iteration_budget_is_kept_and_by_default_it_is_that_of_the_algorithm(
 
 
 @every_planner
-def test_a_deadline_is_overshot_by_one_iteration_at_most(name):
-    p, calls = planner(name, samples=8), []
+def test_a_deadline_is_overshot_by_one_iteration_at_most(name, monkeypatch):
+    p, calls, clock = planner(name, samples=8), [], [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])  # moves with the cost only: a busy machine changes nothing
 
     def cost(actions):
-        time.sleep(0.01)
-        calls.append(time.perf_counter())
+        clock[0] += 0.01
+        calls.append(clock[0])
         return actions.square().sum((-2, -1))
 
-    start = time.perf_counter()
     plan = p.plan(cost, p.init(1, seed=0), budget=Budget(seconds=0.055))
     assert len(calls) == plan.info["best"].shape[1] >= 1
-    assert sum(t - start >= 0.055 for t in calls) <= 1
+    assert sum(t >= 0.055 for t in calls) <= 1
     assert torch.equal(plan.cost, cost(plan.actions[:, None])[:, 0])
 
 
