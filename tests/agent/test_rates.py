@@ -82,8 +82,8 @@ def test_rank_correlation_by_hand():
 
 
 def test_ties_share_their_mean_rank():
-    """Ranks 1.5 1.5 3 against 1 2 3: covariance 1.5, variances 1.5 and 2."""
-    assert spearman(np.array([7.0, 7, 9]), np.array([1.0, 2, 3])) == pytest.approx(1.5 / np.sqrt(1.5 * 2))
+    """Ranks 1.5 1.5 3 4 against 1 2 3 4: sums of products 4.5, of squares 4.5 and 5."""
+    assert spearman(np.array([7.0, 7, 9, 11]), np.array([1.0, 2, 3, 4])) == pytest.approx(4.5 / np.sqrt(4.5 * 5))
 
 
 @pytest.mark.parametrize("a", [[1.0, 2.0], [3.0, 3.0, 3.0]])
