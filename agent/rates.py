@@ -6,6 +6,7 @@ Shapes: B pairs, S training seeds.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,7 +16,7 @@ THIRDS = ("near", "middle", "far")
 DRAWS = 10_000  # of the bootstrap: its ends then move by 0.1 % from one set of draws to another
 
 
-def wilson(successes: float, trials: int) -> tuple[float, float]:
+def wilson(successes: int, trials: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a rate (Wilson 1927)."""
     rate, z2 = successes / trials, Z95**2 / trials
     centre = (rate + z2 / 2) / (1 + z2)
@@ -30,7 +31,7 @@ def rate(success: Bool[np.ndarray, " B"]) -> dict[str, float]:
     return {"rate": float(success.mean()), "low": low, "high": high}
 
 
-def thirds(success: Bool[np.ndarray, " B"], far: Float[np.ndarray, " B"]) -> dict[str, dict[str, float]] | None:
+def thirds(success: Bool[np.ndarray, " B"], far: Float[np.ndarray, " B"]) -> dict[str, Any] | None:
     """Success of the near, middle and far third of the pairs, each with its count and its span of distances `far`, which are in any
     unit. Equal distances are kept in order. None for fewer than three pairs.
     """

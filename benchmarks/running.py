@@ -87,6 +87,6 @@ def tell(error: BaseException) -> int:
         return 130
     if not isinstance(error, cli.USER_ERRORS):
         raise error
-    message, status = cli.explain(error)  # type: ignore[arg-type]
+    message, status = cli.explain(error)
     print(f"benchmarks: {' '.join(message.split())}", file=sys.stderr)
     return status

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from latent_mpc.agent.agent import Agent, make_planner
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
@@ -21,7 +20,7 @@ from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
 
 
-def make_agent(repeat: int = 1, shapes: Any = None, learned: Any = None) -> Agent:
+def make_agent(repeat: int = 1, shapes: Any = None, learned: CostToGo | None = None) -> Agent:
     torch.manual_seed(0)
     model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat)
     planner = make_planner("random", actions=2 * repeat, horizon=2, action_repeat=repeat, device=torch.device("cpu"))
@@ -40,11 +39,11 @@ class Seeing(WorldModel):
         return obs["state"][:, :2]
 
 
-class Straight(nn.Module):
+class Straight(CostToGo):
     """A distance that is known: the straight way, times a sign."""
 
     def __init__(self, sign: float) -> None:
-        super().__init__()
+        super().__init__(2, CostToGoConfig(hidden=4, metric=2))
         self.sign = sign
 
     def forward(self, z: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
