@@ -10,7 +10,7 @@ KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 DONE = .venv/.installed-$(KEY)
 OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
 
-.PHONY: help demo test check wheel clean
+.PHONY: help demo test check wheel results ablations clean
 .SUFFIXES:
 
 help:
@@ -19,7 +19,9 @@ help:
 	  'make test    install with the test extra, run the tests' \
 	  'make check   format, lint and types' \
 	  'make wheel   build dist/*.whl and run it in a fresh environment' \
-	  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
+	  'make results    train and measure every row of the table in README.md (hours; goes on where it was; ROWS="reacher-state" picks)' \
+  'make ablations  measure what each part is worth: docs/ablations.md (hours; goes on where it was; VARIANTS="mppi" picks)' \
+  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
 	  '' \
 	  'PYTHON=...   another interpreter (3.11 or newer); a torch it can import is reused' \
 	  'TORCH="..."  install this torch first, e.g. TORCH="torch==2.9.1 --index-url URL"'
@@ -87,6 +89,13 @@ wheel: $(DONE)-demo
 	  echo 'make wheel: the smoke test imported the checkout, not the wheel' >&2; exit 1; }; \
 	venv/bin/latent-mpc; echo; venv/bin/latent-mpc tasks; venv/bin/latent-mpc train --help > /dev/null; \
 	cd "$$top"; echo; ls dist/*.whl
+
+# Figures of the repository, each made by one command.
+results: $(DONE)-demo
+	@$(PY) -m benchmarks.results $(ROWS)
+
+ablations: $(DONE)-demo
+	@$(PY) -m benchmarks.ablations $(VARIANTS)
 
 clean:
 	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov

@@ -1,8 +1,15 @@
-"""Where tensors live: `device=auto` takes the accelerator that is there, else the CPU."""
+"""Where tensors live: `device=auto` takes the accelerator that is there, else the CPU. And what a machine is called in results."""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
+from pathlib import Path
+
 import torch
+
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -16,3 +23,16 @@ def resolve_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"device must be auto, cpu or one that is there, got {name!r}: {str(error).splitlines()[0]}") from error
     return device
+
+
+def machine(device: torch.device) -> dict[str, str | int]:
+    """What a result was made on: the processor's name, cores that this process may use, threads of torch, the device's name."""
+    told = re.search(r"^model name\s*:\s*(.+)$", CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.is_file() else "", re.MULTILINE)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    cpu = told.group(1) if told else platform.processor() or platform.machine()
+    return {"cpu": cpu, "cores": usable_cores(), "threads": torch.get_num_threads(), "device": name}
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,7 +5,6 @@ Shapes: B episodes, T control steps, A action.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from rich.console import Console
 from rich.progress import track
 
 from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.guidance import how_far, rank_correlation
 from latent_mpc.agent.pairs import Pairs
+from latent_mpc.agent.rates import rate, thirds
 from latent_mpc.envs.task import Pair, Task
 
-Z95 = 1.959964  # two-sided 95 % quantile of the standard normal
 TIMED = 30  # decisions timed at B = 1
 Observed = Mapping[str, np.ndarray]
 Observe = Callable[[np.ndarray], dict[str, np.ndarray]]  # what a policy sees of a simulator state
@@ -117,10 +117,15 @@ def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple
     blind = task if task.obs_keys == ("state",) else _without_pixels(task)
     floors = {name: rate(play(Floor(width, seed), blind, drawn.pairs, drawn.steps).end) for name, seed in (("random", 0), ("stay", None))}
     decided = played.decision_s[:: agent.action_repeat]
+    far, measure = how_far(task, drawn.pairs)
+    by_third = thirds(played.end, far)
     result = {
         "episodes": len(drawn.pairs),
         "success_end": rate(played.end),
         "success_any": rate(played.any),
+        "reached": "".join(map(str, played.end.astype(int))),  # of each pair at the end, in order: to be drawn from over several seeds
+        "thirds": by_third and {**measure, **by_third},
+        "cost_to_go": rank_correlation(agent, task, drawn.pairs),
         "floors": floors,
         "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
         "plan_ms": milliseconds(time_decisions(agent, task, drawn.pairs)),
@@ -143,21 +148,6 @@ def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Obser
             times.append(time.perf_counter() - begin)
         state = _advance(task, state, action)
     return times[3:]
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a rate (Wilson 1927)."""
-    rate, z2 = successes / trials, Z95**2 / trials
-    centre = (rate + z2 / 2) / (1 + z2)
-    half = Z95 * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials)) / (1 + z2)
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)  # exactly, whatever the rounding
-
-
-def rate(success: np.ndarray) -> dict[str, float]:
-    """Share of successes with its interval, all in [0, 1]."""
-    low, high = wilson(int(success.sum()), len(success))
-    return {"rate": float(success.mean()), "low": low, "high": high}
 
 
 def milliseconds(seconds: list[float]) -> dict[str, float]:

@@ -8,7 +8,6 @@ Shapes: B problems, N candidates, H horizon, R control steps in a model step, T 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 
 import mujoco
@@ -19,6 +18,7 @@ from mujoco.rollout import Rollout
 from torch import Tensor
 
 from latent_mpc.agent.costs import Cost
+from latent_mpc.agent.devices import usable_cores
 from latent_mpc.envs.task import INTEGRATION, Task
 from latent_mpc.planners import Planner
 
@@ -27,11 +27,6 @@ ROWS = 4096  # rollouts at a time: all substeps of 4096 x 3 control steps of 10 
 FULL = int(mujoco.mjtState.mjSTATE_FULLPHYSICS)
 SPEC = int(INTEGRATION)
 DRAWS = 100  # starts from which the scale of a task's coordinates is taken
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Simulator:
@@ -137,7 +132,7 @@ class Oracle:
 
 def privileged(task: Task) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """The task's `steps_to_go`; where it has none, the mean distance of coordinates in standard deviations of its starts: no promise."""
-    if type(task).steps_to_go is not Task.steps_to_go:
+    if task.has_steps_to_go:
         return task.steps_to_go
     rng = np.random.default_rng(0)
     spread = np.std([task.qpos_qvel(task.draw_state(rng))[0] for _ in range(DRAWS)], axis=0)

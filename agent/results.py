@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_mpc.agent.files import replace
+from latent_mpc.agent.rates import THIRDS
 
 PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
 
@@ -53,9 +54,11 @@ def print_results(result: Mapping[str, Any]) -> None:
     table.add_column("policy")
     table.add_column("reached at the end", justify="right")
     table.add_column("95 % interval", justify="right")
-    floors = result["floors"]
+    floors, far = result["floors"], result.get("thirds") or {}  # older files have none
     name = f"{result['planner']} on {result['cost']}, horizon {result['horizon']} ({result['horizon_seconds']:.1f} s)"
     rows = {name: result["success_end"], "the same, at any time": result["success_any"]}
+    for third in THIRDS if far else ():
+        rows[f"{third} third: {far[third]['from']:.1f} to {far[third]['to']:.1f} {far['unit']}"] = far[third]
     rows |= {"floor: random": floors["random"], "floor: stay still": floors["stay"]}
     if oracle := result.get("oracle"):
         length = f"horizon {oracle['horizon']} ({oracle['horizon_seconds']:.1f} s)"
@@ -71,4 +74,8 @@ def print_results(result: Mapping[str, Any]) -> None:
     console.print(
         f"one decision: {times['median']:.1f} ms, 95 % below {times['p95']:.1f}; {batch['batch']} at once: {batch['median']:.0f} ms"
     )
+    if (guide := result.get("cost_to_go")) and guide["rank_correlation"] is not None:
+        console.print(
+            f"learned cost-to-go against the true one, {guide['pairs']} pairs at rest: rank correlation {guide['rank_correlation']:.3f}"
+        )
     console.print(f"pairs redrawn because standing still solves them: {rejected} of {pairs['drawn']}")

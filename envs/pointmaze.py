@@ -32,6 +32,7 @@ EPISODE_STEPS = {  # needed by 50 % / 95 % / all of the first 200 pairs of seed 
     "umaze": 40,  # 10 / 24.1 / 30
     "medium": 60,  # 18 / 34.0 / 41
     "large": 110,  # 34 / 67.0 / 79
+    "giant": 140,  # 51 / 90.0 / 115
 }
 
 

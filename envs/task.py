@@ -110,6 +110,11 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
     # What every task has
 
+    @property
+    def has_steps_to_go(self) -> bool:
+        """Whether the task offers `steps_to_go`."""
+        return type(self).steps_to_go is not Task.steps_to_go
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Begin an episode at `options["pair"]`, or at a pair drawn from the environment's own generator."""
         super().reset(seed=seed)

@@ -44,6 +44,10 @@ ASKED: dict[str, Any] = {  # what the protocol writes
     "pairs": {"kind", "seed", "drawn", "rejected"},
     "checkpoint": {"path", "data", "seed", "train_seconds"},
     "command": str,
+    "reached": str,
+    "machine": {"cpu", "cores", "threads", "device"},
+    "thirds": {"by", "unit", "near", "middle", "far"},
+    "cost_to_go": {"rank_correlation", "pairs"},
     "versions": {"python", "latent-mpc", "torch", "mujoco", "numpy", "gymnasium"},
 }
 EXTRAS = {"horizon_seconds", "oracle", "settings"}
@@ -90,6 +94,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_leaves_a_whole_checkpoint_and_nothing_else(trained: Path) -> None:
     assert sorted(path.name for path in trained.iterdir()) == FILES
     results = read(trained / "results.json")
+    assert results["thirds"] is None  # of two pairs
     assert results.keys() == ASKED.keys() | EXTRAS | {"train_seconds", "resumed"}
     assert (results["pairs"]["seed"], results["episodes"], results["resumed"]) == (0, 2, False)
     assert results["checkpoint"]["data"] == Rollouts(trained / "data").fingerprint

@@ -20,7 +20,7 @@ from typing import Any
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
-from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.devices import machine, resolve_device
 from latent_mpc.agent.evaluation import evaluate
 from latent_mpc.agent.oracle_result import cached_oracle
 from latent_mpc.agent.pairs import Pairs, draw_pairs
@@ -85,7 +85,8 @@ def measure(
     found["pairs"] = {"kind": pairs.kind, "seed": pairs.seed, **found["pairs"]}
     settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed}
     reference = oracle(drawn) if oracle else None
-    return {**head, **found, "oracle": reference, "settings": settings, "command": command(), "versions": versions()}
+    made = {"command": command(), "versions": versions(), "machine": machine(agent.device)}
+    return {**head, **found, "oracle": reference, "settings": settings, **made}
 
 
 def command() -> str:

@@ -1,9 +1,12 @@
 """The device that is asked for, or a message."""
 
+import os
+
 import pytest
 import torch
 
-from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent import devices
+from latent_mpc.agent.devices import machine, resolve_device, usable_cores
 
 
 def test_auto_is_a_device_that_computes():
@@ -18,3 +21,13 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(name):
     with pytest.raises(ValueError, match=f"device must be auto, cpu or one that is there, got '{name}': ") as error:
         resolve_device(name)
     assert "\n" not in str(error.value)
+
+
+def test_a_machine_says_its_processor_cores_threads_and_device(tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nprocessor\t: 1\nmodel name\t: Some CPU @ 2 GHz\n")
+    monkeypatch.setattr(devices, "CPU_INFO", tmp_path / "cpuinfo")
+    cores = len(os.sched_getaffinity(0))
+    assert usable_cores() == cores
+    assert machine(torch.device("cpu")) == {"cpu": "Some CPU @ 2 GHz", "cores": cores, "threads": torch.get_num_threads(), "device": "cpu"}
+    monkeypatch.setattr(devices, "CPU_INFO", tmp_path / "none")
+    assert isinstance(machine(torch.device("cpu"))["cpu"], str)

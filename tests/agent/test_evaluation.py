@@ -7,8 +7,9 @@ import torch
 from latent_mpc.agent.agent import Agent, make_planner
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.costs import LatentCost
-from latent_mpc.agent.evaluation import Floor, evaluate, milliseconds, play, rate, time_decisions, wilson
+from latent_mpc.agent.evaluation import Floor, evaluate, milliseconds, play, time_decisions
 from latent_mpc.agent.pairs import Pairs, draw_pairs
+from latent_mpc.agent.rates import rate, thirds
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.pointmaze import PointMaze, follow
 from latent_mpc.envs.task import Pair
@@ -56,28 +57,6 @@ def make_agent(repeat: int = 1, shapes=None) -> Agent:
 
 def at(task: PointMaze, *xy: float) -> np.ndarray:
     return task.rest_state(np.array(xy))
-
-
-# Newcombe 1998, Table I, method 3
-@pytest.mark.parametrize(
-    "successes, trials, low, high", [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
-)
-def test_wilson_intervals_are_the_published_ones(successes, trials, low, high):
-    assert wilson(successes, trials) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
-    assert wilson(trials - successes, trials) == (pytest.approx(1 - high, abs=6e-5), pytest.approx(1 - low, abs=6e-5))
-
-
-@pytest.mark.parametrize("successes, trials", [(3, 20), (90, 100), (1, 7)])
-def test_wilsons_ends_are_the_rates_from_which_the_count_is_196_standard_errors_away(successes, trials):
-    for end in wilson(successes, trials):
-        assert abs(successes / trials - end) == pytest.approx(1.959964 * (end * (1 - end) / trials) ** 0.5, rel=1e-6)
-
-
-def test_a_rate_lies_in_its_interval_within_0_and_1():
-    for success in (np.zeros(7, bool), np.ones(7, bool), np.arange(7) < 3):
-        told = rate(success)
-        assert told["rate"] == pytest.approx(success.mean())
-        assert 0 <= told["low"] <= told["rate"] <= told["high"] <= 1
 
 
 def test_times_are_told_in_milliseconds():
@@ -173,6 +152,10 @@ def test_an_agents_result_is_what_it_did_and_the_same_once_more(repeat):
     result, played = evaluate(make_agent(repeat), task, drawn)
     assert result["episodes"] == 3
     assert result["success_end"] == rate(played.end) and result["success_any"] == rate(played.any)
+    assert result["reached"] == "".join("1" if reached else "0" for reached in played.end)
+    steps = np.array([task.steps_to_go(pair.start[None], pair.goal)[0] for pair in drawn.pairs])
+    assert result["thirds"] == {"by": "steps_to_go", "unit": "control steps", **thirds(played.end, steps)}
+    assert result["cost_to_go"].keys() == {"rank_correlation", "pairs"}
     assert result["distance_end"] == {"median": float(np.median(played.distance[-1])), "unit": "m"}
     assert result["plan_ms_batch"]["batch"] == 3
     assert 0 < result["plan_ms"]["median"] <= result["plan_ms"]["p95"]

@@ -1,4 +1,4 @@
-"""Measures the episode lengths of PointMaze: `python -m tests.envs.episode_lengths` prints the rows of `EPISODE_STEPS`.
+"""Measures the episode lengths of PointMaze: `python -m tests.envs.episode_lengths [MAZE ...]` prints the rows of `EPISODE_STEPS`.
 
 A pair's need is the first control step from which `follow` stays at the goal; the length is 1.5 times the need of 95 % of pairs.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from latent_mpc.envs.mazes import MAPS
 from latent_mpc.envs.pointmaze import PointMaze, follow
 
-WATCHED = 200  # control steps of one try, far above every need
+WATCHED = 300  # control steps of one try, far above every need
 
 
 def steps_needed(task: PointMaze, index: int) -> float:
@@ -29,10 +29,12 @@ def steps_needed(task: PointMaze, index: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mazes", nargs="*", default=list(MAPS), help="all of them if none is named")
     parser.add_argument("--pairs", type=int, default=200)
-    for maze in MAPS:
+    asked = parser.parse_args()
+    for maze in asked.mazes:
         task = PointMaze(maze)
-        needs = np.array([steps_needed(task, i) for i in range(parser.parse_args().pairs)])
+        needs = np.array([steps_needed(task, i) for i in range(asked.pairs)])
         median, most = np.percentile(needs, [50, 95])
         length = int(np.ceil(1.5 * most / 10 - 1e-9) * 10)
         print(f'    "{maze}": {length},  # {median:.0f} / {most:.1f} / {needs.max():.0f}')

@@ -32,13 +32,15 @@ def test_adding_a_map_is_adding_its_lines(monkeypatch):
     assert np.abs(obs["state"][:2]).max() < 2
 
 
-@pytest.mark.parametrize(("maze", "rows", "columns"), [("umaze", 5, 5), ("wall", 7, 7), ("medium", 8, 8), ("large", 9, 12)])
+@pytest.mark.parametrize(
+    ("maze", "rows", "columns"), [("umaze", 5, 5), ("wall", 7, 7), ("medium", 8, 8), ("large", 9, 12), ("giant", 12, 16)]
+)
 def test_maps_have_the_sizes_they_are_known_by(maze, rows, columns):
     assert mazes.walls_of(maze).shape == (rows, columns)
 
 
 def test_an_unknown_map_is_answered_with_the_valid_ones():
-    with pytest.raises(KeyError, match="no maze 'umze'; there are: open, wall, umaze, medium, large"):
+    with pytest.raises(KeyError, match="no maze 'umze'; there are: open, wall, umaze, medium, large, giant"):
         PointMaze("umze")
 
 
@@ -235,7 +237,7 @@ def test_the_ball_is_several_pixels_wide_and_unlike_walls_and_floor(maze):
     task.reset(seed=0)
     picture = task.render().astype(int)
     ball = picture[..., 0] - picture[..., 2] > 40  # orange; walls and floor are bluish
-    across = {"large": 2.0}.get(maze, 3.5)  # [pixels]; 2.4 on large, 3.9 on medium
+    across = {"large": 2.0, "giant": 1.5}.get(maze, 3.5)  # [pixels]; 1.8 on giant, 2.4 on large, 3.9 on medium
     assert ball.sum() >= np.pi / 4 * across**2
     bluish = picture[picture[..., 2] >= picture[..., 0]].sum(axis=-1)
     assert np.median(bluish[bluish > 250]) - np.median(bluish[bluish <= 250]) > 150  # wall tops against floor

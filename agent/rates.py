@@ -1,0 +1,72 @@
+"""Rates of success with their intervals: of one run, of each third of the distances, of several training seeds at once.
+
+Shapes: B pairs, S training seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+Z95 = 1.959964  # two-sided 95 % quantile of the standard normal
+THIRDS = ("near", "middle", "far")
+DRAWS = 10_000  # of the bootstrap: its ends then move by 0.1 % from one set of draws to another
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a rate (Wilson 1927)."""
+    rate, z2 = successes / trials, Z95**2 / trials
+    centre = (rate + z2 / 2) / (1 + z2)
+    half = Z95 * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials)) / (1 + z2)
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)  # exactly, whatever the rounding
+
+
+def rate(success: Bool[np.ndarray, " B"]) -> dict[str, float]:
+    """Share of successes with its interval, all in [0, 1]."""
+    low, high = wilson(int(success.sum()), len(success))
+    return {"rate": float(success.mean()), "low": low, "high": high}
+
+
+def thirds(success: Bool[np.ndarray, " B"], far: Float[np.ndarray, " B"]) -> dict[str, Any] | None:
+    """Success of the near, middle and far third of the pairs, each with its count and its span of distances `far`, which are in any
+    unit. Equal distances are kept in order. None for fewer than three pairs.
+    """
+    if len(success) < len(THIRDS):
+        return None
+    parts = np.array_split(np.argsort(far, kind="stable"), len(THIRDS))
+    return {
+        name: {
+            **{"pairs": len(part), "reached": int(success[part].sum()), **rate(success[part])},
+            **{"from": float(far[part[0]]), "to": float(far[part[-1]])},
+        }
+        for name, part in zip(THIRDS, parts, strict=True)
+    }
+
+
+def over_seeds(success: Bool[np.ndarray, "S B"]) -> tuple[float, float]:
+    """95 % interval of the mean rate of several training seeds, by bootstrap over seeds and pairs at once, both with replacement.
+
+    All seeds play the same pairs, so one draw of pairs serves them all. It is never narrower than Wilson's interval of S x B
+    independent plays: a bootstrap of nothing but successes would have no width at all.
+    """
+    rng, (S, B) = np.random.default_rng(0), success.shape
+    seeds, pairs = rng.integers(S, size=(DRAWS, S, 1)), rng.integers(B, size=(DRAWS, 1, B))
+    low, high = np.percentile(success[seeds, pairs].mean(axis=(1, 2)), [2.5, 97.5])
+    least, most = wilson(int(success.sum()), success.size)
+    return min(float(low), least), max(float(high), most)
+
+
+def spearman(a: Float[np.ndarray, " M"], b: Float[np.ndarray, " M"]) -> float | None:
+    """Rank correlation (Spearman 1904), ties sharing their mean rank. None for fewer than three values or where one side is constant."""
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[which]

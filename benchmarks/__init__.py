@@ -1,0 +1,1 @@
+"""Measurements, each one command, run from the repository's root: `python -m benchmarks.NAME`."""

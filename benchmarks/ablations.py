@@ -1,0 +1,155 @@
+"""What each part is worth: `make ablations`, or some: `make ablations VARIANTS="no-inverse reacher-pixels"`; writes docs/ablations.md.
+
+Every variant is trained from nothing at a quarter of the default budget, seed 0, and plays 100 validation pairs (`pairs.seed=0`, never
+the reported ones). Variants of planner and cost alone are judged on the defaults' training. Results are kept in runs/ablations/ under
+the settings and the code that they came out of, so that a second call makes only what is missing; a killed training goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ablations_page import Results, write_page
+from benchmarks.running import latent_mpc, pick, read, tell, tell_left
+from latent_mpc.agent.compose import compose_config
+from latent_mpc.agent.results import versions, write_json
+
+RUNS = Path("runs/ablations")
+PAGE = Path(__file__).parents[1] / "docs" / "ablations.md"
+SHARE = 4  # the default budget is divided by it
+PAIRS = 100
+GUESS = {"state": 240.0, "pixels": 900.0}  # [s] of one training, until one was measured
+TASKS = (("pointmaze-umaze", "state"), ("pointmaze-medium", "state"), ("reacher", "pixels"))
+VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as one writes them on the command line
+    "defaults": "",
+    "latent-cost": "cost=latent",
+    "last-step-cost": "cost.running=0",
+    "no-inverse": "training.inverse=0",
+    "one-step-loss": "training.horizon=1",
+    "no-history": "model.history=1",
+    "no-rests": "collect.behaviour.rest=0",
+    "n-step-5": "cost_to_go.n_step=5",
+    "expectile-0.1": "cost_to_go.expectile=0.1",
+    "horizon-1": "planner.horizon=1",
+    "horizon-8": "planner.horizon=8",
+    "half-the-samples": "planner.samples=32",
+    "mppi": "planner=mppi",
+    "icem": "planner=icem",
+    "predictive-sampling": "planner=predictive_sampling",
+    "gradient": "planner=gradient",
+}
+JUDGED = ("planner", "cost")  # groups that training does not look at
+
+
+def budget(share: int = SHARE) -> list[str]:
+    """Settings of `train` that leave a share of the default episodes and updates."""
+    whole = compose_config("train", ["task=reacher"])
+    amounts = {
+        "collect.episodes": whole.collect.episodes,
+        "training.steps": whole.training.steps,
+        "cost_to_go.steps": whole.cost_to_go.steps,
+    }
+    return [f"{key}={amount // share}" for key, amount in amounts.items()]
+
+
+def split(settings: str) -> tuple[list[str], list[str]]:
+    """Settings that a training differs by, and those that only the evaluation does."""
+    judged = [one for one in settings.split() if one.partition("=")[0].partition(".")[0] in JUDGED]
+    return [one for one in settings.split() if one not in judged], judged
+
+
+def make_variant(task: str, obs: str, settings: str, spent: Sequence[str], runs: Path = RUNS) -> dict[str, Any]:
+    """The result of a variant, from its file where it was made before; `{"failed": why}` if its training failed.
+
+    Args:
+        settings: what differs from the defaults.
+        spent: the budget, as settings of `train`.
+    """
+    (trained, judged), path = split(settings), result_path(task, obs, settings, spent, runs)
+    if (found := read(path)) and "failed" not in found:
+        return found
+    folder, out = result_path(task, obs, " ".join(trained), spent, runs).with_suffix(""), path.with_suffix("")
+    try:
+        latent_mpc("train", f"task={task}", f"obs={obs}", *spent, *trained, f"validation_episodes={PAIRS}", f"out={folder}")
+        if judged:
+            latent_mpc("evaluate", f"checkpoint={folder}", f"episodes={PAIRS}", "pairs.seed=0", *judged, f"out={out}")
+        result = read(out / "results.json")
+    except RuntimeError as error:  # the latent collapsed, the loss is not finite
+        result = {"failed": str(error)}
+    write_json(path, result)
+    return result
+
+
+def result_path(task: str, obs: str, settings: str, spent: Sequence[str], runs: Path = RUNS) -> Path:
+    """Where a variant's result is kept: named after all that it comes out of, code and packages included."""
+    trained, judged = split(settings)
+    config = _composed(f"task={task}", f"obs={obs}", *spent, *trained)
+    said = json.dumps([config, judged, PAIRS, versions(), _code()], sort_keys=True)
+    return runs / f"{task}-{obs}-{hashlib.sha256(said.encode()).hexdigest()[:12]}.json"
+
+
+def results(spent: Sequence[str], runs: Path = RUNS) -> Results:
+    """Of every task and variant what there is; `{}` for what has not been made."""
+    return {(task, obs): {name: read(result_path(task, obs, VARIANTS[name], spent, runs)) for name in VARIANTS} for task, obs in TASKS}
+
+
+def names() -> dict[str, tuple[str, ...]]:
+    """`task-obs/variant` of all there are, and the shorter names that each goes by."""
+    return {f"{task}-{obs}/{name}": (name, f"{task}-{obs}", task) for task, obs in TASKS for name in VARIANTS}
+
+
+def left_over(found: Results, chosen: Sequence[str]) -> dict[str, float]:
+    """What of the chosen has not been made yet, and an estimate of each [s]."""
+    left = {}
+    for (task, obs), made in found.items():
+        took = [one["train_seconds"] for one in made.values() if "train_seconds" in one]
+        whole = sum(took) / len(took) if took else GUESS[obs]
+        for name, result in made.items():
+            if (not result or "failed" in result) and (one := f"{task}-{obs}/{name}") in chosen:
+                left[one] = whole if split(VARIANTS[name])[0] or not VARIANTS[name] else whole / 2
+    return left
+
+
+def main(asked: Sequence[str]) -> int:
+    try:
+        chosen, spent = pick(asked, names(), "variant"), budget()
+        todo = list(left_over(results(spent), chosen))
+        for i, one in enumerate(todo):
+            left = left_over(results(spent), chosen)
+            tell_left({other: left[other] for other in todo[i:]})
+            where, _, name = one.partition("/")
+            task, _, obs = where.rpartition("-")
+            make_variant(task, obs, VARIANTS[name], spent)
+            write_page(PAGE, results(spent), VARIANTS, spent)
+        tell_left({})
+    except (Exception, KeyboardInterrupt) as error:
+        return tell(error)
+    return 0
+
+
+@cache  # every result is looked up again and again
+def _composed(*settings: str) -> dict[str, Any]:
+    return asdict(compose_config("train", settings))
+
+
+@cache
+def _code() -> str:
+    """Of the source that training and evaluation come out of."""
+    digest = hashlib.sha256()
+    for name in ("agent", "envs", "planners", "configs"):
+        for path in sorted((Path(str(files("latent_mpc"))) / name).rglob("*")):
+            if path.suffix in (".py", ".yaml", ".xml") and "checkpoints" not in path.parts:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
