@@ -94,7 +94,7 @@ def ranks(cost: Tensor) -> Tensor:
 
 def compiled(networks: Networks, horizon: int) -> Networks | None:
     """The networks with their loops fused; None, saying so, where this machine cannot."""
-    made = Networks(*(copy.copy(part) for part in networks))
+    made = Networks(copy.copy(networks.model), copy.copy(networks.cost_to_go))
     made.model.rollout = fused(made.model.rollout)  # type: ignore[method-assign]
     made.cost_to_go.embed = fused(made.cost_to_go.embed)  # type: ignore[method-assign]
     z = torch.zeros(2, networks.model.config.latent, device=next(networks.model.parameters()).device)

@@ -71,7 +71,7 @@ def test_fp32_is_as_the_networks_are(parts: Parts) -> None:
 def test_where_bf16_loses_the_order_the_search_stays_in_fp32_and_says_so(parts: Parts) -> None:
     far = load_parts("reacher-pixels")
     with torch.no_grad():
-        far.model.predictor[-1].bias += 300  # latents there have steps of 2 in bf16
+        list(far.model.predictor.parameters())[-1].add_(300)  # its bias; latents there have steps of 2 in bf16
     agent = agent_in(far, "bf16")
     assert agent.rough is None
     assert agent.rollouts["precision"] == "fp32" and agent.rollouts["rank_correlation"] < rough.LEAST_RANK
