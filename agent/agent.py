@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from latent_mpc import planners
 from latent_mpc.agent.cost_to_go import CostToGo
-from latent_mpc.agent.costs import Cost, plan_cost
+from latent_mpc.agent.costs import Cost, PlanCost, TwoStageCost, plan_cost
+from latent_mpc.agent.rough import rough_networks
 from latent_mpc.agent.world_model import Memory, WorldModel
 from latent_mpc.planners import Planner, Warm
 
@@ -54,6 +55,9 @@ class Agent:
         self.model, self.cost_to_go, self.planner, self.cost = model, cost_to_go, planner, cost
         self.action_repeat, self.seed = action_repeat, seed
         self.device = next(model.parameters()).device
+        # Steps of gradient descent are smaller than what bf16 can tell apart.
+        wanted = replace(cost, precision="fp32") if planner.algorithm.differentiates else cost
+        self.rough, self.rollouts = rough_networks(model, cost_to_go, wanted, planner.horizon)
         self.episodes: Episodes | None = None
 
     @classmethod
@@ -106,6 +110,10 @@ class Agent:
         now.elapsed = now.elapsed + 1
         return action.numpy()
 
+    def plan_cost(self, memory: Memory, z_goal: Float[Tensor, "B D"]) -> PlanCost | TwoStageCost:
+        """The cost of plans towards encoded goals, as `act` hands it to the planner."""
+        return plan_cost(self.model, self.cost_to_go, memory, z_goal, self.cost, self.rough)
+
     def imagined(self) -> Float[Tensor, "B H D"]:
         """What the plans in force lead to, in latents; for pictures."""
         now = self._begun()
@@ -117,7 +125,7 @@ class Agent:
         there = due.to(self.device)
         last_action = now.plan[there, 0]
         memory = self.model.observe(now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action)
-        cost = plan_cost(self.model, self.cost_to_go, memory, now.z_goal[there], self.cost)
+        cost = self.plan_cost(memory, now.z_goal[there])
         rest = torch.zeros(len(due), 1, *now.plan.shape[1:], device=self.device)
         # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
         plan = self.planner.plan(cost, now.warm.select(due), proposals=rest)

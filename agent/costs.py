@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -15,17 +16,24 @@ from torch import Tensor
 from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.world_model import Memory, WorldModel
 
-ROWS = 4096  # imagined rollouts at a time: beyond it the activations leave the CPU's cache
+# Rows that a network sees at a time, be they rollouts or latents to be measured. Beyond it each chunk's memory goes back to the system
+# and is asked for again: 512 x 16 steps at once take 9 900 page faults, a fifth of the time; less, and bf16 loses 10 % at 512 rows.
+ROWS = 2048
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass
 class Cost:
-    """How the distances of a plan's steps are added up."""
+    """How the distances of a plan's steps are added up, and how they are computed."""
 
     running: float = 1.0  # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the goal
     terminal: float = 1.0  # weight of the last step
+    precision: str = "auto"  # of the search's imagined rollouts: fp32, bf16, or auto = bf16 where the processor has it
+    compile: bool = False  # fuse their networks with torch.compile, CUDA graphs on a GPU; no gain on a CPU (docs/log.md)
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
         if self.running < 0 or self.terminal < 0 or self.running + self.terminal == 0:
             raise ValueError(f"running and terminal must be at least 0 and not both 0, got {self.running} and {self.terminal}")
 
@@ -66,18 +74,57 @@ class PlanCost:
         self.model, self.memory, self.goal, self.distance, self.config = model, memory, goal, distance, config
 
     def __call__(self, actions: Float[Tensor, "B N H A"]) -> Float[Tensor, "B N"]:
+        together = max(1, ROWS // actions.shape[1])
         problems = torch.arange(len(actions), device=actions.device)
-        return torch.cat([self._cost(some, actions[some]) for some in problems.split(max(1, ROWS // actions.shape[1]))])
+        return torch.cat([self._problems(*some) for some in zip(problems.split(together), actions.split(together), strict=True)])
 
-    def _cost(self, problems: Tensor, actions: Tensor) -> Tensor:
-        z = self.model.imagine(self.memory.select(problems), actions)  # (E, B, N, H, D)
-        goal = self.goal[problems, None, None]
-        steps = torch.stack([self.distance(member, goal) for member in z]).mean(dim=0)  # (B, N, H)
+    def _problems(self, problems: Tensor, actions: Tensor) -> Tensor:
+        memory, goal = self.memory.select(problems), self.goal[problems, None, None]
+        return torch.cat([self._cost(memory, goal, some) for some in actions.split(ROWS, dim=1)], dim=1)
+
+    def _cost(self, memory: Memory, goal: Tensor, actions: Tensor) -> Tensor:
+        z = self.model.imagine(memory, actions)  # (E, B, N, H, D)
+        together = max(1, ROWS // (z.shape[1] * z.shape[2]))  # steps of the horizon
+        measured = [torch.cat([self.distance(some, goal) for some in member.split(together, dim=2)], dim=2) for member in z]
+        steps = torch.stack(measured).mean(dim=0)  # (B, N, H)
         return self.config.running * steps.mean(dim=-1) + self.config.terminal * steps[..., -1]
 
 
-def plan_cost(model: WorldModel, cost_to_go: CostToGo, memory: Memory, z_goal: Float[Tensor, "B D"], config: Cost) -> PlanCost:
-    """The cost that `config` asks for, towards encoded goals."""
+class TwoStageCost:
+    """A rough cost to search with, and the exact one by which a planner picks the plan it returns.
+
+    Args:
+        rough: of candidates that need no gradient.
+        exact: of the others, and of the last few.
+    """
+
+    differentiable = True
+
+    def __init__(self, rough: PlanCost, exact: PlanCost) -> None:
+        self.rough, self.exact = rough, exact
+
+    def __call__(self, actions: Float[Tensor, "B N H A"]) -> Float[Tensor, "B N"]:
+        return self.exact(actions) if actions.requires_grad else self.rough(actions)
+
+
+class Networks(NamedTuple):
+    """What a cost is computed with."""
+
+    model: WorldModel
+    cost_to_go: CostToGo
+
+
+def plan_cost(
+    model: WorldModel, cost_to_go: CostToGo, memory: Memory, z_goal: Float[Tensor, "B D"], config: Cost, rough: Networks | None = None
+) -> PlanCost | TwoStageCost:
+    """The cost that `config` asks for, towards encoded goals; searched with `rough` networks where there are some."""
+    if rough is not None:
+        search = _one_stage(*rough, memory, z_goal, config)
+        return TwoStageCost(search, _one_stage(model, cost_to_go, memory, z_goal, config))
+    return _one_stage(model, cost_to_go, memory, z_goal, config)
+
+
+def _one_stage(model: WorldModel, cost_to_go: CostToGo, memory: Memory, z_goal: Tensor, config: Cost) -> PlanCost:
     if isinstance(config, LatentCost):
         return PlanCost(model, memory, z_goal, latent_distance, config)
     return PlanCost(model, memory, cost_to_go.embed(z_goal), lambda z, goal: cost_to_go.between(cost_to_go.embed(z), goal), config)

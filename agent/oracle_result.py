@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ def cached_oracle(
         cost: its weights count, not its kind.
         threads: of the simulator; 0 means all usable cores.
     """
-    told = {"planner": dict(planner), "weights": asdict(cost), "action_repeat": action_repeat, "seed": seed}
+    told = {"planner": dict(planner), "weights": [cost.running, cost.terminal], "action_repeat": action_repeat, "seed": seed}
     path = CACHE / f"oracle-{task.name}-{fingerprint(task, drawn, told)}.json"
     found = _read(path)
     if found is not None:

@@ -106,6 +106,8 @@ class Planner:
         """Search for actions of low cost, starting from warm.
 
         Args:
+            cost: if it has an attribute `exact`, a cost too, that one judges the last few plans: the nominal one, the best found, the
+                kept elites. The search may then use a quicker cost, and `Plan.cost` is exact; these evaluations are not counted.
             proposals: plans of other origin to be among the first candidates; clipped to the bounds.
             budget: what to spend; by default the algorithm's `iterations` times its `samples`.
 
@@ -136,6 +138,9 @@ class Planner:
             log.append({"best": best.cost, "mean": feasible_mean(score), "std": search.std.flatten(1).mean(1), **told})
             if deadline is not None and _now(score.device) >= deadline:
                 break
+        if exact := getattr(cost, "exact", None):
+            cost, deadline = exact, None
+            nominal, best = self._rescore(exact, nominal, best, search)
         if self.algorithm.execute == "mean":
             if deadline is None:
                 centre, evaluations = self._evaluated(cost, search.mean), evaluations + 1
@@ -179,6 +184,12 @@ class Planner:
         feasible = score.isfinite().any(1)[:, None, None]
         mean = torch.where(feasible, self._clip(new.mean), search.mean)
         return score, raw.detach(), new._replace(mean=mean, std=torch.where(feasible, new.std, search.std)), told
+
+    def _rescore(self, exact: Cost, nominal: Evaluated, best: Evaluated, search: Search) -> tuple[Evaluated, Evaluated]:
+        """The nominal plan and the best of it, the best found and the kept elites, by the cost that counts."""
+        plans = torch.cat([nominal.actions[:, None], best.actions[:, None], search.elites], 1)
+        score, raw = evaluate(exact, plans)
+        return Evaluated(nominal.actions, score[:, 0], raw[:, 0]), _least(plans, score, raw)
 
     def _evaluated(self, cost: Cost, plan: Tensor) -> Evaluated:
         score, raw = evaluate(cost, plan[:, None])

@@ -83,7 +83,7 @@ def measure(
     head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}
     head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
     found["pairs"] = {"kind": pairs.kind, "seed": pairs.seed, **found["pairs"]}
-    settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed}
+    settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed, "rollouts": agent.rollouts}
     reference = oracle(drawn) if oracle else None
     made = {"command": command(), "versions": versions(), "machine": machine(agent.device)}
     return {**head, **found, "oracle": reference, "settings": settings, **made}

@@ -6,7 +6,7 @@ import torch
 
 from latent_mpc.agent.agent import Agent, make_planner
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.costs import LatentCost, plan_cost
+from latent_mpc.agent.costs import LatentCost
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
 
 STATES, WIDTH, HORIZON = 3, 2, 3
@@ -47,7 +47,7 @@ def one_at_a_time(agent: Agent, i: int, goal: np.ndarray, obs: np.ndarray, reset
         if elapsed % repeat == 0:
             memory = model.observe(memory, {"state": torch.tensor(now[i : i + 1])})
             rest = torch.zeros(1, 1, HORIZON, repeat * WIDTH)
-            plan = planner.plan(plan_cost(model, agent.cost_to_go, memory, z_goal, agent.cost), warm, proposals=rest)
+            plan = planner.plan(agent.plan_cost(memory, z_goal), warm, proposals=rest)
             warm = plan.warm.shift(1)
         part = elapsed % repeat
         actions.append(plan.actions[0, 0, part * WIDTH : (part + 1) * WIDTH].numpy())
@@ -130,7 +130,7 @@ def test_the_plans_own_cost_is_no_worse_than_staying_still():
     agent, goal, obs = make_agent(), seen(1, 4, seed=2)[0], seen(1, 4)
     act_all(agent, goal, obs)
     now = agent.episodes
-    cost = plan_cost(agent.model, agent.cost_to_go, now.memory, now.z_goal, agent.cost)
+    cost = agent.plan_cost(now.memory, now.z_goal)
     both = cost(torch.stack([now.plan, torch.zeros_like(now.plan)], dim=1))
     assert (both[:, 0] < both[:, 1]).all()
 

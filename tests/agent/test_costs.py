@@ -86,18 +86,23 @@ def test_chunks_change_nothing(rows, monkeypatch):
     torch.testing.assert_close(plan_cost(model, learned, memory, z_goal, CostToGoCost())(actions), whole, rtol=1e-4, atol=1e-4)
 
 
-def test_a_chunk_holds_no_more_rows_than_allowed(monkeypatch):
-    seen = []
+@pytest.mark.parametrize("N, imagined, measured", [(3, [9, 9, 3], [9, 9, 9, 9, 6]), (24, [10, 10, 4] * 7, [10, 10, 10, 10, 8] * 7)])
+def test_a_chunk_holds_no_more_rows_than_allowed(N, imagined, measured, monkeypatch):
+    seen, compared = [], []
 
     class Counted(WorldModel):
         def imagine(self, memory, actions):
             seen.append(actions.shape[0] * actions.shape[1])
             return super().imagine(memory, actions)
 
+    def distance(z, goal):
+        compared.append(z[..., 0].numel())
+        return costs.latent_distance(z, goal)
+
     model = Counted(ModelConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
     monkeypatch.setattr(costs, "ROWS", 10)
-    PlanCost(model, model.memory(7), torch.zeros(7, 1), costs.latent_distance, LatentCost())(torch.zeros(7, 3, 2, 1))
-    assert seen == [9, 9, 3]
+    PlanCost(model, model.memory(7), torch.zeros(7, 1), distance, LatentCost())(torch.zeros(7, N, 2, 1))
+    assert (seen, compared) == (imagined, measured)
 
 
 def test_each_problem_has_its_own_goal():
@@ -126,6 +131,11 @@ def test_the_cost_is_differentiable_in_the_actions():
 def test_weights_that_make_no_cost_are_refused(running, terminal):
     with pytest.raises(ValueError, match=f"at least 0 and not both 0, got {running} and {terminal}"):
         LatentCost(running, terminal)
+
+
+def test_another_precision_is_refused():
+    with pytest.raises(ValueError, match="precision must be one of auto, fp32, bf16; got 'fp16'"):
+        CostToGoCost(precision="fp16")
 
 
 @pytest.mark.parametrize("kind", costs.COSTS)

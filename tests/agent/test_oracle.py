@@ -54,8 +54,10 @@ def seen_by(task: Task) -> np.ndarray:
     return np.repeat([1 << bit != int(mujoco.mjtState.mjSTATE_WARMSTART) for bit in range(14)], sizes)
 
 
-def make_cost(task: Task, states: np.ndarray, goals: np.ndarray, repeat: int = 1, **weights: float) -> SimulatorCost:
-    return SimulatorCost(Simulator(task, 1), states, goals, CostToGoCost(**weights), repeat)
+def make_cost(
+    task: Task, states: np.ndarray, goals: np.ndarray, repeat: int = 1, running: float = 1.0, terminal: float = 1.0
+) -> SimulatorCost:
+    return SimulatorCost(Simulator(task, 1), states, goals, CostToGoCost(running, terminal), repeat)
 
 
 def make_oracle(task: Task, repeat: int = 1, **fields: Any) -> Oracle:
