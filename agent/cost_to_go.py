@@ -1,9 +1,8 @@
 """A learned distance between latents: how many model steps the robot needs from one to the other, as far as its data tell.
 
 Raw latent distance leads into dead ends (a wall, a joint limit). This network is trained on frozen latents of random rollouts, without
-reward: expectile regression of n-step temporal differences (Kostrikov et al. 2022, IQL) towards goals taken from later in the same
-episode (hindsight) and from other episodes. Its form is a quasimetric (MRN, Liu et al. 2023): zero for equal latents, never negative,
-obeying the triangle inequality, different there and back.
+reward (`cost_to_go_training.py`). Its form is a quasimetric (MRN, Liu et al. 2023): zero for equal latents, never negative, obeying the
+triangle inequality, different there and back.
 
 Shapes: B batch, D latent, M metric embedding.
 """
@@ -25,17 +24,21 @@ class CostToGoConfig:
 
     hidden: int = 256  # width of its hidden layers
     metric: int = 64  # width of the embeddings between which it measures
-    steps: int = 6000  # updates
-    batch: int = 512  # pairs of latent and goal in an update
-    learning_rate: float = 1e-3  # of Adam, falling to a tenth by a cosine
+    steps: int = 6000  # updates by temporal differences
+    batch: int = 256  # rows of data in an update
+    goals: int = 64  # goals from anywhere that all rows of an update share
+    learning_rate: float = 1e-3  # of Adam, falling to a twentieth by a cosine
     expectile: float = 0.03  # below 0.5: leans to the shortest of the ways seen; 0.1 and 5 steps left local minima near the goal
     n_step: int = 1  # real steps before the target network is asked, random ones, which lengthen the way [model steps]
-    hindsight: float = 0.5  # share of goals from later in the same episode
+    hindsight: float = 0.5  # weight of goals from later in the same episode; the rest is of goals from anywhere
     clamp: float = 150.0  # largest target [model steps]
-    target_rate: float = 0.01  # of the moving average that gives targets
+    target_rate: float = 0.03  # of the moving average that gives targets; 0.01 had not got to the far end of a large maze (docs/log.md)
+    landmarks: int = 2000  # latents between which shortest paths are found, for far distances; 0 leaves that phase out
+    near: float = 5.0  # landmarks are joined up to this distance [model steps]
+    path_steps: int = 3000  # updates towards the shortest paths
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "metric", "steps", "batch", "n_step"):
+        for name in ("hidden", "metric", "steps", "batch", "goals", "n_step", "path_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("expectile", "target_rate"):
@@ -43,8 +46,11 @@ class CostToGoConfig:
                 raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.hindsight <= 1:
             raise ValueError(f"hindsight must lie in [0, 1], got {self.hindsight}")
-        if self.learning_rate <= 0 or self.clamp <= 0:
-            raise ValueError(f"learning_rate and clamp must be positive, got {self.learning_rate} and {self.clamp}")
+        for name in ("learning_rate", "clamp", "near"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.landmarks < 0:
+            raise ValueError(f"landmarks must be at least 0, got {self.landmarks}")
 
 
 class CostToGo(nn.Module):

@@ -7,7 +7,6 @@ Shapes: B batch, T model steps, K history, R control steps in a model step, A ac
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent import losses
-from latent_mpc.agent.cost_to_go import CostToGo, expectile_loss
 from latent_mpc.agent.networks import StateEncoder, mlp
 from latent_mpc.agent.optimise import LOG_EVERY, Schedule, optimise
 from latent_mpc.agent.world_model import WorldModel
@@ -168,38 +166,6 @@ def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int) -
         last.append(np.full(len(frames), rows - 1))
         source.append(int(rollouts.offsets[i]) + action_repeat * np.arange(len(frames)))
     return torch.cat(latents), np.concatenate(last), np.concatenate(source)
-
-
-def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarray, folder: Path, seed: int) -> None:
-    """Fit the learned distance on frozen latents; see `cost_to_go.py` for the method.
-
-    Args:
-        z: latents, the model steps of an episode in succession.
-        last: last row of each row's episode, int64 `[N]`.
-    """
-    config = cost_to_go.config
-    starts = np.flatnonzero(np.arange(len(z)) < last)  # rows that have a successor
-    both = nn.ModuleDict({"online": cost_to_go, "target": copy.deepcopy(cost_to_go).requires_grad_(False)})
-    target = both["target"]
-
-    def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
-        with torch.no_grad():
-            for slow, fast in zip(target.parameters(), cost_to_go.parameters(), strict=True):
-                slow.lerp_(fast, config.target_rate if step else 1.0)
-        row = starts[rng.integers(len(starts), size=config.batch)]
-        goal = row + 1 + (rng.random(config.batch) * (last[row] - row)).astype(np.int64)  # uniform over what follows
-        hindsight = rng.random(config.batch) < config.hindsight
-        steps = np.minimum(config.n_step, np.where(hindsight, goal, last[row]) - row)
-        goal = np.where(hindsight, goal, rng.integers(len(z), size=config.batch))
-        with torch.no_grad():
-            ahead = target(z[row + steps], z[goal])
-            wanted = (torch.as_tensor(steps, device=z.device) + ahead).clamp(max=config.clamp)
-        predicted = cost_to_go(z[row], z[goal])
-        scale = cost_to_go.scale  # errors in units of the typical distance, so that clipping acts as for other networks
-        return {"loss": expectile_loss(predicted / scale, wanted / scale, config.expectile), "mean": predicted.mean()}
-
-    schedule = Schedule(config.steps, config.learning_rate, final=0.1, weight_decay=0.0, clip=10.0)
-    optimise("cost_to_go", both, terms, schedule, folder, seed)
 
 
 def train_probe(probe: nn.Module, z: Float[Tensor, "N D"], points: Float[Tensor, "N 3"], folder: Path, seed: int) -> None:

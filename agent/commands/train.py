@@ -24,10 +24,11 @@ from latent_mpc.agent.checkpoint import Parts, build, load_parts, make_agent, sa
 from latent_mpc.agent.checkpoint_config import FORMAT
 from latent_mpc.agent.commands.collect import gather
 from latent_mpc.agent.commands.evaluate import measure, origin
+from latent_mpc.agent.cost_to_go_training import train_cost_to_go
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
-from latent_mpc.agent.training import encode_rollouts, train_cost_to_go, train_probe, train_world_model
+from latent_mpc.agent.training import encode_rollouts, train_probe, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts

@@ -1,5 +1,6 @@
 """The learned distance: quasimetric laws, and known step counts recovered."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig, expectile_loss
-from latent_mpc.agent.training import train_cost_to_go
+from latent_mpc.agent.cost_to_go_training import near_distances, shortest_paths, train_cost_to_go
 
 STATES, UP, DOWN = 10, 1, 3  # a slide: one state up a step, three down
 
@@ -96,7 +97,10 @@ def test_a_small_expectile_settles_near_the_least_target():
         ({"expectile": 1.0}, r"expectile must lie between 0 and 1, got 1.0"),
         ({"target_rate": 0.0}, r"target_rate must lie between 0 and 1, got 0.0"),
         ({"hindsight": 1.5}, r"hindsight must lie in \[0, 1\], got 1.5"),
-        ({"clamp": 0.0}, "learning_rate and clamp must be positive, got 0.001 and 0.0"),
+        ({"clamp": 0.0}, "clamp must be above 0, got 0.0"),
+        ({"near": -1.0}, "near must be above 0, got -1.0"),
+        ({"goals": 0}, "goals must be at least 1, got 0"),
+        ({"landmarks": -1}, "landmarks must be at least 0, got -1"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(fields, message):
@@ -139,7 +143,7 @@ def test_training_on_random_walks_recovers_the_known_step_counts_in_rank(tmp_pat
     states, last = slide_walks(np.random.default_rng(0))
     z = torch.eye(STATES)
     # n_step = 1: five random steps at a time lead to the counts of the random walk, 1.75 times as many (rank correlation 0.84).
-    d = make(latent=STATES, hidden=32, metric=16, steps=1000, batch=256, learning_rate=3e-3, n_step=1, expectile=0.05)
+    d = make(latent=STATES, hidden=32, metric=16, steps=1000, learning_rate=3e-3, expectile=0.05, landmarks=0)
     train_cost_to_go(d, z[torch.tensor(states)], last, tmp_path, seed=0)
     found, known = distances(d, z).numpy(), slide_steps()
     apart = ~np.eye(STATES, dtype=bool)
@@ -153,8 +157,48 @@ def test_targets_come_from_within_an_episode_only(tmp_path):
     """Two corridors that no walk joins: 0 1 2 3 and 4 5 6 7, laid end to end in the data."""
     z = torch.eye(8).repeat(20, 1)
     last = np.repeat(np.arange(1, 41) * 4 - 1, 4)
-    d = make(latent=8, hidden=32, metric=8, steps=300, batch=256, learning_rate=3e-3, clamp=60.0, n_step=5, expectile=0.1)
+    d = make(latent=8, hidden=32, metric=8, steps=300, learning_rate=3e-3, clamp=60.0, n_step=5, expectile=0.1, landmarks=0)
     train_cost_to_go(d, z, last, tmp_path, seed=0)
     found = distances(d, torch.eye(8)).numpy()
     assert found[0, 3] < 8 and found[4, 7] < 8  # 3 steps each
     assert found[3, 4] > 2 * found[0, 3], "row 4 follows row 3 in memory, in no episode"
+
+
+def test_shortest_paths_are_those_of_trying_every_order():
+    """Five nodes, the direct edge or the best of all ways through the others."""
+    rng = np.random.default_rng(0)
+    edges = np.where(rng.random((5, 5)) < 0.5, rng.uniform(1, 9, (5, 5)), np.inf)
+    np.fill_diagonal(edges, 0.0)
+    found = shortest_paths(torch.tensor(edges)).numpy()
+    for i, j in itertools.permutations(range(5), 2):
+        inner = [k for k in range(5) if k not in (i, j)]
+        ways = [(i, *way, j) for n in range(4) for way in itertools.permutations(inner, n)]
+        assert found[i, j] == pytest.approx(min(sum(edges[a, b] for a, b in itertools.pairwise(way)) for way in ways))
+    assert np.isinf(found).any(), "a pair without a way, or the test shows too little"
+
+
+def test_landmarks_are_joined_only_where_the_network_says_they_are_near():
+    d, z = make(), points(30)
+    found, all_pairs = near_distances(d, z, near=4.0), distances(make(), z)
+    off = ~torch.eye(30, dtype=torch.bool)
+    assert torch.equal(found.isfinite() & off, (all_pairs <= 4.0) & off)
+    assert 0 < (found.isfinite() & off).sum() < off.sum()
+    assert (found.diagonal() == 0).all()
+
+
+def test_shortest_paths_mend_far_distances_that_temporal_differences_have_not_reached(tmp_path):
+    """A corridor of 40 cells walked at random in walks of 12: its ends are 39 steps apart, which no walk shows."""
+    rng, cells, walks = np.random.default_rng(0), 40, []
+    for _ in range(300):
+        cell = int(rng.integers(cells))
+        for _ in range(12):
+            walks.append(cell)
+            cell = int(np.clip(cell + rng.choice([-1, 1]), 0, cells - 1))
+    last = np.repeat(np.arange(1, 301) * 12 - 1, 12)
+    places = torch.stack([torch.linspace(-2, 2, cells), torch.zeros(cells)], dim=1)
+    ends = {}
+    for landmarks in (0, 400):
+        d = make(latent=2, hidden=64, metric=16, steps=300, learning_rate=3e-3, expectile=0.05, landmarks=landmarks, path_steps=300)
+        train_cost_to_go(d, places[torch.tensor(walks)], last, tmp_path / str(landmarks), seed=0)
+        ends[landmarks] = distances(d, places)[0, -1].item()
+    assert abs(ends[400] - 39) < 0.6 * abs(ends[0] - 39), ends

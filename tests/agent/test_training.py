@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.cost_to_go_training import train_cost_to_go
 from latent_mpc.agent.metrics import Metrics
 from latent_mpc.agent.training import (
     TrainingConfig,
@@ -16,7 +17,6 @@ from latent_mpc.agent.training import (
     effective_rank,
     encode_rollouts,
     make_probe,
-    train_cost_to_go,
     train_probe,
     train_world_model,
     use_bf16,
@@ -228,7 +228,7 @@ def test_cost_to_go_has_the_same_weights_for_the_same_seed(tmp_path):
     weights = []
     for run in range(2):
         torch.manual_seed(0)
-        learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4, steps=5, batch=8))
+        learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4, steps=5, batch=8, goals=4, landmarks=20, path_steps=5))
         torch.manual_seed(run)
         train_cost_to_go(learned, z, last, tmp_path / str(run), seed=1)
         weights.append(learned.state_dict())
