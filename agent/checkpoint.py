@@ -123,8 +123,11 @@ def make_agent(parts: Parts, *, planner: Mapping[str, Any] | None = None, cost: 
     for key in weights:
         if key not in known:
             raise KeyError(f"cost {kind!r} has no field {key!r}; there are: {', '.join(known)}")
+    made_cost = COSTS[kind](**weights)
+    if made_cost.disagreement and parts.model.config.ensemble == 1:
+        raise ValueError("cost.disagreement needs an ensemble: train with model.ensemble of 2 or more, or leave it at 0")
     made = make_planner(search.pop("name"), actions=parts.model.actions, action_repeat=repeat, device=device, **search)
-    return Agent(parts.model, parts.cost_to_go, made, COSTS[kind](**weights), repeat, seed)
+    return Agent(parts.model, parts.cost_to_go, made, made_cost, repeat, seed)
 
 
 def load_agent(path: str | os.PathLike[str], *, device: str = "auto", seed: int = 0, **choices: Mapping[str, Any] | None) -> Agent:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_mpc.agent.cost_to_go import CostToGo
+from latent_mpc.agent.ensemble import disagreement
 from latent_mpc.agent.world_model import Memory, WorldModel
 
 ROWS = 4096  # imagined rollouts at a time: beyond it the activations leave the CPU's cache
@@ -24,8 +25,11 @@ class Cost:
 
     running: float = 1.0  # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the goal
     terminal: float = 1.0  # weight of the last step
+    disagreement: float = 0.0  # added to each step's distance per standard deviation between the ensemble's members; 0 = off
 
     def __post_init__(self) -> None:
+        if self.disagreement < 0:
+            raise ValueError(f"disagreement must be at least 0, got {self.disagreement}")
         if self.running < 0 or self.terminal < 0 or self.running + self.terminal == 0:
             raise ValueError(f"running and terminal must be at least 0 and not both 0, got {self.running} and {self.terminal}")
 
@@ -73,6 +77,8 @@ class PlanCost:
         z = self.model.imagine(self.memory.select(problems), actions)  # (E, B, N, H, D)
         goal = self.goal[problems, None, None]
         steps = torch.stack([self.distance(member, goal) for member in z]).mean(dim=0)  # (B, N, H)
+        if self.config.disagreement:
+            steps = steps + self.config.disagreement * disagreement(z)
         return self.config.running * steps.mean(dim=-1) + self.config.terminal * steps[..., -1]
 
 

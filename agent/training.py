@@ -8,7 +8,8 @@ Shapes: B batch, T model steps, K history, R control steps in a model step, A ac
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingCon
             frames = model.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float()
         z = model.believe(frames.view(config.batch, -1, frames.shape[-1]).unfold(1, history, 1).transpose(-1, -2))
         action = action[:, history - 1 :]
-        told = world_model_loss(model, z, action, config, generator, step / config.steps)
+        with _own_stream(generator, device) if model.config.dropout else nullcontext():
+            told = world_model_loss(model, z, action, config, generator, step / config.steps)
         if step % LOG_EVERY == 0:
             told |= {"rank": torch.tensor(effective_rank(z.detach())), "std": model.spread()}
             if step >= CHECK_FROM:
@@ -122,7 +124,7 @@ def world_model_loss(
     progress: float,
 ) -> dict[str, Tensor]:
     """Each term on its own line, weighted by its line in the config; `progress` in [0, 1] is the share of training that is over."""
-    predicted = losses.prediction(model.rollout(z[:, 0], action), z[:, 1:])
+    predicted = losses.prediction(model.futures(z[:, 0], action), z[None, :, 1:])
     gaussian = losses.sigreg(z, generator)
     inverse = losses.inverse_dynamics(model.invert(z[:, :-1], z[:, 1:]), action)
     sigreg = config.sigreg + progress * (config.sigreg_final - config.sigreg)
@@ -225,6 +227,14 @@ def use_bf16(precision: str, device: torch.device) -> bool:
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.10
         return bool(capabilities.get("avx512_bf16"))
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+@contextmanager
+def _own_stream(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Dropout draws from torch's global stream: within, that stream begins with the generator's seed, afterwards it goes on as before."""
+    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+        torch.manual_seed(generator.initial_seed())
+        yield
 
 
 def _fit_normalisers(model: WorldModel, rollouts: Rollouts, episodes: np.ndarray) -> None:

@@ -39,6 +39,7 @@ def run(config: TrainConfig) -> int:
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
     task = make(config.task.name, obs=config.observations, size=config.task.size)
     parts = initialise(describe(config, task), config.seed)
+    make_agent(parts)  # planner and cost that do not fit the model are refused now, not after the training
     given = open_rollouts(config, task) if config.data else None  # what can be refused is, before anything is written
     make_folder(folder)
     resumed = same_run(folder, asdict(config))
