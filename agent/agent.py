@@ -63,18 +63,18 @@ class Agent:
 
         return load_agent(path, device=device, seed=seed)
 
-    def reset(self, goal: Arrays, mask: np.ndarray | None = None) -> None:
+    def reset(self, goal: Arrays | Float[Tensor, "B D"], mask: np.ndarray | None = None) -> None:
         """Begin episodes towards goals: all B of them, or those where the mask `[B]` is true.
 
         Args:
-            goal: observation at the goal, `[B, ...]` per key, B as before where a mask is given.
+            goal: observation at the goal, `[B, ...]` per key, or its latent; B as before where a mask is given.
 
         Raises:
             KeyError: an observation that the model was trained on is missing.
             ValueError: a mask without earlier episodes, or of another length.
         """
         with torch.no_grad():  # not inference_mode: planners that take gradients need tensors that autograd may save
-            z_goal = self.model.encode_goal(self._tensors(goal))
+            z_goal = goal if isinstance(goal, Tensor) else self.model.encode_goal(self._tensors(goal))
             batch = len(z_goal)
             if mask is None:
                 plan = torch.zeros(batch, self.planner.horizon, self.model.actions, device=self.device)
@@ -111,6 +111,12 @@ class Agent:
         now = self._begun()
         with torch.inference_mode():
             return self.model.imagine(now.memory, now.plan[:, None])[0, :, 0]
+
+    def to_go(self) -> Float[np.ndarray, " B"]:
+        """Learned cost-to-go [model steps] of every episode from what was seen last to its goal."""
+        now = self._begun()
+        with torch.inference_mode():
+            return self.cost_to_go(now.memory.z, now.z_goal).cpu().numpy()
 
     def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor) -> None:
         """Observe and plan anew for the episodes that are due."""

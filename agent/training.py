@@ -172,12 +172,13 @@ def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int) -
     return torch.cat(latents), np.concatenate(last), np.concatenate(source)
 
 
-def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarray, folder: Path, seed: int) -> None:
+def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarray, folder: Path, seed: int, updates: int = 0) -> None:
     """Fit the learned distance on frozen latents; see `cost_to_go.py` for the method.
 
     Args:
         z: latents, the model steps of an episode in succession.
         last: last row of each row's episode, int64 `[N]`.
+        updates: how many, if not those of its config.
     """
     config = cost_to_go.config
     starts = np.flatnonzero(np.arange(len(z)) < last)  # rows that have a successor
@@ -200,7 +201,7 @@ def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.nda
         scale = cost_to_go.scale  # errors in units of the typical distance, so that clipping acts as for other networks
         return {"loss": expectile_loss(predicted / scale, wanted / scale, config.expectile), "mean": predicted.mean()}
 
-    schedule = Schedule(config.steps, config.learning_rate, final=0.1, weight_decay=0.0, clip=10.0)
+    schedule = Schedule(updates or config.steps, config.learning_rate, final=0.1, weight_decay=0.0, clip=10.0)
     optimise("cost_to_go", both, terms, schedule, folder, seed)
 
 

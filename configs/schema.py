@@ -34,6 +34,7 @@ PARTS = {
 OBS = ("state", "pixels", "state+pixels")
 CAMERAS = ("auto", "ray", "gl")
 PAIRS = ("independent", "same_trajectory")
+NOVELTIES = ("density", "disagreement")
 
 
 def at_least(config: object, **bounds: float) -> None:
@@ -94,10 +95,25 @@ class CollectionConfig:
 
     episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # processes; 0 = one per core; never changes the data
+    start: list[int] = field(default_factory=list)  # cell [row,column] in which every episode starts, mazes only; empty = anywhere
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
 
     def __post_init__(self) -> None:
         at_least(self, episodes=1, workers=0)
+
+
+@dataclass
+class ExploreConfig:
+    """Rounds in which the agent collects data itself, before the training proper."""
+
+    rounds: int = 0  # of training a little and collecting with the planner; 0 = random rollouts only
+    episodes: int = 200  # collected in a round [episodes]
+    steps: int = 2000  # updates of the world model and of the cost-to-go in a round
+    novelty: str = "density"  # where its goals lie: density (few latents around) | disagreement (of the ensemble)
+
+    def __post_init__(self) -> None:
+        at_least(self, rounds=0, episodes=1, steps=1)
+        one_of(self, novelty=NOVELTIES)
 
 
 @dataclass
@@ -162,6 +178,7 @@ class TrainConfig(_Experience):
     data: str = ""  # folder of rollouts; empty = collect into out/data
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
+    explore: ExploreConfig = field(default_factory=ExploreConfig)
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
     cost_to_go: CostToGoConfig = MISSING
@@ -172,6 +189,10 @@ class TrainConfig(_Experience):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, validation_episodes=1)
+        if self.explore.rounds and self.data:
+            raise ValueError("explore.rounds goes on with rollouts of its own in out/data; leave data empty")
+        if self.explore.rounds and self.explore.novelty == "disagreement" and self.model.ensemble == 1:
+            raise ValueError("explore.novelty=disagreement needs model.ensemble of 2 or more, got 1")
 
     def folder(self) -> Path:
         """The checkpoint's folder."""

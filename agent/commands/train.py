@@ -13,22 +13,25 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from latent_mpc.agent.checkpoint import Parts, build, load_parts, make_agent, save_parts
 from latent_mpc.agent.checkpoint_config import FORMAT
-from latent_mpc.agent.commands.collect import gather
+from latent_mpc.agent.commands.collect import gather, task_options
 from latent_mpc.agent.commands.evaluate import measure, origin
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.explore import explore
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.training import encode_rollouts, train_cost_to_go, train_probe, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
+from latent_mpc.envs.collect import Job
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
@@ -47,12 +50,14 @@ def run(config: TrainConfig) -> int:
         print_results(found)
         print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
         return 0
-    rollouts = given or gather(config.task, config.observations, config.collect, config.seed, folder / "data")
-    parts.config |= {"data": describe_data(rollouts), "versions": versions()}
+    notes = {"explore": asdict(config.explore)} if config.explore.rounds else None
+    rollouts = given or gather(config.task, config.observations, config.collect, config.seed, folder / "data", notes)
     for part in parts.modules().values():
         part.to(device)
+    for number in range(config.explore.rounds):
+        rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
     train(parts, task, rollouts, config, folder)
-    save_parts(parts, folder)
+    save(parts, rollouts, folder)
     agent = make_agent(parts, seed=config.seed)
     result = measure(agent, task, config.validation_episodes, PairsConfig(seed=0), parts.config["planner"], parts.config["cost"])
     seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
@@ -67,14 +72,35 @@ def run(config: TrainConfig) -> int:
     return 0
 
 
-def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path) -> None:
-    """World model, then cost-to-go and probe on its latents; each goes on from its own state on disk."""
+def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:
+    """World model, then cost-to-go and probe on its latents, which are returned; each goes on from its own state on disk.
+
+    `updates` of world model and cost-to-go, if not those of the config.
+    """
     repeat, seed = config.task.action_repeat, config.seed
-    train_world_model(parts.model, rollouts, config.training, repeat, folder, seed)
+    training = replace(config.training, steps=updates or config.training.steps)
+    train_world_model(parts.model, rollouts, training, repeat, folder, seed)
     z, last, source = encode_rollouts(parts.model, rollouts, repeat)
-    train_cost_to_go(parts.cost_to_go, z, last, folder, seed)
+    train_cost_to_go(parts.cost_to_go, z, last, folder, seed, updates)
     points = task.tracked_point(rollouts.arrays["physics"][source])
     train_probe(parts.probe, z, torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
+    return z
+
+
+def explore_once(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, number: int) -> Rollouts:
+    """Train a little on what there is, from the weights that there are, and let the agent collect more; the folder is a checkpoint."""
+    first = config.collect.episodes + number * config.explore.episodes
+    z = train(parts, task, rollouts, config, folder, config.explore.steps)
+    save(parts, rollouts, folder)
+    job = Job(task.name, task_options(config.task, config.collect), config.observations, config.collect.behaviour, config.seed)
+    agent, numbers = make_agent(parts, seed=config.seed), range(first, first + config.explore.episodes)
+    return explore(agent, job, rollouts, z, numbers, config.explore.novelty, told=f"round {number + 1} of {config.explore.rounds}")
+
+
+def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:
+    """Write the checkpoint, which says what it was trained on."""
+    parts.config |= {"data": describe_data(rollouts), "versions": versions()}
+    save_parts(parts, folder)
 
 
 def initialise(config: dict[str, Any], seed: int) -> Parts:
@@ -122,7 +148,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
     the folder holds the weights of another run. Before the first weights are saved, other settings simply take over.
     """
     path, flat = folder / "run.json", _flatten({key: value for key, value in config.items() if key not in ("out", "device")})
-    begun = (folder / "model.safetensors").exists() or any(folder.glob("training/*.safetensors"))
+    begun = (folder / "model.safetensors").exists() or any(folder.rglob("training/*.safetensors"))
     if begun:
         before = _read_run(path)
         for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
