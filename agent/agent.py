@@ -19,6 +19,7 @@ from torch import Tensor
 from latent_mpc import planners
 from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.costs import Cost, plan_cost
+from latent_mpc.agent.proposals import Proposals
 from latent_mpc.agent.world_model import Memory, WorldModel
 from latent_mpc.planners import Planner, Warm
 
@@ -46,13 +47,21 @@ class Agent:
         cost: weights and kind of cost.
         action_repeat: control steps in a model step; an action block holds their actions side by side.
         seed: of the planner's random numbers.
+        proposals: what proposes plans beside the planner's own; none by default.
     """
 
     def __init__(
-        self, model: WorldModel, cost_to_go: CostToGo, planner: Planner, cost: Cost, action_repeat: int = 1, seed: int = 0
+        self,
+        model: WorldModel,
+        cost_to_go: CostToGo,
+        planner: Planner,
+        cost: Cost,
+        action_repeat: int = 1,
+        seed: int = 0,
+        proposals: Proposals | None = None,
     ) -> None:
         self.model, self.cost_to_go, self.planner, self.cost = model, cost_to_go, planner, cost
-        self.action_repeat, self.seed = action_repeat, seed
+        self.action_repeat, self.seed, self.proposals = action_repeat, seed, proposals
         self.device = next(model.parameters()).device
         self.episodes: Episodes | None = None
 
@@ -126,10 +135,17 @@ class Agent:
         cost = plan_cost(self.model, self.cost_to_go, memory, now.z_goal[there], self.cost)
         rest = torch.zeros(len(due), 1, *now.plan.shape[1:], device=self.device)
         # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
-        plan = self.planner.plan(cost, now.warm.select(due), proposals=rest)
+        plan = self.planner.plan(cost, now.warm.select(due), proposals=self._proposed(memory.z, now.z_goal[there], rest))
         now.memory = now.memory.put(there, memory)
         now.warm = now.warm.put(due, plan.warm.shift(1))
         now.plan = now.plan.index_copy(0, there, plan.actions)
+
+    def _proposed(self, z: Tensor, z_goal: Tensor, rest: Float[Tensor, "B 1 H A"]) -> Float[Tensor, "B P H A"]:
+        """Rest, and what the network proposes: half of the candidates at most."""
+        if self.proposals is None:
+            return rest
+        plans = self.proposals.plans(z, z_goal, self.planner.horizon)
+        return torch.cat([rest, plans], dim=1)[:, : max(1, self.planner.algorithm.samples // 2)]
 
     def _begun(self) -> Episodes:
         if self.episodes is None:

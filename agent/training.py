@@ -22,6 +22,7 @@ from latent_mpc.agent import losses
 from latent_mpc.agent.cost_to_go import CostToGo, expectile_loss
 from latent_mpc.agent.networks import StateEncoder, mlp
 from latent_mpc.agent.optimise import LOG_EVERY, Schedule, optimise
+from latent_mpc.agent.proposals import Proposals, nearest_loss
 from latent_mpc.agent.world_model import WorldModel
 from latent_mpc.envs.rollouts import Rollouts
 
@@ -203,6 +204,34 @@ def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.nda
 
     schedule = Schedule(updates or config.steps, config.learning_rate, final=0.1, weight_decay=0.0, clip=10.0)
     optimise("cost_to_go", both, terms, schedule, folder, seed)
+
+
+def train_proposals(
+    proposals: Proposals, cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarray, action: Tensor, folder: Path, seed: int
+) -> None:
+    """Fit the proposed plans on frozen latents and a frozen cost-to-go; see `proposals.py` for the method.
+
+    Args:
+        z, last: as for `train_cost_to_go`.
+        action: block `[N, A]` that was done at each row; those of an episode's last rows are not looked at.
+
+    Raises ValueError if no episode has as many steps as a plan.
+    """
+    config, horizon = proposals.config, proposals.shape[1]
+    starts = np.flatnonzero(np.arange(len(z)) + horizon <= last)  # rows with a whole plan behind them
+    if not len(starts):
+        raise ValueError(f"proposals need episodes of at least {horizon} model steps; lower planner.horizon")
+
+    def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        row = starts[rng.integers(len(starts), size=config.batch)]
+        end = row + horizon
+        goal = end + (rng.random(config.batch) * (last[row] - end + 1)).astype(np.int64)  # uniform over what follows
+        with torch.no_grad():
+            wasted = horizon + cost_to_go(z[end], z[goal]) - cost_to_go(z[row], z[goal])
+        done = action[row[:, None] + np.arange(horizon)]
+        return {"loss": nearest_loss(proposals(z[row], z[goal]), done, wasted, config.temperature), "wasted": wasted.mean()}
+
+    optimise("proposals", proposals, terms, Schedule(config.steps, config.learning_rate, final=0.1), folder, seed)
 
 
 def train_probe(probe: nn.Module, z: Float[Tensor, "N D"], points: Float[Tensor, "N 3"], folder: Path, seed: int) -> None:

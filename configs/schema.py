@@ -17,10 +17,11 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 # OmegaConf sees Any and takes the type from the group's schema, so that torch stays out.
 if TYPE_CHECKING:
     from latent_mpc.agent.cost_to_go import CostToGoConfig
+    from latent_mpc.agent.proposals import ProposalsConfig
     from latent_mpc.agent.training import TrainingConfig
     from latent_mpc.agent.world_model import ModelConfig
 else:
-    ModelConfig = TrainingConfig = CostToGoConfig = Any
+    ModelConfig = TrainingConfig = CostToGoConfig = ProposalsConfig = Any
 
 # group -> (module, class) of its dataclasses; {name} is the name after /schema/GROUP/ in the yaml, capitals and underscores aside.
 PARTS = {
@@ -28,6 +29,7 @@ PARTS = {
     "model": ("latent_mpc.agent.world_model", "ModelConfig"),
     "training": ("latent_mpc.agent.training", "TrainingConfig"),
     "cost_to_go": ("latent_mpc.agent.cost_to_go", "CostToGoConfig"),
+    "proposals": ("latent_mpc.agent.proposals", "ProposalsConfig"),
     "planner": ("latent_mpc.planners.{name}", "{name}"),
     "cost": ("latent_mpc.agent.costs", "{name}cost"),
 }
@@ -182,6 +184,7 @@ class TrainConfig(_Experience):
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
     cost_to_go: CostToGoConfig = MISSING
+    proposals: ProposalsConfig = MISSING
     validation_episodes: int = 50  # pairs of pairs.seed=0 played at the end [episodes]
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING

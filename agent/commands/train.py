@@ -29,7 +29,7 @@ from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.explore import explore
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
-from latent_mpc.agent.training import encode_rollouts, train_cost_to_go, train_probe, train_world_model
+from latent_mpc.agent.training import encode_rollouts, train_cost_to_go, train_probe, train_proposals, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.collect import Job
 from latent_mpc.envs.registry import make
@@ -82,6 +82,10 @@ def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, fol
     train_world_model(parts.model, rollouts, training, repeat, folder, seed)
     z, last, source = encode_rollouts(parts.model, rollouts, repeat)
     train_cost_to_go(parts.cost_to_go, z, last, folder, seed, updates)
+    if parts.proposals:
+        blocks = source[:, None] + np.arange(repeat)  # beyond the end where an episode, and with it the data, ends
+        action = rollouts.gather(np.minimum(blocks, len(rollouts.arrays["action"]) - 1), ["action"])["action"].reshape(len(z), -1)
+        train_proposals(parts.proposals, parts.cost_to_go, z, last, torch.as_tensor(action, device=z.device), folder, seed)
     points = task.tracked_point(rollouts.arrays["physics"][source])
     train_probe(parts.probe, z, torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
     return z
@@ -134,6 +138,7 @@ def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
     said = asdict(config)
     spaces = {key: list(shown.shape) for key, shown in task.observation().items()}
     parts = {key: said[key] for key in ("task", "obs", "seed", "model", "training", "cost_to_go", "planner", "cost")}
+    parts |= {"proposals": said["proposals"]} if config.proposals.samples else {}
     return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.model.nu * config.task.action_repeat}
 
 
