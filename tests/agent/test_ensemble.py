@@ -13,14 +13,14 @@ from latent_mpc.agent.world_model import ModelConfig, WorldModel
 from tests.agent.test_training import gliding, make_config, train_world_model
 
 
-def make_model(**fields) -> WorldModel:
+def make_model(**fields):
     torch.manual_seed(0)
     model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, ensemble=3, **fields), {"state": (4,)}, 2)
     torch.nn.init.normal_(model.predictor[-1].weight)
     return model.eval()
 
 
-def member(stacked: torch.nn.Sequential, e: int) -> torch.nn.Sequential:
+def member(stacked, e):
     """One network of an ensemble on its own, copied number by number."""
     inputs, hidden = stacked[0].weight.shape[1:]
     single = mlp(inputs, stacked[-1].weight.shape[2], hidden)

@@ -32,21 +32,37 @@ def test_two_ways_become_two_proposals_and_the_wasteful_one_is_unlearned(tmp_pat
     """One latent, one goal: 1 or -1 is done, and 0.3, which wastes four steps."""
 
     class Measured(torch.nn.Module):
-        def forward(self, z, goal):  # the second number of a latent is the cost-to-go from there
-            return z[:, 1]
+        def forward(self, z, goal):  # the second number of a latent tells the cost-to-go from there, too small for a network to see
+            return 1e5 * z[:, 1]
 
     episodes, last = 300, np.repeat(np.arange(300) * 2 + 1, 2)
     way = np.arange(episodes) % 3
     z, action = torch.zeros(2 * episodes, 4), torch.zeros(2 * episodes, WIDTH)
     action[::2] = torch.tensor([1.0, -1.0, 0.3])[way][:, None]
-    z[1::2, 1] = torch.tensor([0.0, 0.0, 4.0])[way]
-    z[::2, 1] = 1.0
+    z[1::2, 1] = torch.tensor([0.0, 0.0, 4e-5])[way]
+    z[::2, 1] = 1e-5
     proposals = make_proposals(horizon=1, steps=200, batch=64, learning_rate=5e-3)
     train_proposals(proposals, Measured(), z, last, action, tmp_path, seed=0)
     with torch.no_grad():
         plans = proposals(z[:1], z[1:2])
     low, high = sorted(plans[0, :, 0].mean(dim=-1).tolist())
     assert low == pytest.approx(-1, abs=0.15) and high == pytest.approx(1, abs=0.15)
+
+
+def test_goals_lie_behind_the_piece_in_the_same_episode(tmp_path):
+    asked = []
+
+    class Recorder(torch.nn.Module):
+        def forward(self, z, goal):  # the first number of a latent is its row
+            asked.append(torch.stack([z[:, 0], goal[:, 0]], dim=1).int())
+            return z[:, 1]
+
+    z, last = torch.arange(12.0)[:, None].expand(-1, 4), np.repeat([6, 11], [7, 5])
+    train_proposals(make_proposals(steps=4, batch=200), Recorder(), z, last, torch.zeros(12, WIDTH), tmp_path, seed=0)
+    ends, starts = (torch.cat(asked[i::2]).tolist() for i in (0, 1))
+    wanted = {(row, goal) for first, final in ((0, 6), (7, 11)) for row in range(first, final - 2) for goal in range(row + 3, final + 1)}
+    assert {(row, goal) for row, goal in starts} == wanted
+    assert {(row - 3, goal) for row, goal in ends} == wanted
 
 
 def test_episodes_shorter_than_a_plan_are_refused(tmp_path):
