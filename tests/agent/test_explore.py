@@ -9,7 +9,8 @@ import torch
 
 from latent_mpc.agent import cli, training
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.explore import choose_goals, explore, venture
+from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.explore import choose_goals, explore, sparse, venture
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collect import Job, collect
@@ -31,13 +32,39 @@ def gather(path: Path) -> Rollouts:
 
 def test_goals_lie_where_few_latents_are():
     """A crowd round 0 and one latent in a thousand far off: one such is among 32 that are drawn 3 times in 100, and then chosen."""
-    model = WorldModel(ModelConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
-    z = torch.randn(5000, 1, generator=torch.Generator().manual_seed(0)) * 0.1
-    z[::1000] = torch.tensor([[10.0], [20.0], [30.0], [40.0], [50.0]])
-    goals = choose_goals(model, z, 500, "density", np.random.default_rng(0))
+
+    class Plain(CostToGo):
+        def embed(self, z):
+            return z
+
+        def between(self, start, goal):
+            return (start - goal).abs().sum(dim=-1)
+
+    agent = umaze_agent()
+    agent.cost_to_go = Plain(4, CostToGoConfig(hidden=4, metric=4))
+    z = torch.zeros(5000, 4)
+    z[:, 0] = torch.randn(5000, generator=torch.Generator().manual_seed(0)) * 0.1
+    z[::1000, 0] = torch.tensor([10.0, 20.0, 30.0, 40.0, 50.0])
+    goals = choose_goals(agent, z, 500, "density", np.random.default_rng(0))[:, 0]
     drawn = 1 - (1 - 5 / 5000) ** 32
     assert (goals > 5).float().mean().item() == pytest.approx(drawn, abs=0.02)
     assert (goals.abs() < 0.15).float().mean() < 0.2, "else one at the rim of the crowd, of which 87 in 100 lie within 0.15"
+
+
+def test_the_far_end_of_a_one_way_is_new_and_its_beginning_is_not():
+    """Density is asked of the ways there: a latent that is near to leave, but far to come to, is new."""
+
+    class OneWay(CostToGo):
+        def embed(self, z):
+            return z
+
+        def between(self, start, goal):
+            return (goal - start).sum(dim=-1).relu()
+
+    agent, three = umaze_agent(), torch.tensor([[0.0], [0.5], [1.0]]).expand(-1, 4)
+    agent.cost_to_go = OneWay(4, CostToGoConfig(hidden=4, metric=4))
+    new = sparse(agent, torch.zeros(100, 4), three, np.random.default_rng(0))
+    assert new.tolist() == pytest.approx([0, 2, 4], abs=1e-5)
 
 
 def test_goals_lie_where_the_ensemble_disagrees():
@@ -47,9 +74,10 @@ def test_goals_lie_where_the_ensemble_disagrees():
         def futures(self, z, actions):
             return torch.stack([z, -z])[:, :, None]
 
-    model = Torn(ModelConfig(embedding=2, latent=1, hidden=4, ensemble=2), {"state": (1,)}, 1)
+    agent = umaze_agent()
+    agent.model = Torn(ModelConfig(embedding=2, latent=1, hidden=4, ensemble=2), {"state": (1,)}, 1)
     z = torch.linspace(-1, 1, 1000)[:, None]
-    goals = choose_goals(model, z, 200, "disagreement", np.random.default_rng(0))
+    goals = choose_goals(agent, z, 200, "disagreement", np.random.default_rng(0))
     assert goals.abs().mean() > 0.95
 
 
