@@ -110,8 +110,8 @@ def test_a_penalty_on_disagreement_without_an_ensemble_is_refused():
     with pytest.raises(ValueError, match=r"cost.disagreement needs an ensemble: train with model.ensemble of 2 or more"):
         make_agent(build(config))
     make_agent(build(config | {"model": sizes | {"ensemble": 2}}))
-    with pytest.raises(ValueError, match="disagreement must be at least 0, got -1"):
-        LatentCost(disagreement=-1)
+    with pytest.raises(ValueError, match="disagreement must be at least 0, got -1.0"):
+        LatentCost(disagreement=-1.0)
 
 
 # Dropout

@@ -9,9 +9,12 @@ import torch
 from latent_mpc.agent import cli, training
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.checkpoint import load_parts
+from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.proposals import LOSERS, Proposals, ProposalsConfig, nearest_loss
 from latent_mpc.agent.training import train_proposals
 from tests.agent.test_agent import HORIZON, WIDTH, make_agent
+
+SIZES = CostToGoConfig(hidden=4, metric=4)
 
 
 def make_proposals(samples: int = 2, horizon: int = HORIZON, **fields) -> Proposals:
@@ -31,7 +34,7 @@ def test_the_loss_by_hand():
 def test_two_ways_become_two_proposals_and_the_wasteful_one_is_unlearned(tmp_path):
     """One latent, one goal: 1 or -1 is done, and 0.3, which wastes four steps."""
 
-    class Measured(torch.nn.Module):
+    class Measured(CostToGo):
         def forward(self, z, goal):  # the second number of a latent tells the cost-to-go from there, too small for a network to see
             return 1e5 * z[:, 1]
 
@@ -42,7 +45,7 @@ def test_two_ways_become_two_proposals_and_the_wasteful_one_is_unlearned(tmp_pat
     z[1::2, 1] = torch.tensor([0.0, 0.0, 4e-5])[way]
     z[::2, 1] = 1e-5
     proposals = make_proposals(horizon=1, steps=200, batch=64, learning_rate=5e-3)
-    train_proposals(proposals, Measured(), z, last, action, tmp_path, seed=0)
+    train_proposals(proposals, Measured(4, SIZES), z, last, action, tmp_path, seed=0)
     with torch.no_grad():
         plans = proposals(z[:1], z[1:2])
     low, high = sorted(plans[0, :, 0].mean(dim=-1).tolist())
@@ -52,13 +55,13 @@ def test_two_ways_become_two_proposals_and_the_wasteful_one_is_unlearned(tmp_pat
 def test_goals_lie_behind_the_piece_in_the_same_episode(tmp_path):
     asked = []
 
-    class Recorder(torch.nn.Module):
+    class Recorder(CostToGo):
         def forward(self, z, goal):  # the first number of a latent is its row
             asked.append(torch.stack([z[:, 0], goal[:, 0]], dim=1).int())
             return z[:, 1]
 
     z, last = torch.arange(12.0)[:, None].expand(-1, 4), np.repeat([6, 11], [7, 5])
-    train_proposals(make_proposals(steps=4, batch=200), Recorder(), z, last, torch.zeros(12, WIDTH), tmp_path, seed=0)
+    train_proposals(make_proposals(steps=4, batch=200), Recorder(4, SIZES), z, last, torch.zeros(12, WIDTH), tmp_path, seed=0)
     ends, starts = (torch.cat(asked[i::2]).tolist() for i in (0, 1))
     wanted = {(row, goal) for first, final in ((0, 6), (7, 11)) for row in range(first, final - 2) for goal in range(row + 3, final + 1)}
     assert {(row, goal) for row, goal in starts} == wanted
@@ -68,7 +71,7 @@ def test_goals_lie_behind_the_piece_in_the_same_episode(tmp_path):
 def test_episodes_shorter_than_a_plan_are_refused(tmp_path):
     z, last = torch.zeros(6, 4), np.repeat([2, 5], 3)
     with pytest.raises(ValueError, match="proposals need episodes of at least 3 model steps; lower planner.horizon"):
-        train_proposals(make_proposals(), torch.nn.Identity(), z, last, torch.zeros(6, WIDTH), tmp_path, seed=0)
+        train_proposals(make_proposals(), CostToGo(4, SIZES), z, last, torch.zeros(6, WIDTH), tmp_path, seed=0)
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 5])
