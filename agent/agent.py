@@ -19,6 +19,7 @@ from torch import Tensor
 from latent_mpc import planners
 from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.costs import Cost, PlanCost, TwoStageCost, plan_cost
+from latent_mpc.agent.proposals import Proposals
 from latent_mpc.agent.rough import rough_networks
 from latent_mpc.agent.world_model import Memory, WorldModel
 from latent_mpc.planners import Planner, Warm
@@ -47,13 +48,21 @@ class Agent:
         cost: weights and kind of cost.
         action_repeat: control steps in a model step; an action block holds their actions side by side.
         seed: of the planner's random numbers.
+        proposals: what proposes plans beside the planner's own; none by default.
     """
 
     def __init__(
-        self, model: WorldModel, cost_to_go: CostToGo, planner: Planner, cost: Cost, action_repeat: int = 1, seed: int = 0
+        self,
+        model: WorldModel,
+        cost_to_go: CostToGo,
+        planner: Planner,
+        cost: Cost,
+        action_repeat: int = 1,
+        seed: int = 0,
+        proposals: Proposals | None = None,
     ) -> None:
         self.model, self.cost_to_go, self.planner, self.cost = model, cost_to_go, planner, cost
-        self.action_repeat, self.seed = action_repeat, seed
+        self.action_repeat, self.seed, self.proposals = action_repeat, seed, proposals
         self.device = next(model.parameters()).device
         # Steps of gradient descent are smaller than what bf16 can tell apart.
         wanted = replace(cost, precision="fp32") if planner.algorithm.differentiates else cost
@@ -67,18 +76,18 @@ class Agent:
 
         return load_agent(path, device=device, seed=seed)
 
-    def reset(self, goal: Arrays, mask: np.ndarray | None = None) -> None:
+    def reset(self, goal: Arrays | Float[Tensor, "B D"], mask: np.ndarray | None = None) -> None:
         """Begin episodes towards goals: all B of them, or those where the mask `[B]` is true.
 
         Args:
-            goal: observation at the goal, `[B, ...]` per key, B as before where a mask is given.
+            goal: observation at the goal, `[B, ...]` per key, or its latent; B as before where a mask is given.
 
         Raises:
             KeyError: an observation that the model was trained on is missing.
             ValueError: a mask without earlier episodes, or of another length.
         """
         with torch.no_grad():  # not inference_mode: planners that take gradients need tensors that autograd may save
-            z_goal = self.model.encode_goal(self._tensors(goal))
+            z_goal = goal if isinstance(goal, Tensor) else self.model.encode_goal(self._tensors(goal))
             batch = len(z_goal)
             if mask is None:
                 plan = torch.zeros(batch, self.planner.horizon, self.model.actions, device=self.device)
@@ -120,6 +129,12 @@ class Agent:
         with torch.inference_mode():
             return self.model.imagine(now.memory, now.plan[:, None])[0, :, 0]
 
+    def to_go(self) -> Float[np.ndarray, " B"]:
+        """Learned cost-to-go [model steps] of every episode from what was seen last to its goal."""
+        now = self._begun()
+        with torch.inference_mode():
+            return self.cost_to_go(now.memory.z, now.z_goal).cpu().numpy()
+
     def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor) -> None:
         """Observe and plan anew for the episodes that are due."""
         there = due.to(self.device)
@@ -128,10 +143,17 @@ class Agent:
         cost = self.plan_cost(memory, now.z_goal[there])
         rest = torch.zeros(len(due), 1, *now.plan.shape[1:], device=self.device)
         # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
-        plan = self.planner.plan(cost, now.warm.select(due), proposals=rest)
+        plan = self.planner.plan(cost, now.warm.select(due), proposals=self._proposed(memory.z, now.z_goal[there], rest))
         now.memory = now.memory.put(there, memory)
         now.warm = now.warm.put(due, plan.warm.shift(1))
         now.plan = now.plan.index_copy(0, there, plan.actions)
+
+    def _proposed(self, z: Tensor, z_goal: Tensor, rest: Float[Tensor, "B 1 H A"]) -> Float[Tensor, "B P H A"]:
+        """Rest, and what the network proposes: half of the candidates at most."""
+        if self.proposals is None:
+            return rest
+        plans = self.proposals.plans(z, z_goal, self.planner.horizon)
+        return torch.cat([rest, plans], dim=1)[:, : max(1, self.planner.algorithm.samples // 2)]
 
     def _begun(self) -> Episodes:
         if self.episodes is None:

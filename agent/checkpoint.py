@@ -23,6 +23,7 @@ from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.files import replace
+from latent_mpc.agent.proposals import Proposals, ProposalsConfig
 from latent_mpc.agent.run_state import require_fit
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.agent.training import make_probe
@@ -39,9 +40,11 @@ class Parts:
     cost_to_go: CostToGo
     probe: nn.Module  # latent -> position [m], for pictures
     config: dict[str, Any]  # config.yaml
+    proposals: Proposals | None = None  # what proposes plans, where that was learned
 
     def modules(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"model": self.model, "cost_to_go": self.cost_to_go, "probe": self.probe})
+        parts = {"model": self.model, "cost_to_go": self.cost_to_go, "probe": self.probe}
+        return nn.ModuleDict(parts | ({"proposals": self.proposals} if self.proposals else {}))
 
 
 def build(config: Mapping[str, Any]) -> Parts:
@@ -50,7 +53,10 @@ def build(config: Mapping[str, Any]) -> Parts:
     model_config = ModelConfig(**config["model"])
     model = WorldModel(model_config, shapes, config["actions"])
     cost_to_go = CostToGo(model_config.latent, CostToGoConfig(**config["cost_to_go"]))
-    return Parts(model, cost_to_go, make_probe(model_config.latent), dict(config))
+    probe = make_probe(model_config.latent)
+    wanted = ProposalsConfig(**config.get("proposals", {}))
+    proposals = Proposals(model_config.latent, config["actions"], config["planner"]["horizon"], wanted) if wanted.samples else None
+    return Parts(model, cost_to_go, probe, dict(config), proposals)
 
 
 def save_parts(parts: Parts, folder: Path) -> None:
@@ -123,8 +129,11 @@ def make_agent(parts: Parts, *, planner: Mapping[str, Any] | None = None, cost: 
     for key in weights:
         if key not in known:
             raise KeyError(f"cost {kind!r} has no field {key!r}; there are: {', '.join(known)}")
+    made_cost = COSTS[kind](**weights)
+    if made_cost.disagreement and parts.model.config.ensemble == 1:
+        raise ValueError("cost.disagreement needs an ensemble: train with model.ensemble of 2 or more, or leave it at 0")
     made = make_planner(search.pop("name"), actions=parts.model.actions, action_repeat=repeat, device=device, **search)
-    return Agent(parts.model, parts.cost_to_go, made, COSTS[kind](**weights), repeat, seed)
+    return Agent(parts.model, parts.cost_to_go, made, made_cost, repeat, seed, parts.proposals)
 
 
 def load_agent(path: str | os.PathLike[str], *, device: str = "auto", seed: int = 0, **choices: Mapping[str, Any] | None) -> Agent:

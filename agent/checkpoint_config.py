@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 from latent_mpc import planners
 from latent_mpc.agent.cost_to_go import CostToGoConfig
 from latent_mpc.agent.costs import COSTS
+from latent_mpc.agent.proposals import ProposalsConfig
 from latent_mpc.agent.world_model import ModelConfig
 
 FORMAT = 1
@@ -36,6 +37,9 @@ def check_config(config: Mapping[str, Any]) -> None:
             raise ValueError(f"spaces must hold state: [S], pixels: [H, W, C] or both, got {key}: {shape!r:.60}")
     _check_part("model", ModelConfig, config["model"])
     _check_part("cost_to_go", CostToGoConfig, config["cost_to_go"])
+    if "proposals" in config:
+        _check_kind("proposals", dict, config["proposals"])
+        _check_part("proposals", ProposalsConfig, config["proposals"])
     _check_named("planner", planners.algorithms(), config["planner"])
     _check_named("cost", COSTS, config["cost"])
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_mpc.agent.cost_to_go import CostToGo
+from latent_mpc.agent.ensemble import disagreement
 from latent_mpc.agent.world_model import Memory, WorldModel
 
 # Rows that a network sees at a time, be they rollouts or latents to be measured. Beyond it each chunk's memory goes back to the system
@@ -28,10 +29,13 @@ class Cost:
 
     running: float = 1.0  # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the goal
     terminal: float = 1.0  # weight of the last step
+    disagreement: float = 0.0  # added to each step's distance per standard deviation between the ensemble's members; 0 = off
     precision: str = "auto"  # of the search's imagined rollouts: fp32, bf16, or auto = bf16 where the processor has it
     compile: bool = False  # fuse their networks with torch.compile, CUDA graphs on a GPU; no gain on a CPU (docs/log.md)
 
     def __post_init__(self) -> None:
+        if self.disagreement < 0:
+            raise ValueError(f"disagreement must be at least 0, got {self.disagreement}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
         if self.running < 0 or self.terminal < 0 or self.running + self.terminal == 0:
@@ -87,6 +91,8 @@ class PlanCost:
         together = max(1, ROWS // (z.shape[1] * z.shape[2]))  # steps of the horizon
         measured = [torch.cat([self.distance(some, goal) for some in member.split(together, dim=2)], dim=2) for member in z]
         steps = torch.stack(measured).mean(dim=0)  # (B, N, H)
+        if self.config.disagreement:
+            steps = steps + self.config.disagreement * disagreement(z)
         return self.config.running * steps.mean(dim=-1) + self.config.terminal * steps[..., -1]
 
 

@@ -93,11 +93,11 @@ def play(
         observe: what the policy sees of a simulator state; by default the task's observation.
     """
     observe = observe or task.observation
-    policy.reset(_stack([observe(pair.goal) for pair in pairs]))
+    policy.reset(stack([observe(pair.goal) for pair in pairs]))
     states = np.stack([pair.start for pair in pairs])
     history, times = [states], []
     for step in track(range(steps), told, console=Console(stderr=True), disable=not told):
-        obs = _stack([observe(state) for state in states])
+        obs = stack([observe(state) for state in states])
         begin = time.perf_counter()
         action = policy.act(obs)
         times.append(time.perf_counter() - begin)
@@ -138,10 +138,10 @@ def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple
 def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Observe | None = None) -> list[float]:
     """Seconds of whole decisions at B = 1, encoding included; one episode, its first decisions left out as warm-up."""
     pair, observe = pairs[0], observe or task.observation
-    agent.reset(_stack([observe(pair.goal)]))
+    agent.reset(stack([observe(pair.goal)]))
     state, times = pair.start, []
     for step in range((TIMED + 3) * agent.action_repeat):
-        obs = _stack([observe(state)])
+        obs = stack([observe(state)])
         begin = time.perf_counter()
         action = agent.act(obs)[0]
         if step % agent.action_repeat == 0:
@@ -161,7 +161,8 @@ def _advance(task: Task, state: np.ndarray, action: np.ndarray) -> np.ndarray:
     return task.snapshot()
 
 
-def _stack(observations: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def stack(observations: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Observations of B episodes -> one, B first."""
     return {key: np.stack([obs[key] for obs in observations]) for key in observations[0]}
 
 

@@ -13,7 +13,7 @@ KNOTS, LAST_KNOT = 17, 3.0  # of the trapezoid rule over frequencies 0 to 3 (LeW
 DIRECTIONS = 128  # random unit vectors a step; LeWM draws 1024, for batches that a GPU holds
 
 
-def prediction(imagined: Float[Tensor, "*B D"], encoded: Float[Tensor, "*B D"]) -> Float[Tensor, ""]:
+def prediction(imagined: Float[Tensor, "*#B D"], encoded: Float[Tensor, "*#B D"]) -> Float[Tensor, ""]:
     """Mean squared error between imagined and encoded latents; gradients flow through both sides (LeWM, 2026)."""
     return (imagined - encoded).square().mean()
 

@@ -7,7 +7,8 @@ Shapes: B batch, T model steps, K history, R control steps in a model step, A ac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent import losses
+from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.networks import StateEncoder, mlp
 from latent_mpc.agent.optimise import LOG_EVERY, Schedule, optimise
+from latent_mpc.agent.proposals import Proposals, nearest_loss
 from latent_mpc.agent.world_model import WorldModel
 from latent_mpc.envs.rollouts import Rollouts
 
@@ -100,7 +103,8 @@ def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingCon
             frames = model.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float()
         z = model.believe(frames.view(config.batch, -1, frames.shape[-1]).unfold(1, history, 1).transpose(-1, -2))
         action = action[:, history - 1 :]
-        told = world_model_loss(model, z, action, config, generator, step / config.steps)
+        with _own_stream(generator, device) if model.config.dropout else nullcontext():
+            told = world_model_loss(model, z, action, config, generator, step / config.steps)
         if step % LOG_EVERY == 0:
             told |= {"rank": torch.tensor(effective_rank(z.detach())), "std": model.spread()}
             if step >= CHECK_FROM:
@@ -120,7 +124,7 @@ def world_model_loss(
     progress: float,
 ) -> dict[str, Tensor]:
     """Each term on its own line, weighted by its line in the config; `progress` in [0, 1] is the share of training that is over."""
-    predicted = losses.prediction(model.rollout(z[:, 0], action), z[:, 1:])
+    predicted = losses.prediction(model.futures(z[:, 0], action), z[None, :, 1:])
     gaussian = losses.sigreg(z, generator)
     inverse = losses.inverse_dynamics(model.invert(z[:, :-1], z[:, 1:]), action)
     sigreg = config.sigreg + progress * (config.sigreg_final - config.sigreg)
@@ -168,6 +172,34 @@ def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int) -
     return torch.cat(latents), np.concatenate(last), np.concatenate(source)
 
 
+def train_proposals(
+    proposals: Proposals, cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarray, action: Tensor, folder: Path, seed: int
+) -> None:
+    """Fit the proposed plans on frozen latents and a frozen cost-to-go; see `proposals.py` for the method.
+
+    Args:
+        z, last: as for `train_cost_to_go`.
+        action: block `[N, A]` that was done at each row; those of an episode's last rows are not looked at.
+
+    Raises ValueError if no episode has as many steps as a plan.
+    """
+    config, horizon = proposals.config, proposals.shape[1]
+    starts = np.flatnonzero(np.arange(len(z)) + horizon <= last)  # rows with a whole plan behind them
+    if not len(starts):
+        raise ValueError(f"proposals need episodes of at least {horizon} model steps; lower planner.horizon")
+
+    def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        row = starts[rng.integers(len(starts), size=config.batch)]
+        end = row + horizon
+        goal = end + (rng.random(config.batch) * (last[row] - end + 1)).astype(np.int64)  # uniform over what follows
+        with torch.no_grad():
+            wasted = horizon + cost_to_go(z[end], z[goal]) - cost_to_go(z[row], z[goal])
+        done = action[row[:, None] + np.arange(horizon)]
+        return {"loss": nearest_loss(proposals(z[row], z[goal]), done, wasted, config.temperature), "wasted": wasted.mean()}
+
+    optimise("proposals", proposals, terms, Schedule(config.steps, config.learning_rate, final=0.1), folder, seed)
+
+
 def train_probe(probe: nn.Module, z: Float[Tensor, "N D"], points: Float[Tensor, "N 3"], folder: Path, seed: int) -> None:
     """Fit latents to the position of what has to reach the goal [m], for pictures only."""
 
@@ -191,6 +223,14 @@ def use_bf16(precision: str, device: torch.device) -> bool:
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.10
         return bool(capabilities.get("avx512_bf16"))
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+@contextmanager
+def _own_stream(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Dropout draws from torch's global stream: within, that stream begins with the generator's seed, afterwards it goes on as before."""
+    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+        torch.manual_seed(generator.initial_seed())
+        yield
 
 
 def _fit_normalisers(model: WorldModel, rollouts: Rollouts, episodes: np.ndarray) -> None:

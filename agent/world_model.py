@@ -3,7 +3,7 @@
 A frame's embedding does not show velocity; the latent z is made from the last K embeddings, so that it can. At rest all K are equal,
 which is how a goal is encoded from one observation.
 
-Shapes: B batch or problems, T model steps, N candidates, H horizon, A action block, E ensemble members (1), F frame embedding,
+Shapes: B batch or problems, T model steps, N candidates, H horizon, A action block, E ensemble members, F frame embedding,
 K history, D latent.
 """
 
@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from latent_mpc.agent.ensemble import StackedLinear, ensemble
 from latent_mpc.agent.networks import PixelEncoder, StateEncoder, mlp
 
 Observation = Mapping[str, Tensor]
@@ -32,11 +33,15 @@ class ModelConfig:
     history: int = 3  # frames that z is made from [model steps]; 3 show position, velocity and the last action's effect
     hidden: int = 256  # width of every hidden layer
     width: int = 32  # channels of the pixel encoder's first convolution
+    ensemble: int = 1  # predictors beside one another; their disagreement says where the data are thin (cost.disagreement)
+    dropout: float = 0.0  # share of the predictor's hidden units that each update leaves out
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("embedding", "latent", "history", "hidden", "width", "ensemble"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be a share in [0, 1), got {self.dropout}")
 
 
 class Memory(NamedTuple):
@@ -80,9 +85,11 @@ class WorldModel(nn.Module):
         self.fuse = mlp(config.history * config.embedding, config.latent, config.hidden)
         # Unit variance from the first step on: without it the latent stays collapsed for hundreds of steps (docs/log.md).
         self.normalise = nn.BatchNorm1d(config.latent, affine=False, momentum=0.05)
-        self.predictor = mlp(config.latent + actions, config.latent, config.hidden)
+        sizes = (config.latent + actions, config.latent, config.hidden)
+        one = config.ensemble == 1
+        self.predictor = mlp(*sizes, dropout=config.dropout) if one else ensemble(config.ensemble, *sizes, dropout=config.dropout)
         last = self.predictor[-1]
-        assert isinstance(last, nn.Linear)
+        assert isinstance(last, (nn.Linear, StackedLinear))
         nn.init.zeros_(last.weight)  # begins as "nothing changes"
         nn.init.zeros_(last.bias)
         self.inverse = mlp(2 * config.latent, actions, config.hidden)
@@ -117,7 +124,7 @@ class WorldModel(nn.Module):
         return variance.sqrt().mean()
 
     def predict(self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B D"]:
-        """The latent one model step later."""
+        """The latent one model step later; of an ensemble, latents and actions have the members first."""
         return z + self.predictor(torch.cat([z, action], dim=-1))
 
     def rollout(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "*B H D"]:
@@ -127,6 +134,13 @@ class WorldModel(nn.Module):
             z = self.predict(z, action)
             latents.append(z)
         return torch.stack(latents, dim=-2)
+
+    def futures(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "E *B H D"]:
+        """Latents after each of H actions, as each member of the ensemble imagines them, on its own all the way."""
+        members = self.config.ensemble
+        if members == 1:
+            return self.rollout(z, actions)[None]
+        return self.rollout(z.expand(members, *z.shape), actions.expand(members, *actions.shape))
 
     def invert(self, z: Float[Tensor, "*B D"], z_next: Float[Tensor, "*B D"]) -> Float[Tensor, "*B A"]:
         """The action that led from one latent to the next, as far as they show it."""
@@ -158,4 +172,4 @@ class WorldModel(nn.Module):
     def imagine(self, memory: Memory, actions: Float[Tensor, "B N H A"]) -> Float[Tensor, "E B N H D"]:
         """Imagined rollouts from what is remembered, under N plans per problem."""
         z = memory.z[:, None].expand(-1, actions.shape[1], -1)
-        return self.rollout(z, actions)[None]
+        return self.futures(z, actions)

@@ -17,10 +17,11 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 # OmegaConf sees Any and takes the type from the group's schema, so that torch stays out.
 if TYPE_CHECKING:
     from latent_mpc.agent.cost_to_go import CostToGoConfig
+    from latent_mpc.agent.proposals import ProposalsConfig
     from latent_mpc.agent.training import TrainingConfig
     from latent_mpc.agent.world_model import ModelConfig
 else:
-    ModelConfig = TrainingConfig = CostToGoConfig = Any
+    ModelConfig = TrainingConfig = CostToGoConfig = ProposalsConfig = Any
 
 # group -> (module, class) of its dataclasses; {name} is the name after /schema/GROUP/ in the yaml, capitals and underscores aside.
 PARTS = {
@@ -28,12 +29,14 @@ PARTS = {
     "model": ("latent_mpc.agent.world_model", "ModelConfig"),
     "training": ("latent_mpc.agent.training", "TrainingConfig"),
     "cost_to_go": ("latent_mpc.agent.cost_to_go", "CostToGoConfig"),
+    "proposals": ("latent_mpc.agent.proposals", "ProposalsConfig"),
     "planner": ("latent_mpc.planners.{name}", "{name}"),
     "cost": ("latent_mpc.agent.costs", "{name}cost"),
 }
 OBS = ("state", "pixels", "state+pixels")
 CAMERAS = ("auto", "ray", "gl")
 PAIRS = ("independent", "same_trajectory")
+NOVELTIES = ("density", "disagreement")
 
 
 def at_least(config: object, **bounds: float) -> None:
@@ -94,10 +97,25 @@ class CollectionConfig:
 
     episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # processes; 0 = one per core; never changes the data
+    start: list[int] = field(default_factory=list)  # cell [row,column] in which every episode starts, mazes only; empty = anywhere
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
 
     def __post_init__(self) -> None:
         at_least(self, episodes=1, workers=0)
+
+
+@dataclass
+class ExploreConfig:
+    """Rounds in which the agent collects data itself, before the training proper."""
+
+    rounds: int = 0  # of training a little and collecting with the planner; 0 = random rollouts only
+    episodes: int = 200  # collected in a round [episodes]
+    steps: int = 2000  # updates of the world model and of the cost-to-go in a round
+    novelty: str = "density"  # where its goals lie: density (few latents around) | disagreement (of the ensemble)
+
+    def __post_init__(self) -> None:
+        at_least(self, rounds=0, episodes=1, steps=1)
+        one_of(self, novelty=NOVELTIES)
 
 
 @dataclass
@@ -162,9 +180,11 @@ class TrainConfig(_Experience):
     data: str = ""  # folder of rollouts; empty = collect into out/data
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
+    explore: ExploreConfig = field(default_factory=ExploreConfig)
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
     cost_to_go: CostToGoConfig = MISSING
+    proposals: ProposalsConfig = MISSING
     validation_episodes: int = 50  # pairs of pairs.seed=0 played at the end [episodes]
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING
@@ -172,6 +192,10 @@ class TrainConfig(_Experience):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, validation_episodes=1)
+        if self.explore.rounds and self.data:
+            raise ValueError("explore.rounds goes on with rollouts of its own in out/data; leave data empty")
+        if self.explore.rounds and self.explore.novelty == "disagreement" and self.model.ensemble == 1:
+            raise ValueError("explore.novelty=disagreement needs model.ensemble of 2 or more, got 1")
 
     def folder(self) -> Path:
         """The checkpoint's folder."""

@@ -59,6 +59,7 @@ def collect(
     workers: int | None = None,
     progress: bool = True,
     steps: int | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Rollouts:
     """Record episodes 0 .. `episodes` - 1 into the folder `out`, going on where an earlier call was stopped.
 
@@ -66,6 +67,7 @@ def collect(
         task_options: passed to the task, JSON values only.
         workers: processes; 0 or 1 records in this process, None takes one per usable core.
         steps: length of an episode [control steps], if not the task's own.
+        notes: what else the meta data say, JSON values only.
 
     Raises:
         KeyError, ValueError: an unknown task or option, or `out` holds rollouts that were collected otherwise (names the key).
@@ -77,7 +79,7 @@ def collect(
         raise ValueError(f"collect needs episodes >= 1, seed >= 0 and steps >= 1, got {episodes}, {seed} and {steps}")
     job = Job(task_name, dict(task_options), tuple(sorted(obs)), behaviour, seed, steps or 0)
     count = len(os.sched_getaffinity(0)) if workers is None else workers
-    with RolloutWriter(out, describe(job)) as writer:
+    with RolloutWriter(out, describe(job) | dict(notes or {})) as writer:
         numbers = range(writer.next_number, episodes)
         count = min(count, len(numbers))
         source = _in_workers(job, numbers, count) if count > 1 else _in_process(job, numbers)
@@ -126,11 +128,11 @@ def record(task: Task, job: Job, number: int) -> Arrays:
         physics.append(task.snapshot())
     episode = {key: np.stack([observation[key] for observation in observations]) for key in job.obs}
     episode |= {"action": np.concatenate([plan, np.zeros((1, width), np.float32)]), "physics": np.stack(physics)}
-    _check_physics(episode)
+    check_physics(episode)
     return episode
 
 
-def _check_physics(episode: Arrays) -> None:
+def check_physics(episode: Arrays) -> None:
     """Raise ValueError if the simulation diverged: MuJoCo then gives NaN or, by default, resets itself and its time with it."""
     broken = [key for key, array in episode.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if broken:

@@ -6,6 +6,7 @@ stops it at a wall and lets it slide along. The goal is not drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
@@ -41,25 +42,30 @@ class PointMaze(Task):
 
     Args:
         maze: name of a map in `envs/mazes.py`.
+        start: cell (row, column) from which states are drawn; none: from the whole maze.
         options: those of `Task`.
 
     Raises:
-        KeyError: no maze of that name.
+        KeyError: no maze of that name. ValueError: start is no free cell.
     """
 
     unit = "m"
     control_period = 0.1
 
-    def __init__(self, maze: str = "umaze", **options: Any) -> None:
+    def __init__(self, maze: str = "umaze", *, start: Sequence[int] = (), **options: Any) -> None:
         self.walls = mazes.walls_of(maze)
+        free = np.argwhere(~self.walls).tolist()
+        if start and list(start) not in free:
+            raise ValueError(f"start must be a free cell [row, column] of {maze}, such as {free[0]} and {free[-1]}; got {list(start)}")
+        self._middle = mazes.centre(self.walls, np.array(start)) if start else np.zeros(2)  # of what states are drawn from
+        self._half = np.full(2, 0.5) if start else np.array(self.walls.shape[::-1]) / 2
         self.name, self.episode_steps = f"pointmaze-{maze}", EPISODE_STEPS.get(maze) or _unmeasured_steps(self.walls)
         self._boxes, self._ways = mazes.boxes(self.walls), Geodesic(self.walls, RADIUS)
         super().__init__(mujoco.MjModel.from_xml_string(mjcf(self.walls)), **options)
 
     def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        half = np.array(self.walls.shape[::-1]) / 2
         while True:
-            point = rng.uniform(-half, half)
+            point = self._middle + rng.uniform(-self._half, self._half)
             if mazes.clearance(self._boxes, point[None])[0] >= RADIUS + MARGIN:
                 return self.rest_state(point)
 

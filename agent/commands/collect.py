@@ -10,7 +10,9 @@ Examples:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from latent_mpc.configs.schema import CollectConfig, CollectionConfig, TaskConfig
 from latent_mpc.envs.collect import collect
@@ -26,7 +28,21 @@ def run(config: CollectConfig) -> int:
     return 0
 
 
-def gather(task: TaskConfig, observations: tuple[str, ...], collection: CollectionConfig, seed: int, folder: Path) -> Rollouts:
+def gather(
+    task: TaskConfig,
+    observations: tuple[str, ...],
+    collection: CollectionConfig,
+    seed: int,
+    folder: Path,
+    notes: Mapping[str, Any] | None = None,
+) -> Rollouts:
     """The folder's rollouts, collected as far as they are missing."""
-    workers = collection.workers or None
-    return collect(task.name, {"size": task.size}, observations, collection.behaviour, collection.episodes, seed, folder, workers)
+    workers, options = collection.workers or None, task_options(task, collection)
+    return collect(task.name, options, observations, collection.behaviour, collection.episodes, seed, folder, workers, notes=notes)
+
+
+def task_options(task: TaskConfig, collection: CollectionConfig) -> dict[str, Any]:
+    """What the collecting task is made with. Raises ValueError for a start cell where there are none."""
+    if collection.start and not task.name.startswith("pointmaze"):
+        raise ValueError(f"start must be empty for {task.name}: only mazes have cells")
+    return {"size": task.size, **({"start": list(collection.start)} if collection.start else {})}

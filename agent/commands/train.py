@@ -13,23 +13,26 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from latent_mpc.agent.checkpoint import Parts, build, load_parts, make_agent, save_parts
 from latent_mpc.agent.checkpoint_config import FORMAT
-from latent_mpc.agent.commands.collect import gather
+from latent_mpc.agent.commands.collect import gather, task_options
 from latent_mpc.agent.commands.evaluate import measure, origin
 from latent_mpc.agent.cost_to_go_training import train_cost_to_go
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.explore import explore
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
-from latent_mpc.agent.training import encode_rollouts, train_probe, train_world_model
+from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
+from latent_mpc.envs.collect import Job
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
@@ -40,6 +43,7 @@ def run(config: TrainConfig) -> int:
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
     task = make(config.task.name, obs=config.observations, size=config.task.size)
     parts = initialise(describe(config, task), config.seed)
+    make_agent(parts)  # planner and cost that do not fit the model are refused now, not after the training
     given = open_rollouts(config, task) if config.data else None  # what can be refused is, before anything is written
     make_folder(folder)
     resumed = same_run(folder, asdict(config))
@@ -47,12 +51,14 @@ def run(config: TrainConfig) -> int:
         print_results(found)
         print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
         return 0
-    rollouts = given or gather(config.task, config.observations, config.collect, config.seed, folder / "data")
-    parts.config |= {"data": describe_data(rollouts), "versions": versions()}
+    notes = {"explore": asdict(config.explore)} if config.explore.rounds else None
+    rollouts = given or gather(config.task, config.observations, config.collect, config.seed, folder / "data", notes)
     for part in parts.modules().values():
         part.to(device)
+    for number in range(config.explore.rounds):
+        rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
     train(parts, task, rollouts, config, folder)
-    save_parts(parts, folder)
+    save(parts, rollouts, folder)
     agent = make_agent(parts, seed=config.seed)
     result = measure(agent, task, config.validation_episodes, PairsConfig(seed=0), parts.config["planner"], parts.config["cost"])
     seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
@@ -67,14 +73,39 @@ def run(config: TrainConfig) -> int:
     return 0
 
 
-def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path) -> None:
-    """World model, then cost-to-go and probe on its latents; each goes on from its own state on disk."""
+def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:
+    """World model, then cost-to-go and probe on its latents, which are returned; each goes on from its own state on disk.
+
+    `updates` of world model and cost-to-go, if not those of the config.
+    """
     repeat, seed = config.task.action_repeat, config.seed
-    train_world_model(parts.model, rollouts, config.training, repeat, folder, seed)
+    training = replace(config.training, steps=updates or config.training.steps)
+    train_world_model(parts.model, rollouts, training, repeat, folder, seed)
     z, last, source = encode_rollouts(parts.model, rollouts, repeat)
-    train_cost_to_go(parts.cost_to_go, z, last, folder, seed)
+    train_cost_to_go(parts.cost_to_go, z, last, folder, seed, updates)
+    if parts.proposals:
+        blocks = source[:, None] + np.arange(repeat)  # beyond the end where an episode, and with it the data, ends
+        action = rollouts.gather(np.minimum(blocks, len(rollouts.arrays["action"]) - 1), ["action"])["action"].reshape(len(z), -1)
+        train_proposals(parts.proposals, parts.cost_to_go, z, last, torch.as_tensor(action, device=z.device), folder, seed)
     points = task.tracked_point(rollouts.arrays["physics"][source])
     train_probe(parts.probe, z, torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
+    return z
+
+
+def explore_once(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, number: int) -> Rollouts:
+    """Train a little on what there is, from the weights that there are, and let the agent collect more; the folder is a checkpoint."""
+    first = config.collect.episodes + number * config.explore.episodes
+    z = train(parts, task, rollouts, config, folder, config.explore.steps)
+    save(parts, rollouts, folder)
+    job = Job(task.name, task_options(config.task, config.collect), config.observations, config.collect.behaviour, config.seed)
+    agent, numbers = make_agent(parts, seed=config.seed), range(first, first + config.explore.episodes)
+    return explore(agent, job, rollouts, z, numbers, config.explore.novelty, told=f"round {number + 1} of {config.explore.rounds}")
+
+
+def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:
+    """Write the checkpoint, which says what it was trained on."""
+    parts.config |= {"data": describe_data(rollouts), "versions": versions()}
+    save_parts(parts, folder)
 
 
 def initialise(config: dict[str, Any], seed: int) -> Parts:
@@ -108,6 +139,7 @@ def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
     said = asdict(config)
     spaces = {key: list(shown.shape) for key, shown in task.observation().items()}
     parts = {key: said[key] for key in ("task", "obs", "seed", "model", "training", "cost_to_go", "planner", "cost")}
+    parts |= {"proposals": said["proposals"]} if config.proposals.samples else {}
     return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.model.nu * config.task.action_repeat}
 
 
@@ -122,7 +154,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
     the folder holds the weights of another run. Before the first weights are saved, other settings simply take over.
     """
     path, flat = folder / "run.json", _flatten({key: value for key, value in config.items() if key not in ("out", "device")})
-    begun = (folder / "model.safetensors").exists() or any(folder.glob("training/*.safetensors"))
+    begun = (folder / "model.safetensors").exists() or any(folder.rglob("training/*.safetensors"))
     if begun:
         before = _read_run(path)
         for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
