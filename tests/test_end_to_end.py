@@ -38,6 +38,7 @@ ASKED: dict[str, Any] = {  # what the protocol writes
     "success_end": {"rate", "low", "high"},
     "success_any": {"rate", "low", "high"},
     "floors": {"random", "stay"},
+    "outcomes": {"pairs", "end", "any"},
     "distance_end": {"median", "unit"},
     "plan_ms": {"median", "p95"},
     "plan_ms_batch": {"median", "p95", "batch"},
