@@ -1,0 +1,109 @@
+"""What to do with all this: which horizon, which setting where time counts, and what limits success. By rules that are written down.
+
+Rules of `limit`, the first that holds decides; every one names the numbers it rests on:
+1. nothing: all goals but 5 % are reached, or the oracle, on the pairs it played, is not measurably better and reaches 95 %.
+2. planner: with four times the samples measurably more goals are reached; or the oracle, whose model and cost are exact and whose
+   planner is the same, misses more than 5 % and is not measurably better than the agent.
+3. model or cost, whichever lacks more. The model lacks: its error at the best horizon as a share of copying the last state's. The cost
+   lacks: 1 minus its rank correlation with the true steps.
+"Measurably" means that the 95 % interval of the paired difference, by bootstrap over pairs, lies above 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from latent_mpc.agent.paired import paired_difference
+
+GOOD = 0.95  # success that leaves nothing to be mended
+CLOSE = 0.02  # of the best success: near enough for the fastest setting
+Found = Mapping[str, Any]
+
+
+def best_of(rungs: Sequence[Found]) -> Found:
+    """The horizon that reaches most goals at the end; of equal ones the shortest."""
+    return max(rungs, key=lambda found: (found["success_end"]["rate"], -found["horizon"]))
+
+
+def smallest_within(rungs: Sequence[Found]) -> Found:
+    """The shortest horizon whose success lies within the interval of the best one's."""
+    least = best_of(rungs)["success_end"]["low"]
+    return min((found for found in rungs if found["success_end"]["rate"] >= least), key=lambda found: found["horizon"])
+
+
+def fastest_close(candidates: Sequence[Found], times: Mapping[str, float]) -> Found:
+    """Of the settings within two points of the best success, the one that thinks least.
+
+    Args:
+        times: label -> ms of planning for each model step.
+    """
+    best = max(found["success_end"]["rate"] for found in candidates)
+    close = [found for found in candidates if found["success_end"]["rate"] >= best - CLOSE - 1e-9]
+    return min(close, key=lambda found: (times[found["label"]], found["horizon"]))
+
+
+def pareto(candidates: Sequence[Found], times: Mapping[str, float]) -> list[str]:
+    """Labels of the settings that no other one beats in success without taking longer, fastest first."""
+    front: list[str] = []
+    best = -1.0
+    for found in sorted(candidates, key=lambda found: (times[found["label"]], -found["success_end"]["rate"])):
+        if found["success_end"]["rate"] > best:
+            best = found["success_end"]["rate"]
+            front.append(found["label"])
+    return front
+
+
+def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Found, guidance: Found, cost: str) -> dict[str, Any]:
+    """What limits success at the best horizon, by the rules above.
+
+    Args:
+        best: the best horizon's result.
+        oracle: the oracle's at the same horizon, on the first of the same pairs; None where it did not play.
+        more: the result with most samples.
+        imagination, guidance: sections of horizon.json.
+        cost: name of the planner's cost.
+
+    Returns `{"what": "nothing" | "planner" | "model" | "cost", "why": a sentence, "rests_on": numbers}`.
+    """
+    rate = best["success_end"]["rate"]
+    numbers: dict[str, Any] = {"success": rate}
+    behind = _difference(oracle, best)
+    gain = _difference(more, best)
+    if oracle is not None and behind is not None:
+        numbers["oracle"] = {"rate": oracle["success_end"]["rate"], "pairs": len(oracle["end"]), "minus_agent": behind}
+    if more is not None and gain is not None:
+        numbers["more_samples"] = {"evaluations": more["evaluations"], "gain": gain}
+    if rate >= GOOD:
+        return {"what": "nothing", "why": f"{rate:.0%} of the goals are reached; what is missing is within chance.", "rests_on": numbers}
+    if oracle is not None and behind is not None and behind["low"] <= 0 and oracle["success_end"]["rate"] >= GOOD:
+        why = f"The oracle reaches {oracle['success_end']['rate']:.0%} of the {len(oracle['end'])} pairs it played, not measurably more."
+        return {"what": "nothing", "why": why, "rests_on": numbers}
+    if more is not None and gain is not None and gain["low"] > 0:
+        why = f"{more['evaluations']} instead of {best['evaluations']} evaluations reach {gain['mean']:+.0%} more goals."
+        return {"what": "planner", "why": why.replace("+", ""), "rests_on": numbers}
+    if oracle is not None and behind is not None and behind["low"] <= 0:
+        why = f"With an exact model and an exact cost the same planner reaches {oracle['success_end']['rate']:.0%}, not measurably more."
+        return {"what": "planner", "why": why, "rests_on": numbers}
+    return _model_or_cost(best["horizon"], imagination, guidance, cost, numbers)
+
+
+def _model_or_cost(horizon: int, imagination: Found, guidance: Found, cost: str, numbers: dict[str, Any]) -> dict[str, Any]:
+    curves = imagination["latent"]
+    step = min(horizon, len(curves["model"])) - 1
+    model = curves["model"][step] / max(curves["copy"][step], 1e-12)
+    ranks = 1.0 - guidance["spearman"][cost]["all"]
+    numbers |= {"model_error_share": model, "cost_rank_loss": ranks}
+    said = f"its error {step + 1} steps ahead is {model:.0%} of that of copying the last state"
+    ranked = f"its rank correlation with the true steps is {1 - ranks:.2f}"
+    if model >= ranks:
+        return {"what": "model", "why": f"The model lacks more: {said}; the cost's share is smaller: {ranked}.", "rests_on": numbers}
+    return {"what": "cost", "why": f"The cost lacks more: {ranked}; the model's share is smaller: {said}.", "rests_on": numbers}
+
+
+def _difference(one: Found | None, other: Found) -> dict[str, float] | None:
+    """Paired difference of success at the end, `one` minus `other`, on the pairs that both played."""
+    if one is None:
+        return None
+    count = min(len(one["end"]), len(other["end"]))
+    return paired_difference(one["end"][:count], other["end"][:count])
