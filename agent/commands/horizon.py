@@ -44,9 +44,8 @@ def run(config: HorizonConfig) -> int:
         if config.only == "sweep":
             sweep.play(rungs_of(sweep))
             sweep.progress.stop()
-            print(
-                f"horizons {config.horizons} are in {folder / 'cache'}\nnext: latent-mpc horizon checkpoint={config.checkpoint} reuse=[{folder}]"
-            )
+            print(f"horizons {config.horizons} are in {folder / 'cache'}")
+            print(f"next: latent-mpc horizon checkpoint={config.checkpoint} reuse=[{folder}]")
             return 0
         result = study(sweep)
         films = _films(sweep, result) if config.videos else []

@@ -88,13 +88,44 @@ def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Fo
     return _model_or_cost(best["horizon"], imagination, guidance, cost, numbers)
 
 
+def beyond(best: Found, longest: Found, oracle: Found | None, usable: int) -> dict[str, Any]:
+    """What looking as far as the longest horizon does, and to what it is due: `{"difference": …, "why": a sentence}`.
+
+    Args:
+        oracle: its result at the longest horizon, or None.
+        usable: steps ahead for which the model beats copying the last state.
+    """
+    if longest["horizon"] == best["horizon"]:
+        return {"difference": None, "why": f"{best['label']} was the longest that was tried: a longer one may be better."}
+    change = paired_difference(longest["end"], best["end"])
+    said = f"{longest['label']} instead of {best['label']} changes success by {100 * change['mean']:+.0f} points"
+    said += f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
+    if change["high"] >= 0:
+        return {"difference": change, "why": f"{said}, which is not measurable."}
+    if oracle is None:
+        return {"difference": change, "why": f"{said}."}
+    rate = oracle["success_end"]["rate"]
+    played = f"the oracle reaches {rate:.0%} of its {len(oracle['end'])} pairs there"
+    due = (
+        f"imagined states mislead when they lie too far ahead; the model beats copying the last state for {usable} steps"
+        if rate >= GOOD
+        else "the search is too small for plans of that length, whatever the model"
+    )
+    return {"difference": change, "why": f"{said}, while {played}: {due}." if rate >= GOOD else f"{said}, and {played}: {due}."}
+
+
+def plural(count: int, noun: str = "step") -> str:
+    """`1 step`, `3 steps`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _model_or_cost(horizon: int, imagination: Found, guidance: Found, cost: str, numbers: dict[str, Any]) -> dict[str, Any]:
     curves = imagination["latent"]
     step = min(horizon, len(curves["model"])) - 1
     model = curves["model"][step] / max(curves["copy"][step], 1e-12)
     ranks = 1.0 - guidance["spearman"][cost]["all"]
     numbers |= {"model_error_share": model, "cost_rank_loss": ranks}
-    said = f"its error {step + 1} steps ahead is {model:.0%} of that of copying the last state"
+    said = f"its error {plural(step + 1)} ahead is {model:.0%} of that of copying the last state"
     ranked = f"its rank correlation with the true steps is {1 - ranks:.2f}"
     if model >= ranks:
         return {"what": "model", "why": f"The model lacks more: {said}; the cost's share is smaller: {ranked}.", "rests_on": numbers}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from latent_mpc.agent.horizon.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, bars, begin, horizon_axis, percent_axis
+from latent_mpc.agent.horizon.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, bars, begin, horizon_axis, percent_axis, plain_log
 from latent_mpc.agent.horizon.success import THIRDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Found = Mapping[str, Any]
+FLOORS = {"random": "random actions", "stay": "standing still"}
 LOOKS = {  # role -> (colour, marker, name in legends)
     "horizon": (BLUE, "o", "agent, at the end"),
     "cem": (ORANGE, "s", "CEM, equal evaluations"),
@@ -25,8 +26,6 @@ LOOKS = {  # role -> (colour, marker, name in legends)
 def draw_success(found: Sequence[Found], floors: Mapping[str, Mapping[str, float]], seconds: float, chosen: int) -> Figure:
     """Success at the end and at any time against the horizon, the oracle, CEM and the floors beside it; the advised horizon marked."""
     figure, axes = begin((5.6, 4.2))
-    for name, rate in floors.items():
-        axes.axhline(rate["rate"], color=GREY, linewidth=1, linestyle=":" if name == "stay" else "-.", label=f"floor: {FLOORS[name]}")
     for role in ("horizon", "cem", "oracle"):
         rows = [row for row in found if row["role"] == role]
         if not rows:
@@ -39,6 +38,8 @@ def draw_success(found: Sequence[Found], floors: Mapping[str, Mapping[str, float
         if role == "horizon":
             ever = [row["success_any"]["rate"] for row in rows]
             axes.plot([row["horizon"] for row in rows], ever, color=SKY, linestyle="--", linewidth=1.5, label="agent, at any time")
+    for name, rate in floors.items():
+        axes.axhline(rate["rate"], color=GREY, linewidth=1, linestyle=":" if name == "stay" else "-.", label=f"floor: {FLOORS[name]}")
     axes.axvspan(chosen / 1.13, chosen * 1.13, color=BLUE, alpha=0.12, linewidth=0)
     percent_axis(axes, "goals reached [%]")
     horizon_axis(axes, sorted({row["horizon"] for row in found}), seconds)
@@ -81,7 +82,7 @@ def draw_times(grid: Sequence[Found], seconds: float) -> Figure:
         label = f"{count} samples, {rows[0]['evaluations']} evaluations"
         style = {"color": colour, "marker": marker, "capsize": 3, "label": label}
         axes.errorbar([row["horizon"] for row in rows], medians, [[0] * len(rows), above], **style)
-    axes.set_yscale("log")
+    plain_log(axes.yaxis)
     axes.set_ylabel("one decision [ms]")
     horizon_axis(axes, sorted({row["horizon"] for row in grid}), seconds)
     figure.legend(loc="outside lower center")
@@ -102,11 +103,8 @@ def draw_pareto(candidates: Sequence[Found], times: Mapping[str, float], front: 
     )
     for i, (x, y, label) in enumerate(best):
         axes.annotate(label, (x, y), xytext=(6, -14 - 11 * (i % 2)), textcoords="offset points", fontsize=8.5)
-    axes.set_xscale("log")
+    plain_log(axes.xaxis)
     axes.set_xlabel("planning for one model step [ms]")
     percent_axis(axes, "goals reached at the end [%]")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-FLOORS = {"random": "random actions", "stay": "standing still"}

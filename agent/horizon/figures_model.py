@@ -37,6 +37,7 @@ def draw_imagination(curves: Found, seconds: float, what: str) -> Figure:
             f"usable: {last} steps", (last + 0.5, axes.get_ylim()[1]), xytext=(-4, -4), textcoords="offset points", ha="right", va="top"
         )
     axes.set_ylim(bottom=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel(f"steps ahead [model steps of {seconds:.2g} s]")
     axes.set_ylabel(f"error, {what}")
     figure.legend(loc="outside lower center", ncols=2)

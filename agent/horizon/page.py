@@ -26,8 +26,9 @@ figcaption { font-size: .9rem; }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.3; margin: 2px 0 4px; }
 .tile p { margin: 0; font-size: .92rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 22px; margin: 14px 0; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 22px; align-items: center; }
 .figures.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
-figure { margin: 0; break-inside: avoid; }
+figure { margin: 0; max-width: 620px; break-inside: avoid; }
 figure img, figure video { width: 100%; height: auto; display: block; }
 figure video { border-radius: 8px; background: #0d0f13; }
 .wide { overflow-x: auto; margin: 12px 0; }
@@ -89,6 +90,11 @@ def video(uri: str, poster: str, caption: str) -> str:
     """A small video that plays when asked to; its last frame before that, and in print."""
     shown = f'<video controls muted loop playsinline preload="metadata" poster="{poster}" src="{uri}"></video>'
     return f"<figure>{shown}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def beside(*items: str) -> str:
+    """Two things side by side where there is room."""
+    return f'<div class="beside">{"".join(f"<div>{item}</div>" for item in items)}</div>'
 
 
 def figures(items: Iterable[str], small: bool = False) -> str:

@@ -124,7 +124,8 @@ def _advise(cost: str, played: Sequence[Found], times: Sequence[Found], model: M
     ms = {row["label"]: row["ms_per_step"] for row in times}
     best, smallest, fastest = advice.best_of(rungs), advice.smallest_within(rungs), advice.fastest_close(agents, ms)
     there = [found for found in played if found["horizon"] == best["horizon"]]
-    oracle = next((found for found in there if found["role"] == "oracle"), None)
+    oracles = {found["horizon"]: found for found in played if found["role"] == "oracle"}
+    oracle, far = oracles.get(best["horizon"]), oracles.get(rungs[-1]["horizon"])
     more = max((found for found in there if found["role"] == "samples"), key=lambda found: found["evaluations"], default=None)
     return {
         "best": best["label"],
@@ -132,6 +133,7 @@ def _advise(cost: str, played: Sequence[Found], times: Sequence[Found], model: M
         "fastest": fastest["label"],
         "horizon": smallest["horizon"],
         "pareto": advice.pareto(agents, ms),
+        "beyond": advice.beyond(best, rungs[-1], far, model["imagination"]["position"]["mlp"]["usable"]),
         "limit": advice.limit(best, oracle, more, model["imagination"], model["guidance"], cost),
     }
 
@@ -140,7 +142,7 @@ def _report(sweep: Sweep, settings: Mapping[str, Setting], played: Sequence[Foun
     """The chosen settings, or with `full` all of them, on pairs that took no part in the choice."""
     seed, count = sweep.config.report_seed, sweep.config.episodes
     own = f"H = {sweep.parts.config['planner']['horizon']}"
-    chosen = list(settings) if sweep.config.full else [label for label in (advised[key] for key in ("smallest", "best", "fastest"))]
+    chosen = list(settings) if sweep.config.full else [advised["smallest"], advised["best"], advised["fastest"]]
     labels = list(dict.fromkeys(label for label in (*chosen, own) if label in settings))
     drawn = sweep.pairs(seed, count)
     steps = steps_between(sweep.task, drawn, sweep.repeat)

@@ -15,6 +15,7 @@ from latent_mpc.agent.files import replace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#6b7280"
@@ -52,6 +53,16 @@ def horizon_axis(axes: Axes, horizons: Sequence[int], seconds: float) -> None:
     above.set_xlabel("the same in seconds", color=GREY)
     above.tick_params(colors=GREY)
     above.spines["top"].set_visible(False)
+
+
+def plain_log(axis: Axis) -> None:
+    """A logarithmic axis with few ticks and plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def percent_axis(axes: Axes, label: str) -> None:

@@ -83,7 +83,8 @@ class Sweep:
         """The result of a setting that was played."""
         result = self.cache.read(self.told(setting))
         assert result is not None
-        more = {"horizon": setting.horizon, "seconds": setting.horizon * self.seconds, "evaluations": setting.evaluations}
+        more: dict[str, Any] = {"horizon": setting.horizon, "seconds": setting.horizon * self.seconds, "evaluations": setting.evaluations}
+        more["pairs_fingerprint"] = fingerprint(self.pairs(setting.pairs_seed, setting.pairs))
         return {"role": setting.role, "label": setting.label, **more, **asdict(setting), **result}
 
     def film(self, setting: Setting) -> dict[str, np.ndarray]:
