@@ -1,4 +1,4 @@
-"""Results side by side on the very same pairs: each one's success, and its difference from the first, pair by pair.
+"""Results side by side on the very same pairs: each one's success, and its difference from another one, pair by pair.
 
 Takes `results.json` of an evaluation and `horizon.json` of a horizon study, or the folders that hold them; refuses different pairs.
 """
@@ -23,11 +23,17 @@ FILES = ("results.json", "horizon.json")
 class Outcomes:
     """What one setting reached on pairs."""
 
-    name: str
+    source: str  # the path that was given
+    label: str  # which of its settings, "" where there is one only
     pairs: str  # fingerprint of the pairs
     about: str  # what these pairs are, for people
     end: list[int]  # 1 or 0 of each pair
     any: list[int]
+
+    @property
+    def name(self) -> str:
+        """What it is called in a table."""
+        return f"{self.source}, {self.label}" if self.label else self.source
 
 
 def read_outcomes(path: str | Path) -> list[Outcomes]:
@@ -46,14 +52,16 @@ def read_outcomes(path: str | Path) -> list[Outcomes]:
         about = f"{found['task']}, {found['pairs']['kind']} pairs of seed {found['pairs']['seed']}"
         if "success" in found:
             rungs = [one for one in found["success"] if one["role"] == "horizon"]
-            return [_outcomes(f"{path}, {one['label']}", one["pairs_fingerprint"], about, one) for one in rungs]
-        return [_outcomes(str(path), found["outcomes"]["pairs"], about, found["outcomes"])]
+            return [_outcomes(str(path), one["label"], one["pairs_fingerprint"], about, one) for one in rungs]
+        return [_outcomes(str(path), "", found["outcomes"]["pairs"], about, found["outcomes"])]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} does not hold the outcome of each pair; write it again with this version ({error!r:.80})") from error
 
 
 def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
-    """`{"name": …, "end": rate, "any": rate, "minus_first": paired difference at the end}` of each; the first one's difference is 0.
+    """`{"name": …, "end": rate, "any": rate, "against": name, "difference": paired, at the end}` of each.
+
+    Each is held against the first source's setting of the same label, where it has one, else against the very first.
 
     Raises ValueError unless all played the same pairs, and there are two at least.
     """
@@ -66,19 +74,17 @@ def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
                 f"results must be of the same pairs: {first.name} played {len(first.end)} ({first.about}), {other.name} played "
                 f"{len(other.end)} ({other.about}); evaluate one again with the other's task, episodes and pairs"
             )
-    return [
-        {
-            "name": one.name,
-            "end": rate(np.array(one.end, bool)),
-            "any": rate(np.array(one.any, bool)),
-            "minus_first": paired_difference(one.end, first.end),
-        }
-        for one in results
-    ]
+    rows = []
+    for one in results:
+        there = [other for other in results if other.source == first.source != one.source and other.label == one.label]
+        against = (there or [first])[0]
+        rates = {"end": rate(np.array(one.end, bool)), "any": rate(np.array(one.any, bool))}
+        rows.append({"name": one.name, **rates, "against": against.name, "difference": paired_difference(one.end, against.end)})
+    return rows
 
 
-def _outcomes(name: str, pairs: str, about: str, found: dict[str, Any]) -> Outcomes:
+def _outcomes(source: str, label: str, pairs: str, about: str, found: dict[str, Any]) -> Outcomes:
     end, ever = ([int(value) for value in found[key]] for key in ("end", "any"))
     if not end or len(end) != len(ever):
         raise ValueError(f"{len(end)} and {len(ever)} outcomes")
-    return Outcomes(name, pairs, about, end, ever)
+    return Outcomes(source, label, pairs, about, end, ever)

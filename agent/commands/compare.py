@@ -1,7 +1,7 @@
 """Compare results on the same pairs.
 
-Each result's success beside the first one's, with the difference pair by pair and its interval by bootstrap over pairs. Takes folders
-or files written by evaluate or horizon; refuses results of different pairs, since their difference would be luck.
+Success of each, and the difference from the first, pair by pair, with its interval by bootstrap over pairs. Takes folders or files
+written by evaluate or horizon (there, horizon by horizon); refuses results of different pairs, whose difference would be luck.
 
 Examples:
     latent-mpc compare runs/evaluate-cem runs/evaluate-mppi
@@ -24,11 +24,14 @@ def run(arguments: Sequence[str]) -> int:
     rows = compare(results)
     table = Table(title=f"{len(results[0].end)} pairs: {results[0].about}")
     table.add_column("result", overflow="fold")
-    for heading in ("reached at the end", "at any time", "minus the first [points]"):
+    for heading in ("reached at the end", "at any time", "difference [points]"):
         table.add_column(heading, justify="right")
-    for i, row in enumerate(rows):
-        end, ever, change = row["end"], row["any"], row["minus_first"]
-        less = f"{100 * change['mean']:+.1f} ({100 * change['low']:+.1f} to {100 * change['high']:+.1f})" if i else ""
-        table.add_row(row["name"], f"{end['rate']:.1%} ({end['low']:.1%} to {end['high']:.1%})", f"{ever['rate']:.1%}", less)
+    table.add_column("from", overflow="fold")
+    for row in rows:
+        end, ever, change = row["end"], row["any"], row["difference"]
+        less = f"{100 * change['mean']:+.1f} ({100 * change['low']:+.1f} to {100 * change['high']:+.1f})"
+        itself = row["against"] == row["name"]
+        reached = f"{end['rate']:.1%} ({end['low']:.1%} to {end['high']:.1%})"
+        table.add_row(row["name"], reached, f"{ever['rate']:.1%}", *(("", "") if itself else (less, row["against"])))
     Console().print(table)
     return 0

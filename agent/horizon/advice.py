@@ -1,9 +1,9 @@
 """What to do with all this: which horizon, which setting where time counts, and what limits success. By rules that are written down.
 
 Rules of `limit`, the first that holds decides; every one names the numbers it rests on:
-1. nothing: all goals but 5 % are reached, or the oracle, on the pairs it played, is not measurably better and reaches 95 %.
+1. nothing: all goals but 5 % are reached, or the oracle reaches as many and the agent's rate lies within the oracle's interval.
 2. planner: with four times the samples measurably more goals are reached; or the oracle, whose model and cost are exact and whose
-   planner is the same, misses more than 5 % and is not measurably better than the agent.
+   planner is the same, misses more than 5 %, and the agent's rate lies within the oracle's interval.
 3. model or cost, whichever lacks more. The model lacks: its error at the best horizon as a share of copying the last state's. The cost
    lacks: 1 minus its rank correlation with the true steps.
 "Measurably" means that the 95 % interval of the paired difference, by bootstrap over pairs, lies above 0.
@@ -76,14 +76,15 @@ def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Fo
         numbers["more_samples"] = {"evaluations": more["evaluations"], "gain": gain}
     if rate >= GOOD:
         return {"what": "nothing", "why": f"{rate:.0%} of the goals are reached; what is missing is within chance.", "rests_on": numbers}
-    if oracle is not None and behind is not None and behind["low"] <= 0 and oracle["success_end"]["rate"] >= GOOD:
-        why = f"The oracle reaches {oracle['success_end']['rate']:.0%} of the {len(oracle['end'])} pairs it played, not measurably more."
+    alike = oracle is not None and oracle["success_end"]["low"] <= rate
+    if oracle is not None and alike and oracle["success_end"]["rate"] >= GOOD:
+        why = f"The agent's {rate:.0%} lie within the interval of the oracle's {percent(oracle['success_end'])}."
         return {"what": "nothing", "why": why, "rests_on": numbers}
     if more is not None and gain is not None and gain["low"] > 0:
-        why = f"{more['evaluations']} instead of {best['evaluations']} evaluations reach {gain['mean']:+.0%} more goals."
-        return {"what": "planner", "why": why.replace("+", ""), "rests_on": numbers}
-    if oracle is not None and behind is not None and behind["low"] <= 0:
-        why = f"With an exact model and an exact cost the same planner reaches {oracle['success_end']['rate']:.0%}, not measurably more."
+        why = f"{more['evaluations']} instead of {best['evaluations']} evaluations reach {gain['mean']:.0%} more of the goals."
+        return {"what": "planner", "why": why, "rests_on": numbers}
+    if oracle is not None and alike:
+        why = f"With an exact model and an exact cost the same planner reaches {percent(oracle['success_end'])}, not measurably more."
         return {"what": "planner", "why": why, "rests_on": numbers}
     return _model_or_cost(best["horizon"], imagination, guidance, cost, numbers)
 
@@ -112,6 +113,11 @@ def beyond(best: Found, longest: Found, oracle: Found | None, usable: int) -> di
         else "the search is too small for plans of that length, whatever the model"
     )
     return {"difference": change, "why": f"{said}, while {played}: {due}." if rate >= GOOD else f"{said}, and {played}: {due}."}
+
+
+def percent(rate: Mapping[str, float], interval: bool = True) -> str:
+    """`96 % (87 to 99)`."""
+    return f"{100 * rate['rate']:.0f} %" + (f" ({100 * rate['low']:.0f} to {100 * rate['high']:.0f})" if interval else "")
 
 
 def plural(count: int, noun: str = "step") -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latent_mpc.agent.horizon import figures, figures_model, page, sections
-from latent_mpc.agent.horizon.advice import plural
-from latent_mpc.agent.horizon.sections import LIMITS, percent, seconds_of, times_of
+from latent_mpc.agent.horizon.advice import percent, plural
+from latent_mpc.agent.horizon.sections import LIMITS, seconds_of, times_of
 from latent_mpc.agent.horizon.style import RC, save
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from latent_mpc.agent.horizon import page
-from latent_mpc.agent.horizon.advice import CLOSE, plural
+from latent_mpc.agent.horizon.advice import CLOSE, percent, plural
 from latent_mpc.agent.horizon.figures import FLOORS
 from latent_mpc.agent.horizon.success import THIRDS
 
@@ -15,11 +15,11 @@ Drawn = Mapping[str, str]
 LIMITS = {"nothing": "Nothing measurable", "planner": "The planner", "model": "The model", "cost": "The cost"}
 MARKS = (1, 2, 3, 5, 8, 12, 16, 24)  # steps ahead in the table of errors
 RULES = (
-    "Rules. Horizon: the shortest whose success lies within the 95 % interval of the best one's. Limit: nothing, if 95 % are reached, "
-    "or if the oracle reaches 95 % and is not measurably better; the planner, if four times the samples reach measurably more, or if "
-    "the oracle misses as much; else the model or the cost, whichever lacks more: the model's error at the best horizon as a share of "
-    "copying's, against 1 minus the cost's rank correlation. Measurably: the 95 % interval of the paired difference, by bootstrap over "
-    "pairs, lies above 0."
+    "Rules. Horizon: the shortest whose success lies within the 95 % interval of the best one's. Limit: nothing, if 95 % are reached, or if "
+    "the oracle reaches as many and the agent's rate lies within its interval; the planner, if four times the samples reach measurably more, "
+    "or if the oracle misses more than 5 % and the agent's rate lies within its interval; else the model or the cost, whichever lacks more: "
+    "the model's error at the best horizon as a share of copying's, against 1 minus the cost's rank correlation. Measurably: the 95 % "
+    "interval of the paired difference, by bootstrap over pairs, lies above 0."
 )
 
 
@@ -185,11 +185,6 @@ def advice(result: Found) -> str:
 def times_of(result: Found) -> dict[str, float]:
     """Label -> planning time for one model step [ms]."""
     return {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]}
-
-
-def percent(rate: Mapping[str, float], interval: bool = True) -> str:
-    """`96 % (87 to 99)`."""
-    return f"{100 * rate['rate']:.0f} %" + (f" ({100 * rate['low']:.0f} to {100 * rate['high']:.0f})" if interval else "")
 
 
 def seconds_of(horizon: int, result: Found) -> str:
