@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from latent_mpc.agent import cli
+from latent_mpc.agent import cli, multirun
 from latent_mpc.agent.checkpoint import build, make_agent, make_task, save_parts
 from latent_mpc.agent.evaluation import outcomes, play
 from latent_mpc.agent.horizon import imagination
@@ -127,21 +127,33 @@ def test_a_killed_study_goes_on_plays_nothing_twice_and_comes_to_the_same(study:
     assert {path.name for path in (study / "cache").glob("*.json")} == {path.name for path in (tmp_path / "cache").glob("*.json")}
 
 
-def test_machines_that_swept_a_horizon_each_are_read_together(study: Path, checkpoint: Path, tmp_path: Path) -> None:
-    for horizon in (1, 2):
-        sweep = [
-            "horizon",
-            f"checkpoint={checkpoint}",
-            "episodes=4",
-            f"horizons=[{horizon}]",
-            "only=sweep",
-            f"out={tmp_path / str(horizon)}",
-        ]
-        assert cli.main(sweep) == 0
-        assert [path.name for path in (tmp_path / str(horizon)).iterdir()] == ["cache"]
-    swept = {path.name for path in tmp_path.glob("*/cache/*.json")}
+def test_jobs_spread_by_hydras_local_launcher_fill_one_cache_with_what_the_study_plays(
+    study: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    spread = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "horizons=[1],[2]", "only=sweep", "out=swept"]
+    assert cli.main(["horizon", "--multirun", f"checkpoint={checkpoint}", "episodes=4", *spread]) == 0
+    swept = {path.name for path in (tmp_path / "swept").rglob("*.json")}
     assert len(swept) == 2
     assert swept < {path.name for path in (study / "cache").glob("*.json")}
+
+
+def test_a_job_that_fails_is_counted_and_the_others_are_done(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = [f"checkpoint={checkpoint}", "episodes=2", "only=sweep", "out=swept"]
+    assert cli.main(["horizon", "-m", "horizons=[0],[1]", *settings]) == 2
+    err = capsys.readouterr().err
+    assert "latent-mpc: horizons must be one or more numbers of at least 1, got [0]" in err
+    assert err.endswith("latent-mpc: 1 of the jobs failed, see what they said above: 0\n")
+    assert len(list((tmp_path / "swept").rglob("*.json"))) == 1
+
+
+def test_a_launcher_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(multirun.PLUGINS, "joblib", "no_such_plugin")
+    assert cli.main(["horizon", "--multirun", "hydra/launcher=joblib"]) == 2
+    assert capsys.readouterr().err.startswith("latent-mpc: hydra/launcher=joblib is a plugin that is not installed: pip install ")
 
 
 @pytest.mark.parametrize("width", [1280, 390])
