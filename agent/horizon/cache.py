@@ -45,7 +45,7 @@ class Cache:
         """Keep a result, its arrays first: where the json is, they are."""
         if arrays is not None:
             buffer = io.BytesIO()
-            np.savez(buffer, **arrays)
+            np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take a name for savez's own
             replace(self.folder / f"{address(told)}.npz", buffer.getvalue())
         replace(self.folder / f"{address(told)}.json", (json.dumps({"of": told, "result": result}, indent=1) + "\n").encode())
 

@@ -32,9 +32,11 @@ def draw_success(found: Sequence[Found], floors: Mapping[str, Mapping[str, float
             continue
         colour, marker, label = LOOKS[role]
         rates = [row["success_end"] for row in rows]
-        style = {"marker": marker, "color": colour, "capsize": 3, "markersize": 6, "linewidth": 2 if role == "horizon" else 1}
         shift = {"horizon": 1.0, "cem": 0.97, "oracle": 1.03}[role]  # so that bars do not cover one another
-        axes.errorbar([row["horizon"] * shift for row in rows], [r["rate"] for r in rates], bars(rates), label=label, **style)
+        at, width = [row["horizon"] * shift for row in rows], 2 if role == "horizon" else 1
+        axes.errorbar(
+            at, [r["rate"] for r in rates], bars(rates), label=label, marker=marker, color=colour, capsize=3, markersize=6, linewidth=width
+        )
         if role == "horizon":
             ever = [row["success_any"]["rate"] for row in rows]
             axes.plot([row["horizon"] for row in rows], ever, color=SKY, linestyle="--", linewidth=1.5, label="agent, at any time")
@@ -80,9 +82,9 @@ def draw_times(grid: Sequence[Found], seconds: float) -> Figure:
         medians = [row["ms"]["median"] for row in rows]
         above = [max(0.0, row["ms"]["p95"] - row["ms"]["median"]) for row in rows]
         label = f"{count} samples, {rows[0]['evaluations']} evaluations"
-        style = {"color": colour, "marker": marker, "capsize": 3, "label": label}
-        axes.errorbar([row["horizon"] for row in rows], medians, [[0] * len(rows), above], **style)
-    plain_log(axes.yaxis)
+        at, bar = [row["horizon"] for row in rows], [[0.0] * len(rows), above]
+        axes.errorbar(at, medians, bar, color=colour, marker=marker, capsize=3, label=label)
+    plain_log(axes, "y")
     axes.set_ylabel("one decision [ms]")
     horizon_axis(axes, sorted({row["horizon"] for row in grid}), seconds)
     figure.legend(loc="outside lower center")
@@ -103,7 +105,7 @@ def draw_pareto(candidates: Sequence[Found], times: Mapping[str, float], front: 
     )
     for i, (x, y, label) in enumerate(best):
         axes.annotate(label, (x, y), xytext=(6, -14 - 11 * (i % 2)), textcoords="offset points", fontsize=8.5)
-    plain_log(axes.xaxis)
+    plain_log(axes, "x")
     axes.set_xlabel("planning for one model step [ms]")
     percent_axis(axes, "goals reached at the end [%]")
     figure.legend(loc="outside lower center", ncols=2)

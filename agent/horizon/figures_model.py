@@ -25,6 +25,8 @@ COSTS = {"cost_to_go": "learned cost-to-go", "latent": "raw latent distance", "t
 
 def draw_imagination(curves: Found, seconds: float, what: str) -> Figure:
     """Error against steps ahead; a vertical line where the model stops beating both baselines."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = begin()
     steps = np.arange(1, len(curves["model"]) + 1)
     for name, (colour, line, label) in LINES.items():
@@ -37,7 +39,7 @@ def draw_imagination(curves: Found, seconds: float, what: str) -> Figure:
             f"usable: {last} steps", (last + 0.5, axes.get_ylim()[1]), xytext=(-4, -4), textcoords="offset points", ha="right", va="top"
         )
     axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(f"steps ahead [model steps of {seconds:.2g} s]")
     axes.set_ylabel(f"error, {what}")
     figure.legend(loc="outside lower center", ncols=2)

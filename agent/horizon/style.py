@@ -15,13 +15,12 @@ from latent_mpc.agent.files import replace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#6b7280"
 SIZE = (5.6, 3.7)  # [inches]
 DPI = 160  # of the png
-RC: dict[str, Any] = {
+RC: Any = {  # matplotlib's stubs want its own type of keys
     "font.size": 10.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -55,11 +54,12 @@ def horizon_axis(axes: Axes, horizons: Sequence[int], seconds: float) -> None:
     above.spines["top"].set_visible(False)
 
 
-def plain_log(axis: Axis) -> None:
-    """A logarithmic axis with few ticks and plain numbers."""
+def plain_log(axes: Axes, which: str) -> None:
+    """A logarithmic axis, "x" or "y", with few ticks and plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())

@@ -23,7 +23,9 @@ from latent_mpc.envs.pointmaze import PointMaze
 def make_model() -> WorldModel:
     torch.manual_seed(0)
     model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16), {"state": (4,)}, 2)
-    torch.nn.init.normal_(model.predictor[-1].weight, std=0.3)
+    last = model.predictor[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.weight, std=0.3)
     return model.eval().requires_grad_(False)
 
 
