@@ -89,30 +89,32 @@ def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Fo
     return _model_or_cost(best["horizon"], imagination, guidance, cost, numbers)
 
 
-def beyond(best: Found, longest: Found, oracle: Found | None, usable: int) -> dict[str, Any]:
+def beyond(best: Found, longest: Found, oracle: Found | None, position: Found) -> dict[str, Any]:
     """What looking as far as the longest horizon does, and to what it is due: `{"difference": …, "why": a sentence}`.
 
     Args:
         oracle: its result at the longest horizon, or None.
-        usable: steps ahead for which the model beats copying the last state.
+        position: the section of horizon.json on imagined positions.
     """
     if longest["horizon"] == best["horizon"]:
         return {"difference": None, "why": f"{best['label']} was the longest that was tried: a longer one may be better."}
     change = paired_difference(longest["end"], best["end"])
-    said = f"{longest['label']} instead of {best['label']} changes success by {100 * change['mean']:+.0f} points"
+    said = f"{longest['label']} instead of {best['label']} changes success at the end by {100 * change['mean']:+.0f} points"
     said += f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
     if change["high"] >= 0:
         return {"difference": change, "why": f"{said}, which is not measurable."}
+    said += f"; {percent(longest['success_any'], False)} come to the goal at any time, "
+    said += f"{percent(longest['success_end'], False)} are there at the end."
     if oracle is None:
-        return {"difference": change, "why": f"{said}."}
-    rate = oracle["success_end"]["rate"]
-    played = f"the oracle reaches {rate:.0%} of its {len(oracle['end'])} pairs there"
-    due = (
-        f"imagined states mislead when they lie too far ahead; the model beats copying the last state for {usable} steps"
-        if rate >= GOOD
-        else "the search is too small for plans of that length, whatever the model"
-    )
-    return {"difference": change, "why": f"{said}, while {played}: {due}." if rate >= GOOD else f"{said}, and {played}: {due}."}
+        return {"difference": change, "why": said}
+    played = f"The oracle reaches {percent(oracle['success_end'])} there"
+    if oracle["success_end"]["rate"] < GOOD:
+        return {"difference": change, "why": f"{said} {played}: the search is too small for plans of that length, whatever the model."}
+    curve = position["mlp"]["model"]
+    near, far = (min(found["horizon"], len(curve)) for found in (best, longest))
+    errors = f"{curve[near - 1]:.2g} {position['unit']} after {plural(near)}, {curve[far - 1]:.2g} {position['unit']} after {plural(far)}"
+    due = f"so the search can do it; errors of imagination add up over a long plan: {errors}"
+    return {"difference": change, "why": f"{said} {played}, {due}."}
 
 
 def percent(rate: Mapping[str, float], interval: bool = True) -> str:

@@ -131,7 +131,7 @@ def _advise(cost: str, played: Sequence[Found], times: Sequence[Found], model: M
         "fastest": fastest["label"],
         "horizon": smallest["horizon"],
         "pareto": advice.pareto(agents, ms),
-        "beyond": advice.beyond(best, rungs[-1], far, model["imagination"]["position"]["mlp"]["usable"]),
+        "beyond": advice.beyond(best, rungs[-1], far, model["imagination"]["position"]),
         "limit": advice.limit(best, oracle, more, model["imagination"], model["guidance"], cost),
     }
 
