@@ -75,13 +75,14 @@ def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Fo
     if more is not None and gain is not None:
         numbers["more_samples"] = {"evaluations": more["evaluations"], "gain": gain}
     if rate >= GOOD:
-        return {"what": "nothing", "why": f"{rate:.0%} of the goals are reached; what is missing is within chance.", "rests_on": numbers}
+        share = "Every goal is reached." if rate == 1 else f"{100 * rate:.0f} % of the goals are reached; too few are missed to tell why."
+        return {"what": "nothing", "why": share, "rests_on": numbers}
     alike = oracle is not None and oracle["success_end"]["low"] <= rate
     if oracle is not None and alike and oracle["success_end"]["rate"] >= GOOD:
-        why = f"The agent's {rate:.0%} lie within the interval of the oracle's {percent(oracle['success_end'])}."
+        why = f"The agent's {100 * rate:.0f} % lie within the interval of the oracle's {percent(oracle['success_end'])}."
         return {"what": "nothing", "why": why, "rests_on": numbers}
     if more is not None and gain is not None and gain["low"] > 0:
-        why = f"{more['evaluations']} instead of {best['evaluations']} evaluations reach {gain['mean']:.0%} more of the goals."
+        why = f"{more['evaluations']} instead of {best['evaluations']} evaluations reach {100 * gain['mean']:.0f} % more of the goals."
         return {"what": "planner", "why": why, "rests_on": numbers}
     if oracle is not None and alike:
         why = f"With an exact model and an exact cost the same planner reaches {percent(oracle['success_end'])}, not measurably more."
@@ -133,7 +134,7 @@ def _model_or_cost(horizon: int, imagination: Found, guidance: Found, cost: str,
     model = curves["model"][step] / max(curves["copy"][step], 1e-12)
     ranks = 1.0 - guidance["spearman"][cost]["all"]
     numbers |= {"model_error_share": model, "cost_rank_loss": ranks}
-    said = f"its error {plural(step + 1)} ahead is {model:.0%} of that of copying the last state"
+    said = f"its error {plural(step + 1)} ahead is {100 * model:.0f} % of that of copying the last state"
     ranked = f"its rank correlation with the true steps is {1 - ranks:.2f}"
     if model >= ranks:
         return {"what": "model", "why": f"The model lacks more: {said}; the cost's share is smaller: {ranked}.", "rests_on": numbers}

@@ -45,7 +45,9 @@ def draw_success(found: Sequence[Found], floors: Mapping[str, Mapping[str, float
     axes.axvspan(chosen / 1.13, chosen * 1.13, color=BLUE, alpha=0.12, linewidth=0)
     percent_axis(axes, "goals reached [%]")
     horizon_axis(axes, sorted({row["horizon"] for row in found}), seconds)
-    figure.legend(loc="outside lower center", ncols=2)
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda i: ("floor" in labels[i], "agent" not in labels[i], "any" in labels[i]))
+    figure.legend([handles[i] for i in order], [labels[i] for i in order], loc="outside lower center", ncols=2)
     return figure
 
 

@@ -30,7 +30,7 @@ def film_pairs(sweep: Sweep, setting: Setting, found: Mapping[str, Any]) -> list
         if verdict in ends:
             i = ends.index(verdict)
             frames = [_small(frame) for frame in compose_episode(_episode(sweep, setting, camera, i))]
-            head = {"horizon": setting.horizon, "pair": i, "reached": bool(verdict)}
+            head = {"horizon": setting.horizon, "pair": i + 1, "reached": bool(verdict)}
             films.append({**head, "video": _mp4(frames, 1 / sweep.task.control_period), "poster": _jpeg(frames[-1])})
     return films
 
@@ -47,9 +47,9 @@ def _episode(sweep: Sweep, setting: Setting, camera: Camera, i: int) -> Episode:
         unit=task.unit,
         control_period=task.control_period,
         success=[task.reached(state, goal) for state in states],
-        index=1,
-        total=1,
-        title=f"{task.name}, horizon {setting.horizon}, pair {i}",
+        index=i + 1,
+        total=len(drawn.pairs),
+        title=f"{task.name}, horizon {setting.horizon}",
         goal_point=camera.project(task.data, task.tracked_point(goal)),
     )
 

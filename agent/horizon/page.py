@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape as plain
 from string import Template
 from typing import Any
 
@@ -26,7 +27,7 @@ figcaption { font-size: .9rem; }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.3; margin: 2px 0 4px; }
 .tile p { margin: 0; font-size: .92rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 22px; margin: 14px 0; }
-.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 22px; align-items: center; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 22px; align-items: start; }
 .figures.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 figure { margin: 0; max-width: 620px; break-inside: avoid; }
 figure img, figure video { width: 100%; height: auto; display: block; }
@@ -35,7 +36,8 @@ figure video { border-radius: 8px; background: #0d0f13; }
 table { border-collapse: collapse; font-size: .88rem; }
 th, td { padding: 4px 12px 4px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--muted); font-weight: 600; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, table.why :is(th, td):last-child { text-align: left; }
+table.why td:last-child { white-space: normal; min-width: 180px; }
 tr.chosen td { font-weight: 600; background: var(--tint); }
 pre { background: #f5f6f8; border-radius: 8px; padding: 10px 12px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; font-size: .92rem; }
@@ -59,6 +61,11 @@ $body
 </main></body>
 </html>
 """)
+
+
+def escape(words: str) -> str:
+    """Words as HTML; a number stays on the line of its percent sign, and a minus is one."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "\u2212", plain(words)).replace(" %", "\u00a0%")
 
 
 def page(title: str, parts: Iterable[str]) -> str:
@@ -102,14 +109,15 @@ def figures(items: Iterable[str], small: bool = False) -> str:
     return f'<div class="figures{" small" if small else ""}">{"".join(items)}</div>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], chosen: Iterable[str] = ()) -> str:
-    """A table; rows whose first cell is in `chosen` stand out."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], chosen: Iterable[str] = (), words: bool = False) -> str:
+    """A table; rows whose first cell is in `chosen` stand out. `words`: the last column holds words, not numbers."""
     marked = set(chosen)
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(
         f"<tr{' class=chosen' if row[0] in marked else ''}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    kind = ' class="why"' if words else ""
+    return f'<div class="wide"><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def facts(items: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,5 +135,5 @@ def _repeat(result: Found) -> str:
     }
     words = "The same command gives the same digits on the same machine, times aside. "
     words += "Every figure stands beside this page as png, its data in horizon.json."
-    command = f"<pre>{escape(result['command'])}</pre>"
+    command = f"<pre>{page.plain(result['command'])}</pre>"
     return page.section("7. To repeat it", command, page.facts(items), page.text(words, muted=True))

@@ -39,21 +39,21 @@ def success(result: Found, drawn: Drawn) -> str:
         words += f"It is slow, so it plays only the first pairs: {counts}. " if not result["full"] else ""
     words += "CEM at equal evaluations is the checkpoint's planner itself." if planner == "cem" else ""
     caption = "The same by how far the goal is: the pairs, sorted by the true steps from start to goal, in three equal parts."
-    head = ["setting", "ahead", "evaluations", "pairs", "at the end", "any time", *THIRDS]
+    head = ["setting", "at the end", "any time", *THIRDS, "ahead", "evaluations", "pairs"]
     rows = [
         [
             found["label"],
-            seconds_of(found["horizon"], result),
-            f"{found['evaluations']}",
-            f"{found['pairs']}",
             percent(found["success_end"]),
             percent(found["success_any"], False),
             *(percent(found["thirds"][name], False) if name in found["thirds"] else "" for name in THIRDS),
+            seconds_of(found["horizon"], result),
+            f"{found['evaluations']}",
+            f"{found['pairs']}",
         ]
         for found in result["success"]
     ]
     count = f"{pairs['episodes']}"
-    rows += [[f"floor: {FLOORS[name]}", "", "", count, percent(rate), *[""] * 4] for name, rate in result["floors"].items()]
+    rows += [[f"floor: {FLOORS[name]}", percent(rate), *[""] * 6, count] for name, rate in result["floors"].items()]
     table = page.table(head, rows, [result["advice"]["smallest"]])
     shown = page.beside(page.text(words), page.picture(drawn["thirds"], caption))
     return page.section("1. Success against horizon", shown, table)
@@ -63,12 +63,14 @@ def imagination(result: Found, drawn: Drawn) -> str:
     """How well the model imagines."""
     found = result["imagination"]
     most, latent, position = len(found["steps"]), found["latent"]["usable"], found["position"]["mlp"]["usable"]
+    both = _upto(latent, most) + (
+        ", in latents and in position" if latent == position else f" in latents, {_upto(position, most)} in position"
+    )
     words = (
-        "The model is shown the start of a random episode that training never saw, told the actions, and imagines the rest. It beats "
-        f"copying the last state and the mean of all states for {_upto(latent, most)} in latents and for {_upto(position, most)} in "
-        f"position: that is its usable horizon. {found['windows']} windows. Probes that read position and velocity out of latents are "
-        "fitted on other episodes; their own error, on states that were seen and not imagined, is the green line: nothing imagined can "
-        "come out better."
+        "The model is shown the start of a random episode that training never saw, told the actions, and imagines the rest. Its usable "
+        f"horizon, for which it beats copying the last state and the mean of all states: {both}. {found['windows']} windows. Probes "
+        "read position and velocity out of latents; they are fitted on other episodes. Their own error, on states that were seen and "
+        "not imagined, is the green line: no imagination can be expected below it."
     )
     marks = [step for step in MARKS if step <= most]
     tables = [("latent", found["latent"], "std")]
@@ -99,7 +101,9 @@ def guidance(result: Found, drawn: Drawn) -> str:
         f"go, 1 being perfect order, over {found['states']} states for each of {found['goals']} goals: learned cost-to-go "
         f"{learned:.2f}, raw latent distance {raw:.2f}."
     )
-    caption = "Rank correlation of both costs with the true steps, for near, middle and far states."
+    caption = (
+        "Rank correlation of both costs with the true steps. Within a third, distances differ little, so that numbers are lower there."
+    )
     parts = [page.beside(page.text(words), page.picture(drawn["guidance"], caption))]
     if plane:
         traps = plane["traps"]
@@ -166,17 +170,19 @@ def advice(result: Found) -> str:
     rows = [
         [
             found["label"],
-            seconds_of(found["horizon"], result),
-            f"{ms[found['label']]:.1f} ms" if found["label"] in ms else "",
             percent(found["success_end"]),
             percent(found["success_any"]),
+            seconds_of(found["horizon"], result),
+            f"{ms[found['label']]:.1f} ms" if found["label"] in ms else "",
             "; ".join(why.get(found["label"], [])),
         ]
         for found in advised["reported"]["settings"]
     ]
-    rows += [[f"floor: {FLOORS[name]}", "", "", percent(rate), "", ""] for name, rate in advised["reported"]["floors"].items()]
+    rows += [[f"floor: {FLOORS[name]}", percent(rate), "", "", "", ""] for name, rate in advised["reported"]["floors"].items()]
     limit = advised["limit"]
-    table = page.table(["setting", "ahead", "per model step", "at the end", "any time", "why it is here"], rows, [advised["smallest"]])
+    table = page.table(
+        ["setting", "at the end", "any time", "ahead", "per model step", "why it is here"], rows, [advised["smallest"]], words=True
+    )
     said = f"What limits success: {LIMITS[limit['what']].lower()}. {limit['why']} {advised['beyond']['why']}"
     numbers = page.facts({name.replace("_", " "): _number(value) for name, value in limit["rests_on"].items()})
     return page.section("5. The advice", page.text(words), table, page.text(said), numbers, page.text(RULES, muted=True))

@@ -55,11 +55,11 @@ def model_and_cost(share, ranks):
 @pytest.mark.parametrize(
     ("reached", "oracle", "more", "share", "ranks", "what", "why"),
     [
-        (48, None, None, 0.5, 0.5, "nothing", "96% of the goals are reached"),
-        (46, 24, None, 0.5, 0.5, "nothing", "The agent's 92% lie within the interval of the oracle's 100 % (86 to 100)"),
-        (30, 24, 42, 0.5, 0.5, "planner", "1536 instead of 384 evaluations reach 24% more of the goals"),
+        (48, None, None, 0.5, 0.5, "nothing", "96 % of the goals are reached"),
+        (46, 24, None, 0.5, 0.5, "nothing", "The agent's 92 % lie within the interval of the oracle's 100 % (86 to 100)"),
+        (30, 24, 42, 0.5, 0.5, "planner", "1536 instead of 384 evaluations reach 24 % more of the goals"),
         (36, 20, 36, 0.5, 0.5, "planner", "the same planner reaches 83 % (64 to 93), not measurably more"),
-        (10, 24, 10, 0.5, 0.9, "model", "The model lacks more: its error 3 steps ahead is 50% of that of copying the last state"),
+        (10, 24, 10, 0.5, 0.9, "model", "The model lacks more: its error 3 steps ahead is 50 % of that of copying the last state"),
         (10, 24, 10, 0.2, 0.6, "cost", "The cost lacks more: its rank correlation with the true steps is 0.60"),
         (10, None, None, 0.2, 0.6, "cost", "The cost lacks more"),
     ],
