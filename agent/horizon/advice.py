@@ -75,7 +75,11 @@ def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Fo
     if more is not None and gain is not None:
         numbers["more_samples"] = {"evaluations": more["evaluations"], "gain": gain}
     if rate >= GOOD:
-        share = "Every goal is reached." if rate == 1 else f"{100 * rate:.0f} % of the goals are reached; too few are missed to tell why."
+        share = (
+            "Every goal of the choice is reached."
+            if rate == 1
+            else f"{100 * rate:.0f} % of the goals are reached; too few are missed to tell why."
+        )
         return {"what": "nothing", "why": share, "rests_on": numbers}
     alike = oracle is not None and oracle["success_end"]["low"] <= rate
     if oracle is not None and alike and oracle["success_end"]["rate"] >= GOOD:
