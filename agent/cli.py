@@ -16,6 +16,7 @@ from latent_mpc.agent import usage
 TRACEBACK = "LATENT_MPC_TRACEBACK"
 USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError)
 HELP = ("-h", "--help", "help")
+MULTIRUN = ("-m", "--multirun")  # Hydra spreads the values with commas
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +70,10 @@ def _run(name: str, arguments: list[str]) -> int:
 
     if name not in commands():
         return import_module(f"latent_mpc.agent.commands.{name}").run(arguments) or 0
+    if any(word in MULTIRUN for word in arguments):
+        from latent_mpc.agent.multirun import run
+
+        return run(name, arguments)
     from latent_mpc.agent.compose import compose_config
 
     config = compose_config(name, arguments)

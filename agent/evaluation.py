@@ -5,6 +5,7 @@ Shapes: B episodes, T control steps, A action.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -113,9 +114,6 @@ def play(
 def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple[dict[str, Any], Played]:
     """Success, floors, distances and times as `results.json` holds them, and what the agent did."""
     played = play(agent, task, drawn.pairs, drawn.steps, told=told)
-    width = task.model.nu
-    blind = task if task.obs_keys == ("state",) else _without_pixels(task)
-    floors = {name: rate(play(Floor(width, seed), blind, drawn.pairs, drawn.steps).end) for name, seed in (("random", 0), ("stay", None))}
     decided = played.decision_s[:: agent.action_repeat]
     far, measure = how_far(task, drawn.pairs)
     by_third = thirds(played.end, far)
@@ -123,16 +121,36 @@ def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple
         "episodes": len(drawn.pairs),
         "success_end": rate(played.end),
         "success_any": rate(played.any),
-        "reached": "".join(map(str, played.end.astype(int))),  # of each pair at the end, in order: to be drawn from over several seeds
+        "outcomes": {"pairs": fingerprint(drawn), **outcomes(played)},
         "thirds": by_third and {**measure, **by_third},
         "cost_to_go": rank_correlation(agent, task, drawn.pairs),
-        "floors": floors,
+        "floors": floors(task, drawn),
         "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
         "plan_ms": milliseconds(time_decisions(agent, task, drawn.pairs)),
         "plan_ms_batch": {**milliseconds(decided), "batch": len(drawn.pairs)},
         "pairs": {"drawn": drawn.drawn, "rejected": drawn.rejected},
     }
     return result, played
+
+
+def floors(task: Task, drawn: Pairs) -> dict[str, dict[str, float]]:
+    """Success at the end of policies that know nothing, on these pairs."""
+    blind = task if task.obs_keys == ("state",) else _without_pixels(task)
+    policies = {"random": Floor(task.model.nu, 0), "stay": Floor(task.model.nu, None)}
+    return {name: rate(play(policy, blind, drawn.pairs, drawn.steps).end) for name, policy in policies.items()}
+
+
+def outcomes(played: Played) -> dict[str, list[int]]:
+    """Success of each pair, 1 or 0, at the end and at any time."""
+    return {"end": played.end.astype(int).tolist(), "any": played.any.astype(int).tolist()}
+
+
+def fingerprint(drawn: Pairs) -> str:
+    """16 hexadecimal digits; others as soon as any start or goal, their number or the episode's length are others."""
+    digest = hashlib.sha256(str(drawn.steps).encode())
+    for pair in drawn.pairs:
+        digest.update(pair.start.tobytes() + pair.goal.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Observe | None = None) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import torch
 
 from latent_mpc.agent.agent import make_planner
 from latent_mpc.agent.costs import Cost
-from latent_mpc.agent.evaluation import milliseconds, play, rate, time_decisions
+from latent_mpc.agent.evaluation import milliseconds, play, time_decisions
 from latent_mpc.agent.files import replace
 from latent_mpc.agent.oracle import SEEN, Oracle
 from latent_mpc.agent.pairs import Pairs
+from latent_mpc.agent.rates import rate
 from latent_mpc.agent.results import versions
 from latent_mpc.envs.task import Task
 
@@ -87,15 +88,15 @@ def fingerprint(task: Task, drawn: Pairs, told: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(compiled.tobytes())
     for pair in drawn.pairs:
         digest.update(pair.start.tobytes() + pair.goal.tobytes())
-    said = {"task": task.name, "episodes": len(drawn.pairs), "steps": drawn.steps, **told, "versions": versions(), "code": _code()}
+    said = {"task": task.name, "episodes": len(drawn.pairs), "steps": drawn.steps, **told, "versions": versions(), "code": code_of(CODE)}
     digest.update(json.dumps(said, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 
-def _code() -> str:
-    """Of the source of what the result comes out of: a cache that outlives a change of the task's `steps_to_go` would mislead."""
+def code_of(names: Sequence[str]) -> str:
+    """Of the source of what a result comes out of: a cache that outlives a change of the task's `steps_to_go` would mislead."""
     digest = hashlib.sha256()
-    for name in CODE:
+    for name in names:
         place = Path(str(files("latent_mpc"))) / name
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(path.read_bytes())

@@ -22,7 +22,7 @@ from latent_mpc.envs.registry import make
 
 ROOT = Path(__file__).parents[1]
 PAIRS = ("episodes=100", "pairs.seed=7")
-PARTS = ("reached", "thirds", "machine", "training", "same_trajectory")  # without which a file is not finished: older ones are made anew
+PARTS = ("outcomes", "thirds", "machine", "training", "same_trajectory")  # without which a file is not finished: older ones are made anew
 SHORT = ("success_end", "success_any", "thirds", "floors", "pairs", "command")  # what is kept of the same-trajectory result
 
 

@@ -242,3 +242,33 @@ class DemoConfig(_Evaluation):
     camera: CameraConfig = field(default_factory=CameraConfig)
 
     out: str = "videos"  # folder to write
+
+
+@dataclass
+class HorizonConfig(_Evaluation):
+    """`latent-mpc horizon`."""
+
+    horizons: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8, 12, 16, 24])  # plan lengths to compare [model steps]
+    full: bool = False  # everything at every horizon and on both seeds, the oracle on all pairs; hours
+    oracle: bool = True  # play the same planner in the real simulator too, at three horizons
+    report_seed: int = 7  # pairs on which the chosen settings are reported; the choice is made on pairs.seed
+    data_seed: int = 1000  # of the random episodes on which model and cost are measured; must not be the training's
+    data_episodes: int = 120  # random episodes, three quarters of them to fit probes on [episodes]
+    only: str = ""  # "sweep": fill the cache at these horizons and write no report, as one of several machines; empty = all
+    reuse: list[str] = field(default_factory=list)  # other folders written by this command, whose results are taken
+    videos: bool = True  # show episodes in the report
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    out: str = ""  # folder to write; empty = under runs/
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, report_seed=0, data_seed=0, data_episodes=8)
+        one_of(self, only=("", "sweep"))
+        if not self.horizons or min(self.horizons) < 1:
+            raise ValueError(f"horizons must be one or more numbers of at least 1, got {self.horizons}")
+        if self.report_seed == self.pairs.seed:
+            raise ValueError(f"report_seed must differ from pairs.seed, on which the choice is made, both are {self.report_seed}")
+
+    def folder(self) -> Path:
+        """Where horizon.json and report.html go."""
+        return Path(self.out or f"runs/horizon-{Path(self.checkpoint).name}")

@@ -73,11 +73,11 @@ def interval(results: Sequence[dict[str, Any]]) -> str:
     if len(results) == 1 and "failed" not in results[0]:
         low, high = results[0]["success_end"]["low"], results[0]["success_end"]["high"]
     else:
-        pairs = {len(result["reached"]) for result in results if "reached" in result}
-        if len(pairs) != 1 or not all("reached" in result or "failed" in result for result in results):
+        reached = [look(result, "outcomes", "end") for result in results]
+        pairs = {len(one) for one in reached if one}
+        if len(pairs) != 1 or not all(one or "failed" in result for one, result in zip(reached, results, strict=True)):
             return f"interval {NONE}"
-        reached = [result.get("reached", "0" * max(pairs)) for result in results]
-        low, high = over_seeds(np.array([[mark == "1" for mark in marks] for marks in reached]))
+        low, high = over_seeds(np.array([one or [0] * max(pairs) for one in reached], dtype=bool))
     return f"{100 * low:.0f} to {100 * high:.0f}"
 
 

@@ -34,7 +34,7 @@ def result(seed: int, failures: int, count: int = 100) -> dict[str, Any]:
     floor = {"rate": 0.04, "low": 0.0, "high": 0.1}
     return {
         **{"task": "maze", "obs": "state", "success_end": rate(success), "success_any": rate(np.ones(count, bool))},
-        **{"reached": "".join("01"[int(one)] for one in success), "thirds": thirds(success, -np.arange(count) * 1.0)},
+        **{"outcomes": {"end": [int(one) for one in success]}, "thirds": thirds(success, -np.arange(count) * 1.0)},
         **{"floors": {"random": floor, "stay": {**floor, "rate": 0.0}}, "oracle": {"success_end": {**floor, "rate": 0.99}}},
         **{"same_trajectory": {"success_end": {**floor, "rate": 0.9 + seed / 100}}, "plan_ms": {"median": 8.0 + seed, "p95": 9.0}},
         **{"training": {"seconds": 60.0 * (seed + 3)}, "checkpoint": {"seed": seed}},
@@ -89,7 +89,7 @@ def test_a_row_of_which_every_training_failed_says_so(results_table: ModuleType,
 
 def test_what_older_files_do_not_hold_was_not_measured(results_table: ModuleType, tmp_path: Path) -> None:
     old = {**result(0, 2), "oracle": None, "checkpoint": {"seed": 0, "train_seconds": 240.0}}
-    for key in ("thirds", "reached", "same_trajectory", "training"):
+    for key in ("thirds", "outcomes", "same_trajectory", "training"):
         del old[key]
     told = cells(results_table, tmp_path, old)
     assert [told[key] for key in ("far third", "oracle", "same trajectory")] == ["not measured"] * 3

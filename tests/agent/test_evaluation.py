@@ -7,7 +7,7 @@ import torch
 from latent_mpc.agent.agent import Agent, make_planner
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.costs import LatentCost
-from latent_mpc.agent.evaluation import Floor, evaluate, milliseconds, play, time_decisions
+from latent_mpc.agent.evaluation import Floor, evaluate, fingerprint, milliseconds, play, time_decisions
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.rates import rate, thirds
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
@@ -152,10 +152,10 @@ def test_an_agents_result_is_what_it_did_and_the_same_once_more(repeat):
     result, played = evaluate(make_agent(repeat), task, drawn)
     assert result["episodes"] == 3
     assert result["success_end"] == rate(played.end) and result["success_any"] == rate(played.any)
-    assert result["reached"] == "".join("1" if reached else "0" for reached in played.end)
     steps = np.array([task.steps_to_go(pair.start[None], pair.goal)[0] for pair in drawn.pairs])
     assert result["thirds"] == {"by": "steps_to_go", "unit": "control steps", **thirds(played.end, steps)}
     assert result["cost_to_go"].keys() == {"rank_correlation", "pairs"}
+    assert result["outcomes"]["end"] == [int(x) for x in played.end] and result["outcomes"]["any"] == [int(x) for x in played.any]
     assert result["distance_end"] == {"median": float(np.median(played.distance[-1])), "unit": "m"}
     assert result["plan_ms_batch"]["batch"] == 3
     assert 0 < result["plan_ms"]["median"] <= result["plan_ms"]["p95"]
@@ -164,6 +164,14 @@ def test_an_agents_result_is_what_it_did_and_the_same_once_more(repeat):
     np.testing.assert_array_equal(played.states, replayed.states)
     timeless = [{key: value for key, value in one.items() if not key.startswith("plan_ms")} for one in (result, again)]
     assert timeless[0] == timeless[1]
+
+
+def test_the_fingerprint_of_pairs_tells_other_seeds_numbers_and_lengths_apart():
+    task = PointMaze("open")
+    same = [fingerprint(draw_pairs(task, 3, seed=0)) for _ in range(2)]
+    others = [draw_pairs(task, 3, seed=1), draw_pairs(task, 2, seed=0), Pairs(draw_pairs(task, 3, seed=0).pairs, steps=7)]
+    assert same[0] == same[1]
+    assert len({same[0], *map(fingerprint, others)}) == 4
 
 
 def test_whole_decisions_only_are_timed():

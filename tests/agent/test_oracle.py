@@ -218,7 +218,7 @@ def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cach
     calls += [(heavy, drawn, PLANNER, weights)]
     for _ in range(2):  # the second round comes from the cache
         assert [cached_oracle(*call)["success_end"] for call in calls] == list(range(1, len(calls) + 1))
-    monkeypatch.setattr(oracle_result, "_code", lambda: "changed")
+    monkeypatch.setattr(oracle_result, "code_of", lambda names: "changed")
     assert cached_oracle(*calls[0])["success_end"] == len(calls) + 1
 
 

@@ -1,0 +1,97 @@
+"""Find out how far a checkpoint should look ahead, and what limits it.
+
+Plays the same pairs at every horizon, beside the oracle, fewer and more samples and other costs; measures how far the model imagines
+well and how well the cost guides; times decisions. Writes horizon.json and report.html, one page without any outside parts. What was
+played is kept in out/cache/: a killed study goes on, a wider one plays only what is new.
+
+Examples:
+    latent-mpc horizon checkpoint=reacher-pixels
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] episodes=100 out=runs/umaze-horizon
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3] only=sweep out=runs/machine-a
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] reuse=[runs/machine-a,runs/machine-b]
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from latent_mpc.agent.checkpoint import load_parts, make_task
+from latent_mpc.agent.commands.evaluate import command
+from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.files import replace
+from latent_mpc.agent.horizon.cache import Cache
+from latent_mpc.agent.horizon.films import film_pairs
+from latent_mpc.agent.horizon.report import write_figures, write_page
+from latent_mpc.agent.horizon.study import rungs_of, study
+from latent_mpc.agent.horizon.sweep import Sweep
+from latent_mpc.agent.results import make_folder, write_json
+from latent_mpc.configs.schema import HorizonConfig
+
+
+def run(config: HorizonConfig) -> int:
+    """Study, draw, write, say what to do."""
+    begin, folder = time.perf_counter(), config.folder()
+    parts = load_parts(config.checkpoint, resolve_device(config.device))
+    if config.data_seed == parts.config["seed"]:
+        raise ValueError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
+    task = make_task(parts.config)
+    make_folder(folder)
+    sweep = Sweep(parts, task, config, Cache(folder / "cache", [_cache_of(path) for path in config.reuse]))
+    with sweep.progress:
+        if config.only == "sweep":
+            sweep.play(rungs_of(sweep))
+            sweep.progress.stop()
+            print(f"horizons {config.horizons} are in {folder / 'cache'}")
+            print(f"next: latent-mpc horizon checkpoint={config.checkpoint} reuse=[{folder}]")
+            return 0
+        result = study(sweep)
+        films = _films(sweep, result) if config.videos else []
+    result |= {"command": command(), "wall_seconds": time.perf_counter() - begin}
+    write_json(folder / "horizon.json", result)
+    figures = write_figures(result, folder)
+    replace(folder / "report.html", write_page(result, figures, films).encode())
+    print_advice(result)
+    print(f"wrote {folder / 'report.html'}, {folder / 'horizon.json'} and {len(figures)} figures as png")
+    print(f"next: open {folder / 'report.html'} in a browser")
+    return 0
+
+
+def print_advice(result: dict[str, Any]) -> None:
+    """What to use, how good it is on pairs that took no part in the choice, and what limits it."""
+    advised, ms = result["advice"], {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]}
+    pairs = result["pairs"]
+    table = Table(title=f"{result['task']} from {result['obs']}, {pairs['episodes']} pairs of seed {pairs['report_seed']}")
+    for name in ("setting", "reached at the end", "95 % interval", "ms per model step"):
+        table.add_column(name, justify="left" if name == "setting" else "right")
+    for found in advised["reported"]["settings"]:
+        rate = found["success_end"]
+        time = f"{ms[found['label']]:.1f}" if found["label"] in ms else ""
+        table.add_row(found["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time)
+    Console().print(table)
+    print(
+        f"look {advised['horizon']} model steps ahead ({advised['horizon'] * result['step_seconds']:.2g} s); fastest: {advised['fastest']}"
+    )
+    print(f"what limits success: {advised['limit']['what']}. {advised['limit']['why']}")
+
+
+def _films(sweep: Sweep, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """A success and a failure at the shortest, best and longest horizon."""
+    rungs = {f"H = {setting.horizon}": setting for setting in rungs_of(sweep)}
+    labels = dict.fromkeys(
+        (min(rungs, key=lambda x: rungs[x].horizon), result["advice"]["best"], max(rungs, key=lambda x: rungs[x].horizon))
+    )
+    found = {one["label"]: one for one in result["success"]}
+    return [film for label in labels for film in film_pairs(sweep, rungs[label], found[label])]
+
+
+def _cache_of(path: str) -> Path:
+    """The cache in a folder that this command wrote. Raises FileNotFoundError if there is none."""
+    cache = Path(path) / "cache"
+    if not cache.is_dir():
+        raise FileNotFoundError(f"reuse must name folders that latent-mpc horizon wrote; {path} holds no cache")
+    return cache

@@ -1,0 +1,153 @@
+"""What to do with all this: which horizon, which setting where time counts, and what limits success. By rules that are written down.
+
+Rules of `limit`, the first that holds decides; every one names the numbers it rests on:
+1. nothing: all goals but 5 % are reached, or the oracle reaches as many and the agent's rate lies within the oracle's interval.
+2. planner: with four times the samples measurably more goals are reached; or the oracle, whose model and cost are exact and whose
+   planner is the same, misses more than 5 %, and the agent's rate lies within the oracle's interval.
+3. model or cost, whichever lacks more. The model lacks: its error at the best horizon as a share of copying the last state's. The cost
+   lacks: 1 minus its rank correlation with the true steps.
+"Measurably" means that the 95 % interval of the paired difference, by bootstrap over pairs, lies above 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from latent_mpc.agent.paired import paired_difference
+
+GOOD = 0.95  # success that leaves nothing to be mended
+CLOSE = 0.02  # of the best success: near enough for the fastest setting
+Found = Mapping[str, Any]
+
+
+def best_of(rungs: Sequence[Found]) -> Found:
+    """The horizon that reaches most goals at the end; of equal ones the shortest."""
+    return max(rungs, key=lambda found: (found["success_end"]["rate"], -found["horizon"]))
+
+
+def smallest_within(rungs: Sequence[Found]) -> Found:
+    """The shortest horizon whose success lies within the interval of the best one's."""
+    least = best_of(rungs)["success_end"]["low"]
+    return min((found for found in rungs if found["success_end"]["rate"] >= least), key=lambda found: found["horizon"])
+
+
+def fastest_close(candidates: Sequence[Found], times: Mapping[str, float]) -> Found:
+    """Of the settings within two points of the best success, the one that thinks least.
+
+    Args:
+        times: label -> ms of planning for each model step.
+    """
+    best = max(found["success_end"]["rate"] for found in candidates)
+    close = [found for found in candidates if found["success_end"]["rate"] >= best - CLOSE - 1e-9]
+    return min(close, key=lambda found: (times[found["label"]], found["horizon"]))
+
+
+def pareto(candidates: Sequence[Found], times: Mapping[str, float]) -> list[str]:
+    """Labels of the settings that no other one beats in success without taking longer, fastest first."""
+    front: list[str] = []
+    best = -1.0
+    for found in sorted(candidates, key=lambda found: (times[found["label"]], -found["success_end"]["rate"])):
+        if found["success_end"]["rate"] > best:
+            best = found["success_end"]["rate"]
+            front.append(found["label"])
+    return front
+
+
+def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Found, guidance: Found, cost: str) -> dict[str, Any]:
+    """What limits success at the best horizon, by the rules above.
+
+    Args:
+        best: the best horizon's result.
+        oracle: the oracle's at the same horizon, on the first of the same pairs; None where it did not play.
+        more: the result with most samples.
+        imagination, guidance: sections of horizon.json.
+        cost: name of the planner's cost.
+
+    Returns `{"what": "nothing" | "planner" | "model" | "cost", "why": a sentence, "rests_on": numbers}`.
+    """
+    rate = best["success_end"]["rate"]
+    numbers: dict[str, Any] = {"success": rate}
+    behind = _difference(oracle, best)
+    gain = _difference(more, best)
+    if oracle is not None and behind is not None:
+        numbers["oracle"] = {"rate": oracle["success_end"]["rate"], "pairs": len(oracle["end"]), "minus_agent": behind}
+    if more is not None and gain is not None:
+        numbers["more_samples"] = {"evaluations": more["evaluations"], "gain": gain}
+    if rate >= GOOD:
+        share = (
+            "Every goal of the choice is reached."
+            if rate == 1
+            else f"{100 * rate:.0f} % of the goals are reached; too few are missed to tell why."
+        )
+        return {"what": "nothing", "why": share, "rests_on": numbers}
+    alike = oracle is not None and oracle["success_end"]["low"] <= rate
+    if oracle is not None and alike and oracle["success_end"]["rate"] >= GOOD:
+        why = f"The agent's {100 * rate:.0f} % lie within the interval of the oracle's {percent(oracle['success_end'])}."
+        return {"what": "nothing", "why": why, "rests_on": numbers}
+    if more is not None and gain is not None and gain["low"] > 0:
+        why = f"{more['evaluations']} instead of {best['evaluations']} evaluations reach {100 * gain['mean']:.0f} % more of the goals."
+        return {"what": "planner", "why": why, "rests_on": numbers}
+    if oracle is not None and alike:
+        why = f"With an exact model and an exact cost the same planner reaches {percent(oracle['success_end'])}, not measurably more."
+        return {"what": "planner", "why": why, "rests_on": numbers}
+    return _model_or_cost(best["horizon"], imagination, guidance, cost, numbers)
+
+
+def beyond(best: Found, longest: Found, oracle: Found | None, position: Found) -> dict[str, Any]:
+    """What looking as far as the longest horizon does, and to what it is due: `{"difference": …, "why": a sentence}`.
+
+    Args:
+        oracle: its result at the longest horizon, or None.
+        position: the section of horizon.json on imagined positions.
+    """
+    if longest["horizon"] == best["horizon"]:
+        return {"difference": None, "why": f"{best['label']} was the longest that was tried: a longer one may be better."}
+    change = paired_difference(longest["end"], best["end"])
+    said = f"{longest['label']} instead of {best['label']} changes success at the end by {100 * change['mean']:+.0f} points"
+    said += f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
+    if change["high"] >= 0:
+        return {"difference": change, "why": f"{said}, which is not measurable."}
+    said += f"; {percent(longest['success_any'], False)} come to the goal at any time, "
+    said += f"{percent(longest['success_end'], False)} are there at the end."
+    if oracle is None:
+        return {"difference": change, "why": said}
+    played = f"The oracle reaches {percent(oracle['success_end'])} there"
+    if oracle["success_end"]["rate"] < GOOD:
+        return {"difference": change, "why": f"{said} {played}: the search is too small for plans of that length, whatever the model."}
+    curve = position["mlp"]["model"]
+    near, far = (min(found["horizon"], len(curve)) for found in (best, longest))
+    errors = f"{curve[near - 1]:.2g} {position['unit']} after {plural(near)}, {curve[far - 1]:.2g} {position['unit']} after {plural(far)}"
+    due = f"so the search can do it; errors of imagination add up over a long plan: {errors}"
+    return {"difference": change, "why": f"{said} {played}, {due}."}
+
+
+def percent(rate: Mapping[str, float], interval: bool = True) -> str:
+    """`96 % (87 to 99)`."""
+    return f"{100 * rate['rate']:.0f} %" + (f" ({100 * rate['low']:.0f} to {100 * rate['high']:.0f})" if interval else "")
+
+
+def plural(count: int, noun: str = "step") -> str:
+    """`1 step`, `3 steps`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _model_or_cost(horizon: int, imagination: Found, guidance: Found, cost: str, numbers: dict[str, Any]) -> dict[str, Any]:
+    curves = imagination["latent"]
+    step = min(horizon, len(curves["model"])) - 1
+    model = curves["model"][step] / max(curves["copy"][step], 1e-12)
+    ranks = 1.0 - guidance["spearman"][cost]["all"]
+    numbers |= {"model_error_share": model, "cost_rank_loss": ranks}
+    said = f"its error {plural(step + 1)} ahead is {100 * model:.0f} % of that of copying the last state"
+    ranked = f"its rank correlation with the true steps is {1 - ranks:.2f}"
+    if model >= ranks:
+        return {"what": "model", "why": f"The model lacks more: {said}; the cost's share is smaller: {ranked}.", "rests_on": numbers}
+    return {"what": "cost", "why": f"The cost lacks more: {ranked}; the model's share is smaller: {said}.", "rests_on": numbers}
+
+
+def _difference(one: Found | None, other: Found) -> dict[str, float] | None:
+    """Paired difference of success at the end, `one` minus `other`, on the pairs that both played."""
+    if one is None:
+        return None
+    count = min(len(one["end"]), len(other["end"]))
+    return paired_difference(one["end"][:count], other["end"][:count])

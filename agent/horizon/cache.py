@@ -1,0 +1,70 @@
+"""Results by content: a setting that was played before, here or on another machine, is not played again.
+
+One folder of json files, each named by a hash of all that it depends on; arrays beside them as npz, without pickle. Files are written
+whole or not at all, so that a killed sweep goes on with what it had, and folders of several machines can be read together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latent_mpc.agent.files import replace
+
+
+class Cache:
+    """Results by the hash of what they depend on.
+
+    Args:
+        folder: where new results go.
+        more: other folders to look into, such as those of other machines.
+    """
+
+    def __init__(self, folder: Path, more: Sequence[Path] = ()) -> None:
+        self.folder, self.folders = folder, (folder, *more)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def read(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What was found for this before, or None. A damaged file counts as none."""
+        for folder in self.folders:
+            try:
+                found = json.loads((folder / f"{address(told)}.json").read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(found, dict) and isinstance(found.get("result"), dict):
+                return found["result"]
+        return None
+
+    def write(self, told: Mapping[str, Any], result: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
+        """Keep a result, its arrays first: where the json is, they are."""
+        if arrays is not None:
+            buffer = io.BytesIO()
+            np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take a name for savez's own
+            replace(self.folder / f"{address(told)}.npz", buffer.getvalue())
+        replace(self.folder / f"{address(told)}.json", (json.dumps({"of": told, "result": result}, indent=1) + "\n").encode())
+
+    def arrays(self, told: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+        """The arrays kept with a result, or None."""
+        for folder in self.folders:
+            try:
+                with np.load(folder / f"{address(told)}.npz", allow_pickle=False) as file:
+                    return {name: file[name] for name in file.files}
+            except (OSError, ValueError, EOFError):
+                continue
+        return None
+
+
+def address(told: Mapping[str, Any]) -> str:
+    """20 hexadecimal digits of what a result depends on."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def of_file(path: Path) -> str:
+    """16 hexadecimal digits of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,74 @@
+"""One success and one failure at a horizon as small videos with the imagined path, out of the episodes that the sweep played."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from latent_mpc.agent.horizon.settings import Setting
+from latent_mpc.agent.horizon.style import data_uri
+from latent_mpc.agent.horizon.sweep import Sweep
+from latent_mpc.envs.demo_frame import Episode, compose_episode
+from latent_mpc.envs.gl import Camera, open_camera
+from latent_mpc.envs.video import write_video
+
+SCENE = 224  # rows and columns of a scene [pixels]; the frame scales it up
+WIDTH, HEIGHT = 640, 458  # of a frame [pixels]
+
+
+def film_pairs(sweep: Sweep, setting: Setting, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The first success and the first failure: `{"horizon", "pair", "reached", "video", "poster"}`, both files as data URIs."""
+    camera = open_camera(sweep.task.model, "observer", SCENE, sweep.config.camera.backend)
+    ends, films = list(found["end"]), []
+    for verdict in (1, 0):
+        if verdict in ends:
+            i = ends.index(verdict)
+            frames = [_small(frame) for frame in compose_episode(_episode(sweep, setting, camera, i))]
+            head = {"horizon": setting.horizon, "pair": i + 1, "reached": bool(verdict)}
+            films.append({**head, "video": _mp4(frames, 1 / sweep.task.control_period), "poster": _jpeg(frames[-1])})
+    return films
+
+
+def _episode(sweep: Sweep, setting: Setting, camera: Camera, i: int) -> Episode:
+    """Pair i of a played setting, for the demo's picture."""
+    task, film, drawn = sweep.task, sweep.film(setting), sweep.pairs(setting.pairs_seed, setting.pairs)
+    goal, states = drawn.pairs[i].goal, film["states"][:, i]
+    return Episode(
+        scenes=[_picture(sweep, camera, state) for state in states],
+        goal=_picture(sweep, camera, goal),
+        plans=[camera.project(task.data, path) for path in film["paths"][:, i]],
+        distances=[task.distance(state, goal) for state in states],
+        unit=task.unit,
+        control_period=task.control_period,
+        success=[task.reached(state, goal) for state in states],
+        index=i + 1,
+        total=len(drawn.pairs),
+        title=f"{task.name}, horizon {setting.horizon}",
+        goal_point=camera.project(task.data, task.tracked_point(goal)),
+    )
+
+
+def _picture(sweep: Sweep, camera: Camera, state: np.ndarray) -> np.ndarray:
+    sweep.task.restore(state)
+    return camera.render(sweep.task.data)
+
+
+def _small(frame: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(frame).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
+
+
+def _mp4(frames: list[np.ndarray], fps: float) -> str:
+    with TemporaryDirectory() as folder:
+        return data_uri("video/mp4", write_video(Path(folder) / "film.mp4", frames, fps).read_bytes())
+
+
+def _jpeg(frame: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=80)
+    return data_uri("image/jpeg", buffer.getvalue())

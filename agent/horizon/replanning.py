@@ -1,0 +1,29 @@
+"""The agent that plans anew only every few model steps. It observes in between, so that its memory is the true history."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from latent_mpc.agent.agent import Agent, Episodes
+
+
+class Committed(Agent):
+    """An agent that follows each plan for `every` model steps. Its episodes begin together: `reset` without a mask.
+
+    Raises ValueError if the plan is shorter than that.
+    """
+
+    def __init__(self, agent: Agent, every: int) -> None:
+        super().__init__(agent.model, agent.cost_to_go, agent.planner, agent.cost, agent.action_repeat, agent.seed)
+        if not 1 <= every <= agent.planner.horizon:
+            raise ValueError(f"every must lie within the plan's 1 to {agent.planner.horizon} model steps, got {every}")
+        self.every = every
+
+    def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor) -> None:
+        if int(now.elapsed[0]) // self.action_repeat % self.every == 0:
+            super()._decide(now, obs, due)
+            return
+        now.memory = self.model.observe(now.memory, obs, now.plan[:, 0])
+        now.warm = now.warm.shift(1)
+        now.plan = torch.cat([now.plan[:, 1:], now.plan[:, -1:]], dim=1)

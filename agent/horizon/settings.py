@@ -1,0 +1,111 @@
+"""What is played: the checkpoint's planner at every horizon, and what it is compared with at a few. Which pairs each one plays.
+
+A setting is data, so that it can be hashed, cached and written down. Nothing is played here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from latent_mpc import planners
+from latent_mpc.planners import Budget
+
+ROLES = {  # why a setting is played
+    "horizon": "the checkpoint's planner",
+    "cem": "CEM, as many evaluations",
+    "oracle": "oracle: the same planner in the simulator",
+    "replan": "planning anew less often",
+    "samples": "fewer or more samples",
+    "latent": "raw latent distance as cost",
+}
+EVERY = (2, 4)  # model steps between two plans
+FACTORS = (0.25, 0.5, 4.0)  # of the planner's samples
+ORACLE_STEPS = 72  # pairs times horizon that the oracle plays by default: 2/3 s of one core each on Reacher
+ORACLE_PAIRS = (8, 24)  # least and most pairs of the oracle by default
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way of planning, on the first `pairs` pairs of `pairs_seed`."""
+
+    role: str  # one of ROLES
+    planner: Mapping[str, Any]  # {"name": …, "horizon": …, **fields}
+    cost: Mapping[str, Any]  # {"name": …, **fields}
+    pairs: int
+    pairs_seed: int
+    every: int = 1  # model steps between two plans [model steps]
+
+    @property
+    def horizon(self) -> int:
+        """Plan length [model steps]."""
+        return int(self.planner["horizon"])
+
+    @property
+    def evaluations(self) -> int:
+        """Imagined rollouts in one decision."""
+        return evaluations(self.planner)
+
+    @property
+    def label(self) -> str:
+        """A short name that tells it from its neighbours: `H = 3, 16 samples`."""
+        more = {
+            "replan": f", a plan every {self.every} steps",
+            "samples": f", {self.planner.get('samples')} samples",
+            "latent": ", raw latent distance",
+            "cem": ", CEM",
+            "oracle": ", oracle",
+        }
+        return f"H = {self.horizon}{more.get(self.role, '')}"
+
+
+def ladder(planner: Mapping[str, Any], cost: Mapping[str, Any], horizons: Sequence[int], pairs: int, seed: int) -> list[Setting]:
+    """The planner at every horizon."""
+    return [Setting("horizon", {**planner, "horizon": horizon}, cost, pairs, seed) for horizon in sorted(set(horizons))]
+
+
+def around(rungs: Sequence[Setting], best: int, *, oracle: bool, full: bool) -> list[Setting]:
+    """What the ladder is compared with: CEM and the oracle at the shortest, best and longest horizon, the rest at the best one.
+
+    With `full` everything at every horizon, and the oracle on all pairs.
+    """
+    ends = {rungs[0].horizon, best, rungs[-1].horizon}
+    some = [rung for rung in rungs if full or rung.horizon in ends]
+    at_best = [rung for rung in rungs if full or rung.horizon == best]
+    found = [replace(rung, role="cem", planner=equal_cem(rung.planner)) for rung in some if rung.planner["name"] != "cem"]
+    if oracle:
+        found += [replace(rung, role="oracle", pairs=rung.pairs if full else oracle_pairs(rung)) for rung in some]
+    for rung in at_best:
+        found += [replace(rung, role="replan", every=every) for every in EVERY if every <= rung.horizon]
+        found += [replace(rung, role="samples", planner=scaled(rung.planner, factor)) for factor in FACTORS]
+        if rung.cost["name"] != "latent":
+            found.append(replace(rung, role="latent", cost={**rung.cost, "name": "latent"}))
+    return found
+
+
+def oracle_pairs(rung: Setting) -> int:
+    """How many pairs the oracle plays by default: the simulator takes as long as the horizon is."""
+    least, most = ORACLE_PAIRS
+    return min(rung.pairs, max(least, min(most, ORACLE_STEPS // rung.horizon)))
+
+
+def scaled(planner: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """The planner with `factor` times its samples, and as large a share of them elites as before."""
+    more = {key: max(least, round(planner[key] * factor)) for key, least in (("samples", 2), ("elites", 1)) if key in planner}
+    return {**planner, **more}
+
+
+def evaluations(planner: Mapping[str, Any]) -> int:
+    """Imagined rollouts in one decision of this planner."""
+    fields = {key: value for key, value in planner.items() if key not in ("name", "horizon")}
+    algorithm = planners.algorithms()[planner["name"]](**fields)
+    return sum(Budget().counts(algorithm)) + (algorithm.execute == "mean")
+
+
+def equal_cem(planner: Mapping[str, Any]) -> dict[str, Any]:
+    """CEM with its default fields and as many evaluations as this planner, horizon and block as there."""
+    cem = planners.CEM()
+    samples = max(2, round(evaluations(planner) / cem.iterations))
+    shared = {key: planner[key] for key in ("horizon", "block") if key in planner}
+    return {"name": "cem", **shared, "samples": samples, "elites": min(cem.elites, samples), "iterations": cem.iterations}

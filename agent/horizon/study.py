@@ -1,0 +1,148 @@
+"""The whole study, section by section: horizon.json without its pictures. Each section is cached, so that a killed study goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from latent_mpc.agent.evaluation import floors
+from latent_mpc.agent.horizon import advice
+from latent_mpc.agent.horizon.guidance import landscape, measure_guidance
+from latent_mpc.agent.horizon.imagination import Latents, encode, measure_imagination, random_episodes
+from latent_mpc.agent.horizon.settings import Setting, around, ladder, scaled
+from latent_mpc.agent.horizon.success import THIRDS, steps_between, summarise, thirds
+from latent_mpc.agent.horizon.sweep import CODE, Sweep
+from latent_mpc.agent.horizon.timing import machine, time_settings
+from latent_mpc.agent.oracle_result import code_of
+from latent_mpc.agent.results import versions
+
+TIMED_FACTORS = (0.25, 1.0, 4.0)  # of the planner's samples, for the figure of times
+MODEL_CODE = (*CODE, "agent/training.py", "agent/horizon/imagination.py", "agent/horizon/guidance.py")
+Found = dict[str, Any]
+
+
+def rungs_of(sweep: Sweep) -> list[Setting]:
+    """The checkpoint's planner at the asked horizons, on the pairs of the choice."""
+    config = sweep.config
+    return ladder(vars(config.planner), vars(config.cost), config.horizons, config.episodes, config.pairs.seed)
+
+
+def study(sweep: Sweep) -> Found:
+    """Play, measure, time, advise."""
+    config, rungs = sweep.config, rungs_of(sweep)
+    steps = steps_between(sweep.task, sweep.pairs(config.pairs.seed, config.episodes), sweep.repeat)
+    guess = min(rungs, key=lambda rung: abs(rung.horizon - config.planner.horizon)).horizon
+    played = [summarise(found, steps) for found in sweep.play(rungs, then=_around(sweep, rungs, guess))]
+    best = advice.best_of(played)
+    others = _around(sweep, rungs, best["horizon"])
+    played += [summarise(found, steps) for found in sweep.play(others)]
+    settings = dict(zip([found["label"] for found in played], [*rungs, *others], strict=True))
+    agents = [found for found in played if found["role"] != "oracle"]
+    grid = time_settings(sweep, [replace(r, role="samples", planner=scaled(r.planner, f)) for r in rungs for f in TIMED_FACTORS])
+    times = time_settings(sweep, [settings[found["label"]] for found in agents])
+    model = _model(sweep, rungs)
+    advised = _advise(config.cost.name, played, times, model)
+    return {
+        **_head(sweep),
+        "floors": floors(sweep.task, sweep.pairs(config.pairs.seed, config.episodes)),
+        "success": played,
+        "steps_away": {name: float(np.median(steps[thirds(steps) == i])) for i, name in enumerate(THIRDS) if (thirds(steps) == i).any()},
+        **model,
+        "times": {"grid": grid, "settings": times},
+        "advice": {**advised, "reported": _report(sweep, settings, played, advised)},
+    }
+
+
+def _around(sweep: Sweep, rungs: Sequence[Setting], best: int) -> list[Setting]:
+    return around(rungs, best, oracle=sweep.config.oracle, full=sweep.config.full)
+
+
+def _head(sweep: Sweep) -> Found:
+    config, parts = sweep.config, sweep.parts
+    return {
+        "task": sweep.task.name,
+        "obs": "+".join(parts.model.shapes),
+        "planner": config.planner.name,
+        "cost": config.cost.name,
+        "own_horizon": parts.config["planner"]["horizon"],
+        "step_seconds": sweep.seconds,
+        "episode_steps": sweep.task.episode_steps,
+        "pairs": {"kind": config.pairs.kind, "seed": config.pairs.seed, "report_seed": config.report_seed, "episodes": config.episodes},
+        "seeds": {"planner": config.seed, "data": config.data_seed},
+        "full": config.full,
+        "checkpoint": {
+            "path": config.checkpoint,
+            "weights": sweep.weights,
+            "data": parts.config["data"]["fingerprint"],
+            "seed": parts.config["seed"],
+        },
+        "versions": versions(),
+        "machine": machine(),
+    }
+
+
+def _model(sweep: Sweep, rungs: Sequence[Setting]) -> Found:
+    """Sections on the model and on the cost, on fresh random episodes."""
+    config, task, parts = sweep.config, sweep.task, sweep.parts
+    most = min(rungs[-1].horizon, task.episode_steps // sweep.repeat - 1)
+    latents: list[Latents] = []
+
+    def encoded() -> Latents:
+        if not latents:  # once, and only where something is not cached
+            folder = config.folder() / f"episodes-{config.data_seed}"
+            latents.append(encode(parts, random_episodes(parts, task, config.data_episodes, config.data_seed, folder), sweep.repeat))
+        return latents[0]
+
+    goal = sweep.pairs(config.pairs.seed, config.episodes).pairs[0].goal
+    sections: dict[str, Callable[[], Found | None]] = {
+        "imagination": lambda: measure_imagination(parts, task, encoded(), most, config.seed),
+        "guidance": lambda: measure_guidance(parts, task, encoded(), sweep.repeat, config.data_seed),
+        "landscape": lambda: landscape(parts, task, goal, sweep.repeat, config.data_seed),
+    }
+    told = {"weights": sweep.weights, "episodes": config.data_episodes, "seed": [config.data_seed, config.seed], "steps": most}
+    told |= {"goal": goal.tolist(), "task": task.name, "versions": versions(), "code": code_of(MODEL_CODE)}
+    found: Found = {}
+    for name, measure in sections.items():
+        section = sweep.cache.read({"section": name, **told})
+        if section is None:
+            sweep.progress.update(sweep.bar, description=f"measuring {name}")
+            section = {"of": measure()}
+            sweep.cache.write({"section": name, **told}, section)
+        found[name] = section["of"]
+    return found
+
+
+def _advise(cost: str, played: Sequence[Found], times: Sequence[Found], model: Mapping[str, Any]) -> Found:
+    """Horizons and settings to use, and what limits success; all chosen on `pairs.seed`."""
+    rungs = [found for found in played if found["role"] == "horizon"]
+    agents = [found for found in played if found["role"] != "oracle"]
+    ms = {row["label"]: row["ms_per_step"] for row in times}
+    best, smallest, fastest = advice.best_of(rungs), advice.smallest_within(rungs), advice.fastest_close(agents, ms)
+    there = [found for found in played if found["horizon"] == best["horizon"]]
+    oracles = {found["horizon"]: found for found in played if found["role"] == "oracle"}
+    oracle, far = oracles.get(best["horizon"]), oracles.get(rungs[-1]["horizon"])
+    more = max((found for found in there if found["role"] == "samples"), key=lambda found: found["evaluations"], default=None)
+    return {
+        "best": best["label"],
+        "smallest": smallest["label"],
+        "fastest": fastest["label"],
+        "horizon": smallest["horizon"],
+        "pareto": advice.pareto(agents, ms),
+        "beyond": advice.beyond(best, rungs[-1], far, model["imagination"]["position"]),
+        "limit": advice.limit(best, oracle, more, model["imagination"], model["guidance"], cost),
+    }
+
+
+def _report(sweep: Sweep, settings: Mapping[str, Setting], played: Sequence[Found], advised: Found) -> Found:
+    """The chosen settings, or with `full` all of them, on pairs that took no part in the choice."""
+    seed, count = sweep.config.report_seed, sweep.config.episodes
+    own = f"H = {sweep.parts.config['planner']['horizon']}"
+    chosen = list(settings) if sweep.config.full else [advised["smallest"], advised["best"], advised["fastest"]]
+    labels = list(dict.fromkeys(label for label in (*chosen, own) if label in settings))
+    drawn = sweep.pairs(seed, count)
+    steps = steps_between(sweep.task, drawn, sweep.repeat)
+    found = sweep.play([replace(settings[label], pairs_seed=seed) for label in labels])
+    return {"settings": [summarise(one, steps) for one in found], "floors": floors(sweep.task, drawn)}

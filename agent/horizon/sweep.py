@@ -1,0 +1,151 @@
+"""Plays settings on pairs, all pairs of a setting in one batch, each setting once: what was played before comes from the cache.
+
+Shapes: B pairs, T control steps, H horizon, n simulator state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from latent_mpc.agent.agent import Agent, make_planner
+from latent_mpc.agent.checkpoint import Parts, make_agent
+from latent_mpc.agent.costs import COSTS
+from latent_mpc.agent.evaluation import Played, fingerprint, outcomes, play
+from latent_mpc.agent.horizon.cache import Cache, of_file
+from latent_mpc.agent.horizon.replanning import Committed
+from latent_mpc.agent.horizon.settings import ROLES, Setting
+from latent_mpc.agent.oracle import Oracle
+from latent_mpc.agent.oracle_result import code_of, see
+from latent_mpc.agent.pairs import Pairs, draw_pairs
+from latent_mpc.agent.results import versions
+from latent_mpc.agent.shipped import find_checkpoint
+from latent_mpc.configs.schema import HorizonConfig
+from latent_mpc.envs.task import Task
+
+ORACLE_WEIGHT = 12  # how many times longer a step of the simulator takes than an imagined one, for the progress bar only
+CODE = ("envs", "planners", *(f"agent/{name}.py" for name in ("agent", "costs", "cost_to_go", "evaluation", "networks", "oracle")))
+CODE += ("agent/world_model.py", "agent/horizon/replanning.py")  # what outcomes come out of
+
+
+class Sweep:
+    """A checkpoint, its task, the pairs, the cache and a progress bar.
+
+    Args:
+        parts: the loaded checkpoint.
+        task: it was trained on.
+        config: of the command.
+        cache: of results.
+    """
+
+    def __init__(self, parts: Parts, task: Task, config: HorizonConfig, cache: Cache) -> None:
+        self.parts, self.task, self.config, self.cache = parts, task, config, cache
+        self.weights = of_file(find_checkpoint(config.checkpoint) / "model.safetensors")
+        self.repeat: int = parts.config["task"]["action_repeat"]
+        self._pairs: dict[tuple[int, int], Pairs] = {}
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=Console(stderr=True))
+        self.bar = self.progress.add_task("", total=0)
+
+    @property
+    def seconds(self) -> float:
+        """Length of a model step [s]."""
+        return self.repeat * self.task.control_period
+
+    def pairs(self, seed: int, count: int) -> Pairs:
+        """The first `count` pairs of a seed."""
+        if (seed, count) not in self._pairs:
+            asked = self.config.pairs
+            self._pairs[seed, count] = draw_pairs(self.task, count, seed, asked.kind, asked.offset)
+        return self._pairs[seed, count]
+
+    def play(self, settings: Sequence[Setting], then: Sequence[Setting] = ()) -> list[dict[str, Any]]:
+        """What each setting reaches, in their order: `{"role": …, "end": [0 or 1 of each pair], "any": …, …}`.
+
+        Args:
+            then: what will probably be asked for next; the progress bar counts it in.
+        """
+        todo = self._missing(settings)
+        self.progress.update(self.bar, total=self.progress.tasks[0].completed + sum(map(self._work, [*todo, *self._missing(then)])))
+        for setting in todo:
+            if self.cache.read(self.told(setting)) is None:  # two roles may be one and the same
+                self._play(setting)
+        return [self.found(setting) for setting in settings]
+
+    def found(self, setting: Setting) -> dict[str, Any]:
+        """The result of a setting that was played."""
+        result = self.cache.read(self.told(setting))
+        assert result is not None
+        more: dict[str, Any] = {"horizon": setting.horizon, "seconds": setting.horizon * self.seconds, "evaluations": setting.evaluations}
+        more["pairs_fingerprint"] = fingerprint(self.pairs(setting.pairs_seed, setting.pairs))
+        return {"role": setting.role, "label": setting.label, **more, **asdict(setting), **result}
+
+    def film(self, setting: Setting) -> dict[str, np.ndarray]:
+        """States `[T + 1, B, n]` and imagined paths `[T, B, H, 3]` [m] of a setting of the ladder that was played."""
+        found = self.cache.arrays(self.told(setting))
+        if found is None:
+            raise FileNotFoundError(f"the episodes of {setting.label} are missing beside their result; copy their npz files too")
+        return found
+
+    def told(self, setting: Setting) -> dict[str, Any]:
+        """All that the outcome of a setting depends on; the oracle knows no weights."""
+        oracle = setting.role == "oracle"
+        said = {"planner": dict(setting.planner), "cost": dict(setting.cost), "every": setting.every, "seed": self.config.seed}
+        where = {"task": self.task.name, "action_repeat": self.repeat, "pairs": fingerprint(self.pairs(setting.pairs_seed, setting.pairs))}
+        who = {"kind": "oracle"} if oracle else {"kind": "agent", "weights": self.weights, "device": self.device.type}
+        return {**said, **where, **who, "versions": versions(), "code": code_of(CODE)}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the checkpoint lives."""
+        return next(self.parts.model.parameters()).device
+
+    def agent(self, setting: Setting) -> Agent:
+        """The agent that a setting describes."""
+        made = make_agent(self.parts, planner=setting.planner, cost=setting.cost, seed=self.config.seed)
+        return Committed(made, setting.every) if setting.every > 1 else made
+
+    def _missing(self, settings: Sequence[Setting]) -> list[Setting]:
+        return [setting for setting in settings if self.cache.read(self.told(setting)) is None]
+
+    def _play(self, setting: Setting) -> None:
+        drawn, begin = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
+        self.progress.update(self.bar, description=f"{ROLES[setting.role]}, {setting.label}")
+        share = self._work(setting) / drawn.steps
+        paths: list[np.ndarray] = []
+        if setting.role == "oracle":
+            played = self._oracle(setting, drawn, lambda step, obs: self.progress.advance(self.bar, share))
+        else:
+            agent = self.agent(setting)
+
+            def watch(step: int, obs: Any) -> None:
+                self.progress.advance(self.bar, share)
+                if setting.role == "horizon":
+                    with torch.inference_mode():
+                        paths.append(self.parts.probe(agent.imagined()).cpu().numpy())
+
+            played = play(agent, self.task, drawn.pairs, drawn.steps, watch)
+        spent = {"wall_seconds": time.perf_counter() - begin, "batch_ms": 1e3 * float(np.median(played.decision_s[:: self.repeat]))}
+        result = {**outcomes(played), "distance_end": played.distance[-1].tolist(), **spent}
+        film = {"states": played.states, "paths": np.stack(paths)} if paths else None
+        self.cache.write(self.told(setting), result, film)
+
+    def _oracle(self, setting: Setting, drawn: Pairs, watch: Callable[[int, Any], None]) -> Played:
+        fields = dict(setting.planner)
+        name, actions = fields.pop("name"), self.task.model.nu * self.repeat
+        search = make_planner(name, actions=actions, action_repeat=self.repeat, device=torch.device("cpu"), **fields)
+        weights = {key: value for key, value in setting.cost.items() if key != "name"}
+        policy = Oracle(self.task, search, COSTS[setting.cost["name"]](**weights), self.repeat, self.config.seed)
+        return play(policy, self.task, drawn.pairs, drawn.steps, watch, observe=see)
+
+    def _work(self, setting: Setting) -> float:
+        """Imagined steps, about; fixed costs of a decision count as two of them."""
+        weight = ORACLE_WEIGHT if setting.role == "oracle" else 1
+        return setting.pairs * setting.evaluations * (setting.horizon * weight + 2) / setting.every

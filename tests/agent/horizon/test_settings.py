@@ -1,0 +1,63 @@
+"""What is played, counted by hand."""
+
+import pytest
+
+from latent_mpc.agent.horizon.settings import around, equal_cem, evaluations, ladder, scaled
+
+CEM = {"name": "cem", "horizon": 3, "samples": 64, "iterations": 6, "elites": 8}
+COST = {"name": "cost_to_go", "running": 1.0, "terminal": 1.0}
+
+
+def roles(settings):
+    return sorted((one.role, one.horizon, one.pairs) for one in settings)
+
+
+def test_a_ladder_is_the_planner_at_every_horizon_once_in_order():
+    rungs = ladder(CEM, COST, [5, 1, 5, 2], pairs=50, seed=0)
+    assert [(rung.horizon, rung.pairs, rung.pairs_seed, rung.evaluations) for rung in rungs] == [(h, 50, 0, 384) for h in (1, 2, 5)]
+    assert rungs[0].planner == {**CEM, "horizon": 1}
+
+
+def test_by_default_the_oracle_plays_three_horizons_on_few_pairs_and_the_rest_is_played_at_the_best():
+    found = around(ladder(CEM, COST, [1, 2, 3, 8, 24], 50, 0), 3, oracle=True, full=False)
+    assert roles(found) == [
+        *[("latent", 3, 50), ("oracle", 1, 24), ("oracle", 3, 24), ("oracle", 24, 8), ("replan", 3, 50)],
+        *[("samples", 3, 50)] * 3,
+    ]
+    assert sorted(one.evaluations for one in found if one.role == "samples") == [96, 192, 1536]
+
+
+def test_in_full_everything_is_played_at_every_horizon_on_all_pairs():
+    rungs = ladder({"name": "mppi", "horizon": 3, "samples": 16}, COST, [1, 4], 50, 0)
+    found = around(rungs, 1, oracle=True, full=True)
+    kinds = {(one.role, one.horizon, one.every) for one in found}
+    assert {one.pairs for one in found} == {50}
+    assert kinds == {(r, h, 1) for r in ("cem", "oracle", "samples", "latent") for h in (1, 4)} | {("replan", 4, 2), ("replan", 4, 4)}
+
+
+def test_without_the_oracle_and_with_the_latent_cost_neither_is_played():
+    found = around(ladder(CEM, {"name": "latent"}, [1, 2], 9, 0), 2, oracle=False, full=False)
+    assert {one.role for one in found} == {"samples", "replan"}
+
+
+@pytest.mark.parametrize(
+    ("planner", "count"),
+    [
+        ({"name": "cem", "horizon": 2}, 64 * 6),
+        ({"name": "cem", "horizon": 2, "samples": 10, "iterations": 3, "execute": "mean"}, 30),
+        ({"name": "random", "horizon": 2, "samples": 40, "iterations": 1}, 40),
+    ],
+)
+def test_evaluations_are_samples_times_iterations(planner, count):
+    assert evaluations(planner) == count
+
+
+def test_the_cem_beside_another_planner_has_as_many_evaluations_and_its_horizon():
+    mppi = {"name": "mppi", "horizon": 7, "samples": 30, "iterations": 4, "block": 1}
+    assert evaluations(equal_cem(mppi)) == evaluations(mppi) == 120
+    assert equal_cem(mppi)["horizon"] == 7
+
+
+def test_more_or_fewer_samples_keep_the_share_of_elites_and_change_nothing_else():
+    assert scaled(CEM, 0.25) == {**CEM, "samples": 16, "elites": 2}
+    assert scaled({"name": "mppi", "horizon": 1, "samples": 4}, 0.25) == {"name": "mppi", "horizon": 1, "samples": 2}
