@@ -113,8 +113,8 @@ def play(
 def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple[dict[str, Any], Played]:
     """Success, floors, distances and times as `results.json` holds them, and what the agent did."""
     played = play(agent, task, drawn.pairs, drawn.steps, told=told)
-    width = task.model.nu
-    blind = task if task.obs_keys == ("state",) else _without_pixels(task)
+    width = task.action_width
+    blind = task if task.obs_keys == ("state",) else task.without_pixels()
     floors = {name: rate(play(Floor(width, seed), blind, drawn.pairs, drawn.steps).end) for name, seed in (("random", 0), ("stay", None))}
     decided = played.decision_s[:: agent.action_repeat]
     result = {
@@ -173,9 +173,3 @@ def _advance(task: Task, state: np.ndarray, action: np.ndarray) -> np.ndarray:
 
 def _stack(observations: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {key: np.stack([obs[key] for obs in observations]) for key in observations[0]}
-
-
-def _without_pixels(task: Task) -> Task:
-    from latent_mpc.envs.registry import make
-
-    return make(task.name, obs=("state",))

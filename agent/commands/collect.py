@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from latent_mpc.agent.open_task import open_task
 from latent_mpc.configs.schema import CollectConfig, CollectionConfig, TaskConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.rollouts import Rollouts
@@ -20,13 +21,15 @@ from latent_mpc.envs.rollouts import Rollouts
 def run(config: CollectConfig) -> int:
     """Collect what is missing in the folder."""
     folder = config.folder()
-    rollouts = gather(config.task, config.observations, config, config.seed, folder)
-    print(f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {config.task.name} in {folder}")
-    print(f"next: latent-mpc train task={config.task.name} obs={config.obs} data={folder}")
+    _, task = open_task(config.task, config.observations)
+    rollouts = gather(task, config.observations, config, config.seed, folder)
+    print(f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {task.label} in {folder}")
+    more = "".join(f" task.{key}={value}" for key, value in vars(config.task).items() if key in ("id", "xml"))
+    print(f"next: latent-mpc train task={task.name}{more} obs={config.obs} data={folder}")
     return 0
 
 
 def gather(task: TaskConfig, observations: tuple[str, ...], collection: CollectionConfig, seed: int, folder: Path) -> Rollouts:
-    """The folder's rollouts, collected as far as they are missing."""
+    """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes it."""
     workers = collection.workers or None
-    return collect(task.name, {"size": task.size}, observations, collection.behaviour, collection.episodes, seed, folder, workers)
+    return collect(task.name, task.options(), observations, collection.behaviour, collection.episodes, seed, folder, workers)
