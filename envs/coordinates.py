@@ -107,8 +107,9 @@ def _split(entry: str, names: list[str]) -> tuple[str, float]:
 def _range(model: mujoco.MjModel, joint: int, indices: range, poses: np.ndarray | None) -> float:
     """How far a coordinate goes: its limits, or what it was seen to cover if that is less [rad, m]."""
     limits = float(np.ptp(model.jnt_range[joint])) if model.jnt_limited[joint] else np.inf
-    seen = float(np.ptp(poses[:, indices], axis=0).max()) if poses is not None and len(poses) else np.inf
-    if not 0 < (found := min(limits, seen)) < np.inf:
+    seen = float(np.ptp(poses[:, indices], axis=0).max()) if poses is not None else 0.0
+    found = min(limits, seen or np.inf)
+    if not 0 < found < np.inf:
         name = joint_names(model)[joint]
         raise ValueError(f"nothing moves {name!r}, or it has no limits: give its tolerance, task.success=[{name}:TOLERANCE]")
     return found

@@ -69,7 +69,7 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
     if not id:
         raise ValueError(NO_IDS)
     try:
-        env = gymnasium.make(id).unwrapped
+        env = gymnasium.make(id, disable_env_checker=True).unwrapped  # which warns of the style of what is not used here
     except ModuleNotFoundError as error:
         raise ValueError(_missing_module(id, error)) from error
     except gymnasium.error.Error as error:
