@@ -42,7 +42,7 @@ class CoordinateTask(Task):
         ValueError, KeyError: a joint or camera that is not there, a control period that is no multiple of `step`, actions without effect.
     """
 
-    unit = "tolerances"
+    unit = "tol"  # short: it stands in pictures
 
     def __init__(
         self,

@@ -53,7 +53,7 @@ def test_the_class_on_the_page_has_at_most_25_lines_and_trains_evaluates_and_is_
     assert "reached: x within 0.1 m  (task.success='[x:0.1]')" in capsys.readouterr().out
     task = yaml.safe_load(Path("runs/cart/config.yaml").read_text())["task"]
     assert (task["id"], task["success"], task["action_repeat"]) == ("my_robot:Cart-v0", ["x:0.1"], 1)
-    assert json.loads(Path("runs/cart/results.json").read_text())["distance_end"]["unit"] == "tolerances"
+    assert json.loads(Path("runs/cart/results.json").read_text())["distance_end"]["unit"] == "tol"
 
     monkeypatch.delitem(sys.modules, "my_robot")  # as in another process
     monkeypatch.delitem(gymnasium.registry, "Cart-v0")
