@@ -75,7 +75,9 @@ class Simulator:
             self.task.restore(here)
             if np.allclose(foreseen[self._full], came[self._full], rtol=1e-3, atol=1e-4):
                 return
-        raise ValueError(f"the oracle cannot foresee {self.task.name}: its step does more than hold a control; evaluate without oracle=true")
+        raise ValueError(
+            f"the oracle cannot foresee {self.task.name}: its step does more than hold a control; evaluate without oracle=true"
+        )
 
 
 class SimulatorCost:

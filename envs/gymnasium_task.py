@@ -37,8 +37,7 @@ class GymnasiumTask(CoordinateTask):
         space = self.env.action_space
         assert isinstance(space, gymnasium.spaces.Box)
         self._dtype = space.dtype
-        self._step_seconds = 0.0
-        model, data = self.env.model, self.env.data  # type: ignore[attr-defined]
+        self._own = model, data = _physics(self.env)
         self.begin_env(0)
         begun = data.time
         controls = np.stack([space.low, space.high], axis=-1).astype(np.float64)
@@ -52,8 +51,15 @@ class GymnasiumTask(CoordinateTask):
         self.begin_env(int(rng.integers(2**31)))
 
     def begin_env(self, seed: int) -> None:
-        """The environment's own reset. Raises ValueError if what it shows is not finite."""
-        shown, _ = self.env.reset(seed=seed)
+        """The environment's own reset. Raises ValueError if what it shows is not finite, or it builds another model."""
+        before = np.random.get_state()
+        np.random.seed(seed)  # some environments, OGBench's among them, draw from the global generator; it is put back
+        try:
+            shown, _ = self.env.reset(seed=seed)
+        finally:
+            np.random.set_state(before)
+        if _physics(self.env) != self._own:
+            raise ValueError(f"{self.id}: its reset builds another MuJoCo model or data; a task must keep the one it has")
         if not all(np.isfinite(part).all() for part in _numbers(shown)):
             raise ValueError(f"{self.id}: its observation after reset(seed={seed}) holds NaN or infinity; mend the environment first")
 
@@ -74,10 +80,10 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
         raise ValueError(_missing_module(id, error)) from error
     except gymnasium.error.Error as error:
         raise ValueError(f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})") from error
-    if not isinstance(getattr(env, "model", None), mujoco.MjModel) or not isinstance(getattr(env, "data", None), mujoco.MjData):
-        raise ValueError(
-            f"{id}: an environment must have a MuJoCo model and data (env.unwrapped.model, .data), {type(env).__name__} has not"
-        )
+    model, data = _physics(env)
+    if not isinstance(model, mujoco.MjModel) or not isinstance(data, mujoco.MjData):
+        needs = "an environment must have a MuJoCo model and data (env.unwrapped.model, .data) once it is made"
+        raise ValueError(f"{id}: {needs}, {type(env).__name__} has not")
     space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
         raise ValueError(f"{id}: actions must be a vector of numbers (a Box), got {space}; discrete actions cannot be planned here")
@@ -101,6 +107,14 @@ def require_known(id: str, repeated: str = "") -> None:
         raise ValueError(
             f"the checkpoint wants the Python module {module!r} imported, which runs its code; if you trust it, say so: task.id={id}"
         )
+
+
+def _physics(env: Any) -> tuple[Any, Any]:
+    """The environment's model and data, None where it has none, or none before it was reset."""
+    try:
+        return getattr(env, "model", None), getattr(env, "data", None)
+    except ValueError:
+        return None, None
 
 
 def _missing_module(id: str, error: ModuleNotFoundError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,10 @@ class Cart(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
+        if self.spoilt == "rebuilt":
+            self.data = mujoco.MjData(self.model)
         mujoco.mj_resetData(self.model, self.data)
-        self.data.qpos[:] = self.np_random.uniform(-0.5, 0.5)
+        self.data.qpos[:] = np.random.uniform(-0.5, 0.5) if self.spoilt == "global" else self.np_random.uniform(-0.5, 0.5)
         return np.array([np.nan if self.spoilt == "nan" else 0.0]), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -52,6 +55,8 @@ def registered() -> Any:
         "": {},
         "NaN": {"spoilt": "nan"},
         "Still": {"spoilt": "still"},
+        "Rebuilt": {"spoilt": "rebuilt"},
+        "Global": {"spoilt": "global"},
         "Pushed": {"spoilt": "pushed"},
         "Bare": {"spoilt": "no model"},
         "Discrete": {"actions": Discrete(3)},
@@ -60,7 +65,7 @@ def registered() -> Any:
         "Rail": {"limits": ""},
     }
     for name, kwargs in spoilt.items():
-        gymnasium.register(f"{name}Cart-v0", Cart, kwargs=kwargs)
+        gymnasium.register(f"{name}Cart-v0", partial(Cart, **kwargs))
     yield
     for name in spoilt:
         gymnasium.registry.pop(f"{name}Cart-v0")
@@ -159,6 +164,13 @@ def test_the_oracle_foresees_a_step_that_holds_a_control_and_refuses_one_that_do
         Simulator(registry.make("gymnasium", id="PushedCart-v0", control_period=0.1), 1)
 
 
+def test_an_environment_that_draws_from_the_global_generator_repeats_too_and_leaves_it_as_it_was() -> None:
+    task, before = registry.make("gymnasium", id="GlobalCart-v0", control_period=0.1), str(np.random.get_state())
+    pairs = [task.draw_pair(np.random.default_rng(0)) for _ in range(2)]
+    np.testing.assert_array_equal(pairs[0].goal, pairs[1].goal)
+    assert str(np.random.get_state()) == before
+
+
 def test_a_rail_without_limits_has_the_range_that_was_seen() -> None:
     task = registry.make("gymnasium", id="RailCart-v0")
     assert isinstance(task, CoordinateTask)
@@ -173,13 +185,14 @@ def test_a_rail_without_limits_has_the_range_that_was_seen() -> None:
         ("Pushr-v5", "no environment 'Pushr-v5': did you mean Pusher-v5"),
         (
             "CartPole-v1",
-            r"CartPole-v1: an environment must have a MuJoCo model and data \(env.unwrapped.model, .data\), CartPoleEnv has not",
+            r"CartPole-v1: an environment must have a MuJoCo model and data \(env.unwrapped.model, .data\) once it is made, CartPoleEnv",
         ),
         ("BareCart-v0", "BareCart-v0: an environment must have a MuJoCo model and data"),
         ("DiscreteCart-v0", r"DiscreteCart-v0: actions must be a vector of numbers \(a Box\), got Discrete\(3\); discrete actions cannot"),
         ("EndlessCart-v0", "EndlessCart-v0: actions must have finite bounds, got Box"),
         ("IdleCart-v0", "IdleCart-v0: there is no actuator, so nothing can be planned"),
         ("NaNCart-v0", r"NaNCart-v0: its observation after reset\(seed=0\) holds NaN or infinity; mend the environment first"),
+        ("RebuiltCart-v0", "RebuiltCart-v0: its reset builds another MuJoCo model or data"),
         ("StillCart-v0", "StillCart-v0: its step must advance the simulation's clock, which stood still"),
         (
             "no_such_module:Cart-v0",
