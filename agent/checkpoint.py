@@ -28,6 +28,7 @@ from latent_mpc.agent.run_state import require_fit
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.agent.training import make_probe
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
+from latent_mpc.envs.gymnasium_task import require_known
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
 
@@ -94,21 +95,41 @@ def load_parts(path: str | os.PathLike[str], device: torch.device | None = None)
         require_fit(wanted, tensors)
     except ValueError as error:
         raise ValueError(f"{weights} does not fit its config.yaml: {error}") from error
-    parts = build(config)
+    parts = build(located(config, folder))
     parts.modules().load_state_dict(tensors)
     for part in parts.modules().values():
         part.to(device or torch.device("cpu")).eval().requires_grad_(False)
     return parts
 
 
-def make_task(config: Mapping[str, Any], obs: tuple[str, ...] | None = None) -> Task:
-    """The task that a checkpoint was trained on. Raises ValueError if what it observes is no longer what the model expects."""
-    task = make(config["task"]["name"], obs=obs or tuple(config["spaces"]), size=config["task"]["size"])
+def located(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The config with the model that the folder keeps named by its path. Raises ValueError if it names one outside the folder."""
+    task = dict(config["task"])
+    if "xml" in task:
+        if not (folder / task["xml"]).resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{folder / 'config.yaml'}: task.xml must lie within the checkpoint, got {task['xml']!r:.60}")
+        task["xml"] = str(folder / task["xml"])
+    return {**config, "task": task}
+
+
+def make_task(config: Mapping[str, Any], obs: tuple[str, ...] | None = None, task_id: str = "") -> Task:
+    """The task that a checkpoint was trained on.
+
+    Args:
+        task_id: the checkpoint's own `task.id`, if the user repeats it: allows the import of the module that it names.
+
+    Raises:
+        ValueError: what it observes is no longer what the model expects, or it wants a module imported that nobody vouches for.
+    """
+    options = {key: value for key, value in config["task"].items() if key not in ("name", "action_repeat")}
+    if "id" in options:
+        require_known(options["id"], task_id)
+    task = make(config["task"]["name"], obs=obs or tuple(config["spaces"]), **options)
     space = {key: list(value.shape) for key, value in task.observation().items()}
     for key, shape in config["spaces"].items():
         if key in space and space[key] != list(shape):
             raise ValueError(f"the checkpoint does not fit {task.name}: {key} must be {list(shape)}, the task gives {space[key]}")
-    actions = task.model.nu * config["task"]["action_repeat"]
+    actions = task.action_width * config["task"]["action_repeat"]
     if actions != config["actions"]:
         raise ValueError(
             f"the checkpoint does not fit {task.name}: an action block must have {config['actions']} numbers, it has {actions}"

@@ -11,9 +11,11 @@ from latent_mpc.agent.cost_to_go import CostToGoConfig
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.proposals import ProposalsConfig
 from latent_mpc.agent.world_model import ModelConfig
+from latent_mpc.configs.schema import TASK_CONFIGS, TaskConfig
 
 FORMAT = 1
-KINDS = {dict: "keys and values", int: "an integer", float: "a number", str: "text", bool: "true or false"}
+KINDS: dict[Any, str] = {dict: "keys and values", int: "an integer", float: "a number", str: "text", bool: "true or false"}
+KINDS |= {list[str]: "a list of texts"}
 NEEDED = {  # what is read from config.yaml beside the fields of its parts
     **{"task": dict, "task.name": str, "task.action_repeat": int, "task.size": int},
     **{"planner": dict, "planner.name": str, "planner.horizon": int, "cost": dict, "cost.name": str},
@@ -35,6 +37,7 @@ def check_config(config: Mapping[str, Any]) -> None:
         sizes = shape if isinstance(shape, list) else []
         if len(sizes) != RANKS.get(key) or not all(_is(int, n) and n > 0 for n in sizes):
             raise ValueError(f"spaces must hold state: [S], pixels: [H, W, C] or both, got {key}: {shape!r:.60}")
+    _check_part("task", TASK_CONFIGS.get(config["task"]["name"], TaskConfig), config["task"])
     _check_part("model", ModelConfig, config["model"])
     _check_part("cost_to_go", CostToGoConfig, config["cost_to_go"])
     if "proposals" in config:
@@ -81,5 +84,7 @@ def _check_kind(path: str, kind: type, value: object) -> None:
 
 
 def _is(kind: type, value: object) -> bool:
-    """isinstance, but true is no number, and an integer is a number too."""
+    """isinstance, but true is no number, an integer is a number too, and a list is looked into."""
+    if kind == list[str]:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
     return isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))

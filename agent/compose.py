@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.configs import groups
 
-TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text", list[str]: "a list: [A,B]"}
 STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 

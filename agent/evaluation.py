@@ -135,8 +135,8 @@ def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple
 
 def floors(task: Task, drawn: Pairs) -> dict[str, dict[str, float]]:
     """Success at the end of policies that know nothing, on these pairs."""
-    blind = task if task.obs_keys == ("state",) else _without_pixels(task)
-    policies = {"random": Floor(task.model.nu, 0), "stay": Floor(task.model.nu, None)}
+    blind = task if task.obs_keys == ("state",) else task.without_pixels()
+    policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
     return {name: rate(play(policy, blind, drawn.pairs, drawn.steps).end) for name, policy in policies.items()}
 
 
@@ -182,9 +182,3 @@ def _advance(task: Task, state: np.ndarray, action: np.ndarray) -> np.ndarray:
 def stack(observations: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Observations of B episodes -> one, B first."""
     return {key: np.stack([obs[key] for obs in observations]) for key in observations[0]}
-
-
-def _without_pixels(task: Task) -> Task:
-    from latent_mpc.envs.registry import make
-
-    return make(task.name, obs=("state",))

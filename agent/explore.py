@@ -88,7 +88,7 @@ def explore(agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"],
 def venture(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range, told: str = "") -> list[Arrays]:
     """Episodes towards latents, then at random; start and random actions of an episode depend on (task, seed, number) only."""
     task = job.make()
-    steps, width = job.steps or task.episode_steps, task.model.nu
+    steps, width = job.steps or task.episode_steps, task.action_width
     streams = [np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, i])) for i in numbers]
     states = [task.draw_state(rng) for rng in streams]
     noise = np.stack([actions(rng, steps, width, task.control_period, job.behaviour) for rng in streams])  # (B, T, A)

@@ -47,6 +47,7 @@ class Simulator:
         self._full, self._control, self._warm = (
             _within(task.model, int(part)) for part in (FULL, mujoco.mjtState.mjSTATE_CTRL, mujoco.mjtState.mjSTATE_WARMSTART)
         )
+        self._check_one_step()
 
     def __call__(self, states: Float[np.ndarray, "M n"], actions: Float[np.ndarray, "M T A"]) -> Float[np.ndarray, "M T n"]:
         """The states after each control step. The solver's warm start within them is the first state's, as nothing else reads it."""
@@ -58,6 +59,20 @@ class Simulator:
         after[..., self._full] = physics[:, self.task.substeps - 1 :: self.task.substeps]
         after[..., self._control] = control
         return after
+
+    def _check_one_step(self) -> None:
+        """Raise ValueError if the task's own step does more than hold a control: an environment may steer, clip or teleport."""
+        here, action = self.task.snapshot(), np.full(self.task.action_width, 0.5)
+        if self.task.action_width == self.task.model.nu:
+            foreseen = self(here[None], action[None, None])[0, 0]
+            self.task.apply(action)
+            came = self.task.snapshot()
+            self.task.restore(here)
+            if np.allclose(foreseen[self._full], came[self._full], rtol=1e-3, atol=1e-4):
+                return
+        raise ValueError(
+            f"the oracle cannot foresee {self.task.name}: its step does more than hold a control; evaluate without oracle=true"
+        )
 
 
 class SimulatorCost:

@@ -56,7 +56,7 @@ def measure_oracle(
     """Play the oracle on all pairs at once. Its planner is the agent's in every field, on the CPU."""
     begin, fields = time.perf_counter(), dict(planner)
     name, horizon = fields.pop("name"), fields["horizon"]
-    width = task.model.nu * action_repeat
+    width = task.action_width * action_repeat
     search = make_planner(name, actions=width, action_repeat=action_repeat, device=torch.device("cpu"), **fields)
     oracle = Oracle(task, search, cost, action_repeat, seed, threads)
     played = play(oracle, task, drawn.pairs, drawn.steps, told=f"the oracle on {task.name}", observe=see)

@@ -43,9 +43,7 @@ def draw_pairs(task: Task, episodes: int, seed: int, kind: str = "independent", 
         raise ValueError(f"pairs.kind must be one of {', '.join(KINDS)}; got {kind!r}")
     along = kind == "same_trajectory"
     result = Pairs([], 2 * offset if along else task.episode_steps)
-    draw: Callable[[np.random.Generator], Pair] = (
-        (lambda rng: _along(task, rng, offset)) if along else (lambda rng: _independent(task, rng))
-    )
+    draw: Callable[[np.random.Generator], Pair] = (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
     for i in range(episodes):
         rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.name.encode()), seed, PAIR_STREAM, i]))
         while len(result.pairs) == i:
@@ -71,12 +69,8 @@ def solved(task: Task, pair: Pair, steps: int) -> str:
         return "at_start"
     task.restore(pair.start)
     for _ in range(steps):
-        task.apply(np.zeros(task.model.nu))
+        task.apply(np.zeros(task.action_width))
     return "stay" if task.reached(task.snapshot(), pair.goal) else ""
-
-
-def _independent(task: Task, rng: np.random.Generator) -> Pair:
-    return Pair(task.draw_state(rng), task.draw_state(rng))
 
 
 def _along(task: Task, rng: np.random.Generator, offset: int) -> Pair:
@@ -84,7 +78,7 @@ def _along(task: Task, rng: np.random.Generator, offset: int) -> Pair:
     task.restore(task.draw_state(rng))
     begin = int(rng.integers(offset + 1))
     states = [task.snapshot()]
-    for action in actions(rng, begin + offset, task.model.nu, task.control_period, BehaviourConfig()):
+    for action in actions(rng, begin + offset, task.action_width, task.control_period / task.pace, BehaviourConfig(), task.held):
         task.apply(action)
         states.append(task.snapshot())
     start, goal = (task.rest_state(task.qpos_qvel(states[t])[0]) for t in (begin, begin + offset))

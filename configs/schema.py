@@ -25,7 +25,7 @@ else:
 
 # group -> (module, class) of its dataclasses; {name} is the name after /schema/GROUP/ in the yaml, capitals and underscores aside.
 PARTS = {
-    "task": ("latent_mpc.configs.schema", "TaskConfig"),
+    "task": ("latent_mpc.configs.schema", "{name}task"),
     "model": ("latent_mpc.agent.world_model", "ModelConfig"),
     "training": ("latent_mpc.agent.training", "TrainingConfig"),
     "cost_to_go": ("latent_mpc.agent.cost_to_go", "CostToGoConfig"),
@@ -63,6 +63,62 @@ class TaskConfig:
 
     def __post_init__(self) -> None:
         at_least(self, action_repeat=1, size=16)
+
+    @property
+    def label(self) -> str:
+        """What folders are called by default."""
+        return self.name
+
+    def options(self) -> dict[str, Any]:
+        """What the task itself takes, for `registry.make(name, **options)`."""
+        return {key: value for key, value in vars(self).items() if key not in ("name", "action_repeat")}
+
+
+@dataclass
+class DefaultTask(TaskConfig):
+    """A task that ships, or one that an installed package registers."""
+
+
+@dataclass
+class _ModelTask(TaskConfig):
+    """A task made of a model: what is left open follows from probing, is printed, and is stored with the checkpoint."""
+
+    control_period: float = 0.0  # how long an action is held; 0 = by the rule of envs/time_scale.py [s]
+    episode_steps: int = 0  # length of an episode; 0 = by that rule [control steps]
+    success: list[str] = field(
+        default_factory=list
+    )  # joints that must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
+    camera: str = ""  # takes the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that moves
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, control_period=0, episode_steps=0)
+
+
+@dataclass
+class GymnasiumTask(_ModelTask):
+    """Any Gymnasium environment that stands on MuJoCo."""
+
+    id: str = ""  # as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
+
+    @property
+    def label(self) -> str:
+        return (self.id.partition(":")[2] or self.id or self.name).replace("/", "-")
+
+
+@dataclass
+class MjcfTask(_ModelTask):
+    """A MuJoCo model in a file."""
+
+    xml: str = ""  # the MJCF file; meshes and textures beside it are found
+    fingerprint: str = ""  # of the model, filled in, so that another one under the same name is noticed
+
+    @property
+    def label(self) -> str:
+        return Path(self.xml or self.name).stem
+
+
+TASK_CONFIGS: dict[str, type[TaskConfig]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # by the task's name; all others: TaskConfig
 
 
 @dataclass
@@ -170,7 +226,7 @@ class CollectConfig(_Experience, CollectionConfig):
 
     def folder(self) -> Path:
         """Where the rollouts go: `out`, or the folder in which `train` would collect them."""
-        return Path(self.out or f"runs/{self.task.name}-{self.obs}/data")
+        return Path(self.out or f"runs/{self.task.label}-{self.obs}/data")
 
 
 @dataclass
@@ -199,7 +255,14 @@ class TrainConfig(_Experience):
 
     def folder(self) -> Path:
         """The checkpoint's folder."""
-        return Path(self.out or f"runs/{self.task.name}-{self.obs}")
+        return Path(self.out or f"runs/{self.task.label}-{self.obs}")
+
+
+@dataclass
+class TrustConfig:
+    """What a user says of a checkpoint's task."""
+
+    id: str = ""  # a checkpoint's own task.id, repeated: lets it import the Python module that it names
 
 
 @dataclass
@@ -207,6 +270,7 @@ class _Evaluation:
     """What judging and showing a checkpoint share."""
 
     checkpoint: str = ""  # a name that ships, or a folder that `train` wrote
+    task: TrustConfig = field(default_factory=TrustConfig)
     episodes: int = 100  # pairs, one episode each [episodes]
     pairs: PairsConfig = field(default_factory=PairsConfig)
     seed: int = 0  # of the planner's random numbers

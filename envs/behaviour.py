@@ -42,14 +42,26 @@ class BehaviourConfig:
             raise ValueError(f"rests must have 0 s < rest_shortest <= rest_longest, got {self.rest_shortest} and {self.rest_longest}")
 
 
-def actions(rng: np.random.Generator, steps: int, action_width: int, control_period: float, config: BehaviourConfig) -> np.ndarray:
+def actions(
+    rng: np.random.Generator,
+    steps: int,
+    action_width: int,
+    control_period: float,
+    config: BehaviourConfig,
+    held: np.ndarray | None = None,
+) -> np.ndarray:
     """One episode's actions, float32 `[T, A]` in [-1, 1].
 
     Args:
         steps: T [control steps].
         control_period: [s].
+        held: bool `[A]`, actions that set a position: they rest where they are, the others at zero.
     """
-    return BEHAVIOURS[config.name](rng, steps, action_width, control_period, config).astype(np.float32)
+    plan = BEHAVIOURS[config.name](rng, steps, action_width, control_period, config).astype(np.float32)
+    if held is not None:
+        for t in np.flatnonzero(~plan[1:].any(axis=1)) + 1:
+            plan[t, held] = plan[t - 1, held]
+    return plan
 
 
 def coloured(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> np.ndarray:

@@ -16,6 +16,7 @@ import mujoco
 import numpy as np
 
 from latent_mpc.envs.ray_grid import RayGrid
+from latent_mpc.envs.view import PREFIX, View, read_view
 
 BACKGROUND = np.array([0.10, 0.11, 0.13])  # [0..1 RGB] where no geom is hit
 AMBIENT = 0.35  # share of a geom's colour seen where no light falls
@@ -30,7 +31,7 @@ class RayCamera:
 
     Args:
         model: the MuJoCo model.
-        name: the camera's name in the model.
+        name: the camera's name in the model, or a view (`envs/view.py`).
         size: rows and columns of the (square) picture [pixels].
         supersample: rays per pixel and axis where two geoms meet. 4 places an edge to about 1/16 of a pixel; interior pixels
             need one ray only, so this costs 2 times the plain picture instead of 16.
@@ -41,8 +42,9 @@ class RayCamera:
 
     def __init__(self, model: mujoco.MjModel, name: str, size: int = 64, supersample: int = 4) -> None:
         self.model, self.size, self.supersample = model, size, supersample
-        self.id = camera_id(model, name)
-        self.half = float(np.tan(np.deg2rad(model.cam_fovy[self.id]) / 2))  # half the picture's height at depth 1
+        self.view = find_camera(model, name)
+        fovy = model.vis.global_.fovy if isinstance(self.view, View) else model.cam_fovy[self.view]
+        self.half = float(np.tan(np.deg2rad(fovy) / 2))  # half the picture's height at depth 1
         centre = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5  # (H, W, xy) [pixels]
         offset = (np.arange(supersample) + 0.5) / supersample - 0.5
         offsets = np.stack(np.meshgrid(offset, offset), axis=-1).reshape(-1, 2)
@@ -66,9 +68,16 @@ class RayCamera:
 
     def project(self, data: mujoco.MjData, points: np.ndarray) -> np.ndarray:
         """World points `[..., 3]` [m] -> picture positions `[..., 2]` as shares of width and height from the top left."""
-        local = (points - data.cam_xpos[self.id]) @ data.cam_xmat[self.id].reshape(3, 3)
+        position, axes = self._pose(data)
+        local = (points - position) @ axes
         x, y = local[..., 0] / -local[..., 2], local[..., 1] / -local[..., 2]
         return np.stack([0.5 + x / (2 * self.half), 0.5 - y / (2 * self.half)], axis=-1)
+
+    def _pose(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
+        """Position `[3]` [m] and axes `[3, 3]`: right, up, backwards."""
+        if isinstance(self.view, View):
+            return self.view.position, self.view.axes
+        return data.cam_xpos[self.view], data.cam_xmat[self.view].reshape(3, 3)
 
     def _rays(self, pixels: np.ndarray) -> np.ndarray:
         xy = (pixels / self.size * 2 - 1) * self.half
@@ -77,8 +86,8 @@ class RayCamera:
 
     def _forget_another_scene(self, data: mujoco.MjData) -> None:
         """Cast all rays again if the camera moved, or a geom welded to the world (the model was edited)."""
-        fixed = ~self._movable
-        poses = data.cam_xpos[self.id], data.cam_xmat[self.id], data.geom_xpos[fixed].ravel(), data.geom_xmat[fixed].ravel()
+        fixed, (position, axes) = ~self._movable, self._pose(data)
+        poses = position, axes.ravel(), data.geom_xpos[fixed].ravel(), data.geom_xmat[fixed].ravel()
         scene = np.concatenate(poses)
         if not np.array_equal(scene, self._scene):
             self._scene = scene
@@ -88,7 +97,8 @@ class RayCamera:
     def _moving_pixels(self, data: mujoco.MjData) -> np.ndarray:
         """Pixels `[H, W]` with a ray that may meet the bounding sphere of a movable geom."""
         radius = self.model.geom_rbound[self._movable]  # 0: a mocap body's infinite plane
-        towards = (data.geom_xpos[self._movable] - data.cam_xpos[self.id]) @ data.cam_xmat[self.id].reshape(3, 3)  # (M, 3)
+        position, axes = self._pose(data)
+        towards = (data.geom_xpos[self._movable] - position) @ axes  # (M, 3)
         distance = np.linalg.norm(towards, axis=-1)
         if ((radius == 0) | (distance <= radius)).any():
             return np.ones((self.size, self.size), bool)
@@ -99,17 +109,20 @@ class RayCamera:
 
     def _cast(self, data: mujoco.MjData, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rays `[N, K, 3]` in the camera's frame -> geom hit `[N, K]` (-1: none) and shaded colour `[N, K, 3]` in 0..1."""
-        count = rays.size // 3
-        world = rays.reshape(-1, 3) @ data.cam_xmat[self.id].reshape(3, 3).T
+        count, (position, axes) = rays.size // 3, self._pose(data)
+        world = rays.reshape(-1, 3) @ axes.T
         geom, distance = np.empty(count, np.int32), np.empty(count)
         normal = np.zeros((count, 3))
-        mujoco.mj_multiRay(
-            self.model, data, data.cam_xpos[self.id], world.ravel(), VISIBLE_GROUPS, True, -1, geom, distance, normal.ravel(), count, 1e10
-        )
+        mujoco.mj_multiRay(self.model, data, position, world.ravel(), VISIBLE_GROUPS, True, -1, geom, distance, normal.ravel(), count, 1e10)
         colour = self._colour[geom]  # geom -1 reads the last row
         hit = geom >= 0
         colour[hit] *= AMBIENT + (1 - AMBIENT) * np.clip(normal[hit] @ LIGHT, 0.0, 1.0)[:, None]
         return geom.reshape(rays.shape[:-1]), colour.reshape(rays.shape)
+
+
+def find_camera(model: mujoco.MjModel, name: str) -> View | int:
+    """A view, or the index of a named camera. Raises ValueError, KeyError."""
+    return read_view(name) if name.startswith(PREFIX) else camera_id(model, name)
 
 
 def camera_id(model: mujoco.MjModel, name: str) -> int:

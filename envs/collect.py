@@ -103,7 +103,7 @@ def describe(job: Job) -> dict[str, Any]:
     return {
         "task": {"name": job.task_name, "options": dict(job.task_options)},
         "obs": list(job.obs),
-        "spaces": {"observation": observation, "action": {"dtype": "float32", "shape": [task.model.nu], "low": -1.0, "high": 1.0}},
+        "spaces": {"observation": observation, "action": {"dtype": "float32", "shape": [task.action_width], "low": -1.0, "high": 1.0}},
         "control_period": task.control_period,
         "steps": job.steps or task.episode_steps,
         "behaviour": asdict(job.behaviour),
@@ -119,8 +119,8 @@ def record(task: Task, job: Job, number: int) -> Arrays:
     """
     rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, number]))
     task.restore(task.draw_state(rng))
-    steps, width = job.steps or task.episode_steps, task.model.nu
-    plan = actions(rng, steps, width, task.control_period, job.behaviour)
+    steps, width = job.steps or task.episode_steps, task.action_width
+    plan = actions(rng, steps, width, task.control_period / task.pace, job.behaviour, task.held)
     observations, physics = [task.observation()], [task.snapshot()]
     for action in plan:
         task.apply(action)

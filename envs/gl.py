@@ -17,7 +17,8 @@ from typing import Protocol
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.camera import AMBIENT, BACKGROUND, RayCamera, camera_id
+from latent_mpc.envs.camera import AMBIENT, BACKGROUND, RayCamera, find_camera
+from latent_mpc.envs.view import View
 
 BACKENDS = ("auto", "ray", "gl")
 LIBRARIES = {  # in order of preference; one of each group must load
@@ -44,7 +45,7 @@ def open_camera(model: mujoco.MjModel, name: str, size: int, backend: str = "aut
     """A camera of the model for large frames.
 
     Args:
-        name: the camera's name in the model.
+        name: the camera's name in the model, or a view (`envs/view.py`).
         size: rows and columns of the picture [pixels].
         backend: "gl" is OpenGL, "ray" the ray camera, "auto" OpenGL where it works and the ray camera otherwise.
 
@@ -72,8 +73,7 @@ class GLCamera:
 
     def __init__(self, model: mujoco.MjModel, name: str, size: int) -> None:
         self.size = size
-        self._view = mujoco.MjvCamera()
-        self._view.type, self._view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, camera_id(model, name)
+        self._view = view_camera(find_camera(model, name))
         self._geometry = RayCamera(model, name, 1, supersample=1)  # of which only `project` is used: one definition for both back ends
         self._model = _light_copy(model, size)
         self._context = _open_context(size)
@@ -113,6 +113,17 @@ class GLCamera:
     def __del__(self) -> None:
         if hasattr(self, "_renderer"):  # else the constructor raised
             self.close()
+
+
+def view_camera(place: View | int) -> mujoco.MjvCamera:
+    """MuJoCo's own camera at a place."""
+    camera = mujoco.MjvCamera()
+    if isinstance(place, View):
+        camera.type, camera.lookat[:], camera.distance = mujoco.mjtCamera.mjCAMERA_FREE, place.at, place.distance
+        camera.azimuth, camera.elevation = place.azimuth, place.elevation
+    else:
+        camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, place
+    return camera
 
 
 def find_library() -> str | None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import entry_points
 from typing import Any
 
+from latent_mpc.envs.gymnasium_task import GymnasiumTask
 from latent_mpc.envs.mazes import MAPS
+from latent_mpc.envs.mjcf_task import MjcfTask
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.reacher import Reacher
 from latent_mpc.envs.task import Task
 
 TASKS: dict[str, Callable[..., Task]] = {"reacher": Reacher, **{f"pointmaze-{maze}": partial(PointMaze, maze) for maze in MAPS}}
+ADAPTERS: dict[str, Callable[..., Task]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # have to be told of what
+GROUP = "latent_mpc.tasks"  # entry points by which an installed package brings tasks of its own: name -> callable(**options) -> Task
 
 
 def make(name: str, **options: Any) -> Task:
     """Build a task by name, e.g. `make("reacher", obs=("pixels",))`. Raises KeyError listing the valid names."""
-    if name not in TASKS:
-        raise KeyError(f"no task {name!r}; there are: {', '.join(sorted(TASKS))}")
-    return TASKS[name](**options)
+    known = TASKS | ADAPTERS
+    if name in known:
+        return known[name](**options)
+    brought = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in brought:
+        raise KeyError(f"no task {name!r}; there are: {', '.join(sorted({*known, *brought}))}")
+    return brought[name].load()(**options)

@@ -8,8 +8,10 @@ Shapes: S observed state, A action, n simulator state (`mjSTATE_INTEGRATION`), H
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -38,7 +40,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         model: the MuJoCo model; its actuators' control ranges are mapped to actions in [-1, 1].
         obs: keys of the observation: "state", "pixels" or both.
         size: rows and columns of the pixels.
-        camera: name of the model's camera that takes them.
+        camera: the model's camera that takes them, by name, or a view (`envs/view.py`); several are stacked along channels: "front+top".
+        data: the simulation to advance, where somebody else owns it.
+        actions: range `[A, 2]` of the controls that actions in [-1, 1] are mapped to, if not that of the actuators.
         render_mode: "rgb_array", or None; there for `gymnasium.make`, `render` works either way.
 
     Raises:
@@ -50,6 +54,8 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     unit: str  # of `distance`
     control_period: float  # [s]
     episode_steps: int  # [control steps]
+    pace: float = 1.0  # times of the collector's behaviour are multiplied by it
+    held: np.ndarray | None = None  # bool [A]: actions that set a position, so that at rest the last one is kept, not zero; None: none
 
     def __init__(
         self,
@@ -59,6 +65,8 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         size: int = 64,
         camera: str = "observer",
         render_mode: str | None = "rgb_array",
+        data: mujoco.MjData | None = None,
+        actions: np.ndarray | None = None,
     ) -> None:
         unknown = [key for key in obs if key not in OBSERVATIONS]
         if unknown or not obs:
@@ -67,8 +75,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             raise ValueError(f"size must be at least 16 pixels, got {size}")
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be rgb_array, got {render_mode!r}")
-        self.model, self.data, self._scratch = model, mujoco.MjData(model), mujoco.MjData(model)
-        self.camera = RayCamera(model, camera, size)
+        self.model, self.data, self._scratch = model, data or mujoco.MjData(model), mujoco.MjData(model)
+        self.cameras = [RayCamera(model, name, size) for name in camera.split("+")]
+        self.camera, self.view = self.cameras[0], camera.split("+")[0]
         self.obs_keys, self.render_mode, self.elapsed = tuple(obs), render_mode, 0
         self.substeps = round(self.control_period / model.opt.timestep)
         mujoco.mj_forward(model, self.data)
@@ -76,11 +85,12 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self._goal_observation: dict[str, np.ndarray] = {}
         spaces: dict[str, gymnasium.Space[Any]] = {
             "state": gymnasium.spaces.Box(-np.inf, np.inf, self.state_vector().shape, np.float32),
-            "pixels": gymnasium.spaces.Box(0, 255, (size, size, 3), np.uint8),
+            "pixels": gymnasium.spaces.Box(0, 255, (size, size, 3 * len(self.cameras)), np.uint8),
         }
         self.observation_space = gymnasium.spaces.Dict({key: spaces[key] for key in self.obs_keys})  # type: ignore[assignment]
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
-        self._control_mid, self._control_half = model.actuator_ctrlrange.mean(axis=1), np.ptp(model.actuator_ctrlrange, axis=1) / 2
+        controls = model.actuator_ctrlrange if actions is None else actions
+        self._control_mid, self._control_half = controls.mean(axis=1), np.ptp(controls, axis=1) / 2
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (len(controls),), np.float32)
 
     # What a task family writes
 
@@ -115,6 +125,29 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """Whether the task offers `steps_to_go`."""
         return type(self).steps_to_go is not Task.steps_to_go
 
+    @property
+    def action_width(self) -> int:
+        """A, the numbers in an action."""
+        return len(self._control_mid)
+
+    def settings(self) -> dict[str, Any]:
+        """Options that were left open and what they came to be, so that the same task can be made again; none by default."""
+        return {}
+
+    def about(self) -> list[str]:
+        """Lines to print before a long run: what was chosen for the user, and what changes it."""
+        return []
+
+    def keep(self, folder: Path) -> dict[str, Any]:
+        """Copy what the task is made of into a checkpoint's folder; returns the options that name it there. Nothing by default."""
+        return {}
+
+    def without_pixels(self) -> Task:
+        """The same task, the same simulation, observed by states only."""
+        blind = copy.copy(self)
+        blind.obs_keys = ("state",)
+        return blind
+
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Begin an episode at `options["pair"]`, or at a pair drawn from the environment's own generator."""
         super().reset(seed=seed)
@@ -133,11 +166,15 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     def apply(self, action: np.ndarray) -> None:
         """Advance the physics by one control step, without observing. Raises ValueError for an action of another shape or with NaN."""
         action = np.asarray(action, dtype=np.float64)
-        if action.shape != (self.model.nu,) or not np.isfinite(action).all():
-            raise ValueError(f"action must be {self.model.nu} finite numbers in [-1, 1], got {action}")
-        self.data.ctrl[:] = self.control(action)
-        mujoco.mj_step(self.model, self.data, self.substeps)
+        if action.shape != (self.action_width,) or not np.isfinite(action).all():
+            raise ValueError(f"action must be {self.action_width} finite numbers in [-1, 1], got {action}")
+        self.advance(self.control(action))
         mujoco.mj_forward(self.model, self.data)  # positions of geoms that belong to the new state, for pixels and metrics
+
+    def advance(self, control: np.ndarray) -> None:
+        """Hold a control for one control period."""
+        self.data.ctrl[:] = control
+        mujoco.mj_step(self.model, self.data, self.substeps)
 
     def control(self, action: np.ndarray) -> np.ndarray:
         """What the actuators are told for actions `[..., A]`: clipped to [-1, 1], then scaled to their control ranges."""
@@ -160,7 +197,8 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         if "state" in self.obs_keys:
             observation["state"] = self.state_vector()
         if "pixels" in self.obs_keys:
-            observation["pixels"] = self.camera.render(self.data)
+            pictures = [camera.render(self.data) for camera in self.cameras]
+            observation["pixels"] = pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=-1)
         if state is not None:
             self.data, self._scratch = self._scratch, self.data
         return observation
@@ -169,10 +207,14 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """The current picture, uint8 `[H, W, 3]`."""
         return self.camera.render(self.data)
 
+    def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
+        """An independent start and goal, perhaps already solved."""
+        return Pair(self.draw_state(rng), self.draw_state(rng))
+
     def draw_pair(self, rng: np.random.Generator) -> Pair:
         """An independent start and goal, not already solved. Raises ValueError if nearly every pair is."""
         for _ in range(MAX_DRAWS):
-            pair = Pair(self.draw_state(rng), self.draw_state(rng))
+            pair = self.draw_start_and_goal(rng)
             if not self.reached(pair.start, pair.goal):
                 return pair
         raise ValueError(f"{self.name}: none of {MAX_DRAWS} pairs was unsolved at the start; the task's tolerance is too loose")

@@ -73,7 +73,7 @@ def test_unknown_names_keys_and_values_leave_nothing_behind(
     ]
     wrong += {
         "collect": [
-            ("task=reachr", "no task 'reachr'; there are: pointmaze-giant, "),
+            ("task=reachr", "no task 'reachr'; there are: gymnasium, mjcf, pointmaze-giant, "),
             ("episodes=0", "episodes must be at least 1, got 0"),
         ],
         "train": [("device=warp", "device must be auto, cpu or one that is there, got 'warp': ")],
@@ -215,7 +215,7 @@ def test_a_checkpoint_that_does_not_do_is_refused_and_no_out_is_made(
     config.write_text(with_task(name="pointmaze-open"))
     assert refused() == "the checkpoint does not fit pointmaze-open: state must be [5], the task gives [4]"
     config.write_text(with_task(name="reachr"))
-    assert refused().startswith("no task 'reachr'; there are: pointmaze-giant, ")
+    assert refused().startswith("no task 'reachr'; there are: gymnasium, mjcf, pointmaze-giant, ")
     config.write_text(text.replace("format: 1", "format: 2"))
     assert refused() == f"{config}: checkpoint format must be 1, got 2; train it again with this version"
     config.write_text(text.replace("name: cem", "name: cme"))

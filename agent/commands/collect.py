@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latent_mpc.agent.open_task import open_task
 from latent_mpc.configs.schema import CollectConfig, CollectionConfig, TaskConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.rollouts import Rollouts
@@ -22,9 +23,11 @@ from latent_mpc.envs.rollouts import Rollouts
 def run(config: CollectConfig) -> int:
     """Collect what is missing in the folder."""
     folder = config.folder()
-    rollouts = gather(config.task, config.observations, config, config.seed, folder)
-    print(f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {config.task.name} in {folder}")
-    print(f"next: latent-mpc train task={config.task.name} obs={config.obs} data={folder}")
+    _, task = open_task(config.task, config.observations)
+    rollouts = gather(task, config.observations, config, config.seed, folder)
+    print(f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {task.label} in {folder}")
+    more = "".join(f" task.{key}={value}" for key, value in vars(config.task).items() if key in ("id", "xml"))
+    print(f"next: latent-mpc train task={task.name}{more} obs={config.obs} data={folder}")
     return 0
 
 
@@ -36,7 +39,7 @@ def gather(
     folder: Path,
     notes: Mapping[str, Any] | None = None,
 ) -> Rollouts:
-    """The folder's rollouts, collected as far as they are missing."""
+    """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes it."""
     workers, options = collection.workers or None, task_options(task, collection)
     return collect(task.name, options, observations, collection.behaviour, collection.episodes, seed, folder, workers, notes=notes)
 
@@ -45,4 +48,4 @@ def task_options(task: TaskConfig, collection: CollectionConfig) -> dict[str, An
     """What the collecting task is made with. Raises ValueError for a start cell where there are none."""
     if collection.start and not task.name.startswith("pointmaze"):
         raise ValueError(f"start must be empty for {task.name}: only mazes have cells")
-    return {"size": task.size, **({"start": list(collection.start)} if collection.start else {})}
+    return {**task.options(), **({"start": list(collection.start)} if collection.start else {})}

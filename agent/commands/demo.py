@@ -41,8 +41,8 @@ def run(config: DemoConfig) -> int:
     """Play the episodes, write video and json, print the table."""
     folder, name = Path(config.out), Path(config.checkpoint).resolve().name
     parts = load_parts(config.checkpoint, resolve_device(config.device))
-    task = make_task(parts.config)
-    camera = open_camera(task.model, "observer", PICTURE, config.camera.backend)
+    task = make_task(parts.config, task_id=config.task.id)
+    camera = open_camera(task.model, task.view, PICTURE, config.camera.backend)
     make_folder(folder)
     drawn = draw_pairs(task, config.episodes, config.pairs.seed, config.pairs.kind, config.pairs.offset)
     played, plans = act(parts, task, drawn, config)

@@ -35,7 +35,7 @@ def run(config: EvaluateConfig) -> int:
     folder = config.folder()
     parts = load_parts(config.checkpoint, resolve_device(config.device))
     agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
-    task = make_task(parts.config)
+    task = make_task(parts.config, task_id=config.task.id)
     make_folder(folder)
     result = measure(agent, task, config.episodes, config.pairs, vars(config.planner), vars(config.cost), oracle_of(config, agent, task))
     result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}

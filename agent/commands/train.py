@@ -5,6 +5,8 @@ The folder it writes is the checkpoint: weights, config, metrics.jsonl, results.
 
 Examples:
     latent-mpc train task=reacher obs=state
+    latent-mpc train task=gymnasium task.id=Pusher-v5
+    latent-mpc train task=mjcf task.xml=my_robot.xml
     latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-pixels-1
 """
 
@@ -29,11 +31,11 @@ from latent_mpc.agent.cost_to_go_training import train_cost_to_go
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.explore import explore
+from latent_mpc.agent.open_task import open_task
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.collect import Job
-from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
 
@@ -41,12 +43,14 @@ from latent_mpc.envs.task import Task
 def run(config: TrainConfig) -> int:
     """Collect if need be, train, validate."""
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
-    task = make(config.task.name, obs=config.observations, size=config.task.size)
+    task, completed = open_task(config.task, config.observations)
+    config = replace(config, task=completed)
     parts = initialise(describe(config, task), config.seed)
     make_agent(parts)  # planner and cost that do not fit the model are refused now, not after the training
     given = open_rollouts(config, task) if config.data else None  # what can be refused is, before anything is written
     make_folder(folder)
     resumed = same_run(folder, asdict(config))
+    parts.config["task"] |= task.keep(folder)
     if (found := finished(folder)) is not None:
         print_results(found)
         print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
@@ -119,9 +123,13 @@ def initialise(config: dict[str, Any], seed: int) -> Parts:
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
     """The rollouts that `data` names. Raises ValueError if they are none, of another task, or do not hold what the task shows."""
     rollouts, where = Rollouts(config.data), f"data={config.data}"
-    found = rollouts.meta.get("task", {}).get("name")
-    if found != task.name:
-        raise ValueError(f"{where} must hold rollouts of {task.name}, it holds {found}; give task={found} or other data")
+    said = rollouts.meta.get("task", {})
+    if (found := said.get("name")) != config.task.name:
+        raise ValueError(f"{where} must hold rollouts of {config.task.name}, it holds {found}; give task={found} or other data")
+    for key in ("id", "fingerprint", "control_period"):  # of a task made of a model
+        came, wanted = said.get("options", {}).get(key), getattr(config.task, key, None)
+        if came != wanted:
+            raise ValueError(f"{where} must hold rollouts with task.{key}={wanted}, it holds {came}; give that or other data")
     if not len(rollouts):
         raise ValueError(f"{where} holds no finished episode; latent-mpc collect out={config.data} goes on with it")
     missing = [key for key in (*config.observations, "action", "physics") if key not in rollouts.keys]
@@ -140,7 +148,7 @@ def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
     spaces = {key: list(shown.shape) for key, shown in task.observation().items()}
     parts = {key: said[key] for key in ("task", "obs", "seed", "model", "training", "cost_to_go", "planner", "cost")}
     parts |= {"proposals": said["proposals"]} if config.proposals.samples else {}
-    return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.model.nu * config.task.action_repeat}
+    return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.action_width * config.task.action_repeat}
 
 
 def describe_data(rollouts: Rollouts) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Sweep:
 
     def _oracle(self, setting: Setting, drawn: Pairs, watch: Callable[[int, Any], None]) -> Played:
         fields = dict(setting.planner)
-        name, actions = fields.pop("name"), self.task.model.nu * self.repeat
+        name, actions = fields.pop("name"), self.task.action_width * self.repeat
         search = make_planner(name, actions=actions, action_repeat=self.repeat, device=torch.device("cpu"), **fields)
         weights = {key: value for key, value in setting.cost.items() if key != "name"}
         policy = Oracle(self.task, search, COSTS[setting.cost["name"]](**weights), self.repeat, self.config.seed)

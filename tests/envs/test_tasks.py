@@ -259,7 +259,7 @@ def test_a_snapshot_of_another_model_is_refused(task):
 
 
 def test_unknown_names_are_answered_with_the_valid_ones():
-    with pytest.raises(KeyError, match="no task 'reachr'; there are: pointmaze-giant, pointmaze-large"):
+    with pytest.raises(KeyError, match="no task 'reachr'; there are: gymnasium, mjcf, pointmaze-giant, pointmaze-large"):
         registry.make("reachr")
     with pytest.raises(ValueError, match="obs must be one or more of state, pixels, got images"):
         registry.make("reacher", obs=("images",))

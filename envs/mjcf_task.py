@@ -1,0 +1,81 @@
+"""A MuJoCo model in a file, as a task: nothing but the MJCF is needed.
+
+Actions are the actuators' ranges scaled to [-1, 1]; an episode begins at a random pose inside the joints' ranges, settled by a short
+simulation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from latent_mpc.envs.coordinate_task import CoordinateTask
+from latent_mpc.envs.coordinates import HINGE, SLIDE
+from latent_mpc.envs.mjcf_files import copy_files, read_model
+from latent_mpc.envs.mjcf_files import fingerprint as fingerprint_of
+from latent_mpc.envs.settle import control_range, servos, settle
+
+STEP = 0.01  # [s] about which the control period is rounded: physics steps are grouped to it
+MOST_DRAWS = 100  # poses until one settles
+COPY = "mjcf"  # folder of a checkpoint in which the model's files are kept
+
+
+class MjcfTask(CoordinateTask):
+    """The robot of an MJCF file.
+
+    Args:
+        xml: the file; meshes and textures are found beside it, as it says.
+        fingerprint: what the model must have, if not empty.
+        options: those of `CoordinateTask`.
+
+    Raises:
+        ValueError: a file that is no model (MuJoCo's own message with its line), a model without actuators or with another fingerprint.
+        FileNotFoundError: no such file.
+    """
+
+    def __init__(self, xml: str = "", fingerprint: str = "", **options: Any) -> None:
+        if not xml:
+            raise ValueError("task.xml must be given: task.xml=my_robot.xml")
+        self.xml, self.name = xml, Path(xml).stem
+        model = read_model(xml)
+        self.fingerprint = fingerprint_of(xml)
+        if fingerprint and fingerprint != self.fingerprint:
+            raise ValueError(
+                f"{xml} must be the model of fingerprint {fingerprint}, it has {self.fingerprint}: its files were changed since"
+            )
+        self.held = servos(model) if servos(model).any() else None
+        self._group = max(1, round(STEP / model.opt.timestep))
+        step = round(self._group * model.opt.timestep, 9)
+        super().__init__(model, mujoco.MjData(model), step=step, controls=control_range(model), **options)
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """A random pose: uniform within limits, unlimited hinges all round, everything else as the model has it.
+
+        Raises ValueError if the simulation diverges from nearly all poses.
+        """
+        model, data = self.model, self.data
+        for _ in range(MOST_DRAWS):
+            mujoco.mj_resetData(model, data)
+            for joint in range(model.njnt):
+                kind, place = int(model.jnt_type[joint]), model.jnt_qposadr[joint]
+                if kind in (HINGE, SLIDE) and model.jnt_limited[joint]:
+                    data.qpos[place] = rng.uniform(*model.jnt_range[joint])
+                elif kind == HINGE:
+                    data.qpos[place] = rng.uniform(-np.pi, np.pi)
+            settle(model, data)
+            if not any(warning.number for warning in data.warning):
+                return
+        raise ValueError(f"{self.xml}: the simulation diverges from random poses ({MOST_DRAWS} tried); lower its timestep or joint ranges")
+
+    def advance_step(self, control: np.ndarray) -> None:
+        self.data.ctrl[:] = control
+        mujoco.mj_step(self.model, self.data, self._group)
+
+    def settings(self) -> dict[str, Any]:
+        return {"xml": self.xml, "fingerprint": self.fingerprint, **super().settings()}
+
+    def keep(self, folder: Path) -> dict[str, Any]:
+        return {"xml": str(copy_files(self.xml, folder / COPY).relative_to(folder))}

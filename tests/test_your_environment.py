@@ -1,0 +1,97 @@
+"""docs/your-environment.md does what it says: its class trains as printed, and nothing is imported behind anybody's back."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import gymnasium
+import pytest
+import yaml
+
+from latent_mpc.agent import cli, training
+from latent_mpc.envs import registry
+from latent_mpc.envs.reacher import Reacher
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "your-environment.md").read_text()
+SMALL = [
+    "collect.episodes=4",
+    "collect.workers=1",
+    "model.hidden=16",
+    "model.latent=8",
+    "training.steps=4",
+    "training.batch=8",
+    "training.horizon=3",
+]
+SMALL += [
+    "cost_to_go.steps=4",
+    "cost_to_go.batch=16",
+    "planner.samples=8",
+    "planner.iterations=1",
+    "planner.elites=4",
+    "validation_episodes=2",
+]
+
+
+def test_the_class_on_the_page_has_at_most_25_lines_and_trains_evaluates_and_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    train, demo = re.findall(r"^PYTHONPATH=\. latent-mpc (.*)$", PAGE, re.MULTILINE)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 25
+    (tmp_path / "my_robot.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # what PYTHONPATH=. does
+    monkeypatch.setattr(training, "PROBE_STEPS", 5)
+    monkeypatch.setitem(sys.modules, "my_robot", None)  # so that it is as before, afterwards
+    monkeypatch.delitem(sys.modules, "my_robot")
+
+    assert cli.main([*train.split(), *SMALL]) == 0
+    assert "reached: x within 0.1 m  (task.success='[x:0.1]')" in capsys.readouterr().out
+    task = yaml.safe_load(Path("runs/cart/config.yaml").read_text())["task"]
+    assert (task["id"], task["success"], task["action_repeat"]) == ("my_robot:Cart-v0", ["x:0.1"], 1)
+    assert json.loads(Path("runs/cart/results.json").read_text())["distance_end"]["unit"] == "tol"
+
+    monkeypatch.delitem(sys.modules, "my_robot")  # as in another process
+    monkeypatch.delitem(gymnasium.registry, "Cart-v0")
+    alone, repeated = demo.split()[:-1], [*demo.split(), "episodes=1", "camera.backend=ray"]
+    assert cli.main(alone) == 2
+    assert capsys.readouterr().err.startswith("latent-mpc: the checkpoint wants the Python module 'my_robot' imported, which runs its code")
+    assert "my_robot" not in sys.modules
+    assert cli.main(repeated) == 0
+    assert Path("videos/cart.mp4").stat().st_size > 1000
+
+
+def test_the_commands_of_the_table_compose() -> None:
+    from latent_mpc.agent.compose import compose_config
+
+    commands = re.findall(r"\| `latent-mpc train (.*?)`", PAGE)
+    assert len(commands) == 3
+    for command in commands:
+        task = compose_config("train", command.split()).task
+        assert not hasattr(task, "xml") or (ROOT / task.xml).is_file()
+
+
+def test_the_keys_on_the_page_are_those_of_the_config() -> None:
+    from latent_mpc.agent.compose import compose_config
+
+    keys = set(re.findall(r"`((?:task|collect)\.[a-z_.]+)", PAGE))
+    assert {"task.success", "task.control_period", "collect.behaviour.correlation"} <= keys
+    for key in keys - {"task.name"}:
+        config = compose_config("train", ["task=mjcf" if key == "task.xml" else "task=gymnasium"])
+        for part in key.split("."):
+            config = getattr(config, part)
+
+
+def test_a_task_of_an_installed_package_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "mine-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("[latent_mpc.tasks]\nmy-task = latent_mpc.envs.reacher:Reacher\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert isinstance(registry.make("my-task", size=16), Reacher)
+    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, mjcf, my-task, pointmaze-large"):
+        registry.make("other")
