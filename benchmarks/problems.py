@@ -36,29 +36,29 @@ class Problem(Protocol):
 class Pendulum:
     """Swing-up with too little torque to do it in one go: equations, limits and weights of Gymnasium's Pendulum-v1.
 
-    State: cos and sin of the angle from upright, angular velocity [rad/s]. Differs: the cost is that of the state the step leads to.
+    State: angle from upright [rad], angular velocity [rad/s]. Differs: the cost is that of the state the step leads to.
     """
 
     name: ClassVar[str] = "pendulum"
-    states, actions, horizon, steps = 3, 1, 20, 100
+    states, actions, horizon, steps = 2, 1, 20, 100
     dt, gravity, torque, fastest = 0.05, 10.0, 2.0, 8.0  # [s], [m/s2], [N m], [rad/s]; mass 1 kg, length 1 m
 
     def starts(self, count: int, seed: int) -> Tensor:
-        random = torch.rand(count, 2, generator=torch.Generator().manual_seed(seed))
-        angle = math.pi + 1.0 * (2 * random[:, 0] - 1)  # hanging, up to 1 rad to either side
-        return torch.stack([angle.cos(), angle.sin(), 2 * random[:, 1] - 1], -1)
+        """Hanging, up to 1 rad to either side, at up to 1 rad/s."""
+        random = 2 * torch.rand(count, 2, generator=torch.Generator().manual_seed(seed)) - 1
+        return random + torch.tensor([math.pi, 0.0])
 
     def step(self, state: Tensor, action: Tensor) -> Tensor:
-        angle = torch.atan2(state[..., 1], state[..., 0])
-        pull = 1.5 * self.gravity * state[..., 1] + 3.0 * self.torque * action[..., 0].clamp(-1, 1)
-        velocity = (state[..., 2] + self.dt * pull).clamp(-self.fastest, self.fastest)
-        angle = angle + self.dt * velocity
-        return torch.stack([angle.cos(), angle.sin(), velocity], -1)
+        angle, velocity = state.unbind(-1)
+        pull = 1.5 * self.gravity * angle.sin() + 3.0 * self.torque * action[..., 0].clamp(-1, 1)
+        velocity = (velocity + self.dt * pull).clamp(-self.fastest, self.fastest)
+        return torch.stack([angle + self.dt * velocity, velocity], -1)
 
     def cost(self, state: Tensor, action: Tensor) -> Tensor:
-        angle = torch.atan2(state[..., 1], state[..., 0])
+        angle, velocity = state.unbind(-1)
+        angle = (angle + math.pi).remainder(2 * math.pi) - math.pi
         torque = self.torque * action[..., 0].clamp(-1, 1)
-        return angle.square() + 0.1 * state[..., 2].square() + 0.001 * torque.square()
+        return angle.square() + 0.1 * velocity.square() + 0.001 * torque.square()
 
 
 class DoubleIntegrator:
@@ -92,7 +92,7 @@ class DoubleIntegrator:
 
 
 class Network:
-    """The peers' reference size: 68 to 256, 256 to 256, 256 to 64 with SiLU, residual; squared distance to a goal. Random weights: for times."""
+    """A model of usual size, for times: 68 to 256 to 256 to 64 with SiLU, residual, random weights; squared distance to a goal."""
 
     name: ClassVar[str] = "network"
     states, actions, horizon, steps = 64, 4, 16, 1

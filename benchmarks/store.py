@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
 from rich.progress import track
+
+from latent_mpc.agent.results import make_folder, write_json
 
 
 class Job(NamedTuple):
@@ -27,18 +29,19 @@ class Store:
     Args:
         path: the file, made with its folder; None keeps nothing.
         settings: what the measurements depend on, the machine included.
+        forget: sections to begin anew.
 
     Raises:
         ValueError: the file holds measurements made with other settings.
     """
 
-    def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
-        self.path, self.results = path, {"settings": settings}
-        if path and path.exists():
-            self.results = json.loads(path.read_text(encoding="utf-8"))
-            if self.results["settings"] != settings:
-                differ = [key for key in settings if self.results["settings"].get(key) != settings[key]]
-                raise ValueError(f"{path} was measured with other settings ({', '.join(differ)}); --fresh begins anew")
+    def __init__(self, path: Path | None, settings: dict[str, Any], forget: Sequence[str] = ()) -> None:
+        self.path = path
+        old = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+        kept = {key: value for key, value in old.items() if key not in ("settings", *forget)}
+        if kept and (differ := [key for key in settings if old["settings"].get(key) != settings[key]]):
+            raise ValueError(f"{path} was measured with other settings ({', '.join(differ)}): {', '.join(kept)}; --fresh begins anew")
+        self.results: dict[str, Any] = {"settings": settings, **kept}
 
     def run(self, jobs: Iterable[Job], told: str) -> None:
         """Make what is not there yet."""
@@ -59,10 +62,8 @@ class Store:
             node = node.setdefault(key, {})
         node[where[-1]] = value
         if self.path:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            new = self.path.with_suffix(".new")
-            new.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
-            os.replace(new, self.path)
+            make_folder(self.path.parent)
+            write_json(self.path, self.results)
 
 
 def machine() -> dict[str, Any]:
