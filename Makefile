@@ -10,7 +10,7 @@ KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 DONE = .venv/.installed-$(KEY)
 OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
 
-.PHONY: help demo test check wheel clean
+.PHONY: help demo test check wheel bench-peers clean
 .SUFFIXES:
 
 help:
@@ -19,7 +19,8 @@ help:
 	  'make test    install with the test extra, run the tests' \
 	  'make check   format, lint and types' \
 	  'make wheel   build dist/*.whl and run it in a fresh environment' \
-	  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
+	  'make bench-peers   .venv-bench, in which the planners are compared with the peers: docs/benchmarks.md' \
+  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
 	  '' \
 	  'PYTHON=...   another interpreter (3.11 or newer); a torch it can import is reused' \
 	  'TORCH="..."  install this torch first, e.g. TORCH="torch==2.9.1 --index-url URL"'
@@ -88,6 +89,15 @@ wheel: $(DONE)-demo
 	venv/bin/latent-mpc; echo; venv/bin/latent-mpc tasks; venv/bin/latent-mpc train --help > /dev/null; \
 	cd "$$top"; echo; ls dist/*.whl
 
+# An environment of its own: what stable-worldmodel asks for does not install beside the package, and its solvers need none of it.
+bench-peers: $(DONE)-demo
+	@$(PY) -c 'import sys, venv; venv.create(".venv-bench", with_pip=True, system_site_packages=True)'
+	@site=$$(.venv-bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$site/dependencies.pth"
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps stable-worldmodel==0.1.1
+	@echo 'next: .venv-bench/bin/python -m benchmarks.planners --quick'
+
 clean:
-	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv .venv-bench build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

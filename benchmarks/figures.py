@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from benchmarks.problems import PROBLEMS
@@ -66,16 +65,8 @@ def against_peer(results: Results, peer: str) -> Figure:
 
 def over_rollouts(results: Results, model: str) -> Figure:
     name, asked = f"planner over bare rollouts, N = 512, H = 16, 6 iterations, {model}; B = 1, 32, 100", "at most 1.15"
-    cells = get(results, "time") or {}
-    pair: Callable[[Any], tuple[float, float]] = (
-        (lambda cell: (cell["cem"]["median"], cell["bare rollouts"]["median"]))
-        if model == "network"
-        else (lambda cell: (cell["shipped"]["plan"], cell["shipped"]["rollouts"]))
-    )
-    try:
-        ratios = [plan / rolled for plan, rolled in (pair(cells[B]) for B in sorted(cells, key=int))]
-    except KeyError:
-        ratios = []
+    cells = get(results, "ratio", model) or {}
+    ratios = [cells[B]["plan"] / cells[B]["rollouts"] for B in sorted(cells, key=int)]
     return Figure(name, asked, ", ".join(f"{r:.2f}" for r in ratios), max(ratios) <= 1.15) if ratios else unmeasured(name, asked)
 
 

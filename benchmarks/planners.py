@@ -10,8 +10,10 @@ Writes a json after every measurement and goes on from it; at the end the tables
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,10 +32,12 @@ def sections(pairs_seed: int) -> dict[str, Callable[[bool], list[Job]]]:
     return {
         "quality": quality.jobs,
         "time": speed.times,
+        "ratio": speed.ratios,
         "deadline": speed.deadlines,
         "decision": speed.decisions,
         "alone": alone.jobs,
         "memory": memory.jobs,
+        "rollouts": rollouts,
         "reacher": lambda quick: reacher.jobs(quick, pairs_seed),
     }
 
@@ -58,6 +62,14 @@ def main(arguments: list[str] | None = None) -> int:
         wanted.tables.write_text(report.markdown(store.results), encoding="utf-8")
         print(f"wrote {wanted.out} and {wanted.tables}")
     return 0
+
+
+def rollouts(quick: bool) -> list[Job]:
+    """Milliseconds of imagined rollouts by mode, "eager fp32" among them, where `benchmarks/rollouts.py` measures them."""
+    if importlib.util.find_spec("benchmarks.rollouts") is None:
+        return []
+    measured = importlib.import_module("benchmarks.rollouts").modes  # (quick) -> {mode: milliseconds}
+    return [Job(("rollouts",), partial(measured, quick))]
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -65,7 +65,6 @@ def tables(results: Results) -> list[Table]:
         for B, cells in results["time"].items():
             for name, cell in cells.items():
                 by_planner.setdefault(name, {})[B] = cell
-        by_planner.pop("shipped", None)
         found.append(grid("Milliseconds for B problems: N = 512, H = 16, 6 iterations", by_planner, lambda cell: f"{cell['median']:.1f}"))
     if "memory" in results:
         rows = [[name, f"{cell['mib']:.0f}"] for name, cell in results["memory"].items()]

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -14,21 +15,22 @@ from benchmarks.ours import Contender, Ours
 from benchmarks.peers import PytorchMPPI, StableWorldModel, TorchRL, missing
 from benchmarks.problems import Network, RolloutCost
 from benchmarks.store import Job
+from latent_mpc.planners import Budget, Planner
 
 SAMPLES, ITERATIONS, ELITES = 512, 6, 64
 BATCHES = (1, 32, 100)
-REPEATS = {1: 30, 32: 5, 100: 3}
+REPEATS = {1: 30, 32: 4, 100: 2}
+MODELS = ("network", "shipped")
 DEADLINE = 0.020  # [s]
 
 
 def times(quick: bool) -> list[Job]:
     """Milliseconds of one decision of B problems, median and least: the floor, bare rollouts, planners."""
     network, jobs = Network(), []
-    for B in BATCHES[:2] if quick else BATCHES:
+    for B in (1, 2) if quick else BATCHES:
         repeats = 1 if quick else REPEATS[B]
         for name, make in (bare(network, B) | {name: planning(c, B) for name, c in contenders(network).items()}).items():
             jobs.append(Job(("time", str(B), name), partial(milliseconds, make, repeats)))
-        jobs.append(Job(("time", str(B), "shipped"), partial(over_rollouts, B, repeats)))
     return jobs
 
 
@@ -81,33 +83,42 @@ def planning(contender: Contender, B: int) -> Callable[[], Callable[[], object]]
     return make
 
 
-def over_rollouts(B: int, repeats: int) -> dict[str, float]:
-    """The default planner at N = 512, H = 16 on the shipped model, against its cost called as often on plans that are there already."""
-    cost, actions = shipped.costs(B), torch.rand(B, SAMPLES, 16, 2) * 2 - 1
-    planner = shipped.planner("cem", 16, samples=SAMPLES, iterations=ITERATIONS, elites=ELITES)
-    warm = planner.init(B, 0)
+def ratios(quick: bool) -> list[Job]:
+    """Our default planner beside bare rollouts in turns, so that a busy machine slows both."""
+    batches = (1,) if quick else BATCHES
+    return [
+        Job(("ratio", model, str(B)), partial(over_rollouts, model, B, 1 if quick else REPEATS[B])) for model in MODELS for B in batches
+    ]
+
+
+def over_rollouts(model: str, B: int, repeats: int) -> dict[str, float]:
+    """N = 512, H = 16: a decision, and the cost called as often on plans that are there already; medians [ms]."""
+    planner, cost = at_size(model, B)
+    warm, plans = planner.init(B, 0), torch.rand(B, SAMPLES, 16, len(planner.low)) * 2 - 1
+    calls = (lambda: planner.plan(cost, warm), lambda: [cost(plans) for _ in range(ITERATIONS)])
     with torch.no_grad():
-        pair = [
-            (once(lambda: planner.plan(cost, warm)), once(lambda: [cost(actions) for _ in range(ITERATIONS)])) for _ in range(repeats + 1)
-        ]
-    plan, rolled = (statistics.median(x) for x in zip(*pair[1:], strict=True))
-    return {"plan": 1e3 * plan, "rollouts": 1e3 * rolled}
+        pairs = [[1e3 * once(call) for call in calls] for _ in range(repeats + 1)][1:]  # the first one loads what is loaded once
+    plan, rolled = (statistics.median(each) for each in zip(*pairs, strict=True))
+    return {"plan": plan, "rollouts": rolled}
+
+
+def at_size(model: str, B: int) -> tuple[Planner, Any]:
+    """`cem` with 512 candidates, and the cost of B problems: the shipped agent's own, or the network's."""
+    size = {"samples": SAMPLES, "iterations": ITERATIONS, "elites": ELITES}
+    if model == "shipped":
+        return shipped.planner("cem", 16, **size), shipped.costs(B)
+    network = Network()
+    return Ours(network, "cem", SAMPLES * ITERATIONS, size).planner, RolloutCost(network, network.starts(B, 0))
 
 
 def deadlines(quick: bool) -> list[Job]:
     """How far a budget in seconds is overshot, and how long an iteration is."""
-    return [Job(("deadline", name), partial(overshoot, name, 20 if quick else 500)) for name in ("shipped", "network")]
+    return [Job(("deadline", name), partial(overshoot, name, 20 if quick else 500)) for name in MODELS]
 
 
 def overshoot(name: str, decisions: int) -> dict[str, float]:
     """Of a deadline of 20 ms at B = 1, with the default planner [ms]: on the shipped model, or with 512 candidates on the network."""
-    from latent_mpc.planners import Budget
-
-    if name == "shipped":
-        planner, cost = shipped.planner("cem", 3), shipped.costs(1)
-    else:
-        problem = Network()
-        planner, cost = Ours(problem, "cem", 2, {"samples": SAMPLES, "elites": ELITES}).planner, RolloutCost(problem, problem.starts(1, 0))
+    planner, cost = (shipped.planner("cem", 3), shipped.costs(1)) if name == "shipped" else at_size(name, 1)
     warm, over, each = planner.init(1, 0), [], []
     for _ in range(decisions + 5):
         begin = time.perf_counter()

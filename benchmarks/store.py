@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from latent_mpc.agent.results import make_folder, write_json
+from latent_mpc.agent.files import replace
+from latent_mpc.agent.results import make_folder
 
 
 class Job(NamedTuple):
@@ -63,7 +65,12 @@ class Store:
         node[where[-1]] = value
         if self.path:
             make_folder(self.path.parent)
-            write_json(self.path, self.results)
+            replace(self.path, (_on_one_line(json.dumps(self.results, indent=1)) + "\n").encode())
+
+
+def _on_one_line(text: str) -> str:
+    """Lists of numbers on one line each."""
+    return re.sub(r"\[[-\d.,\se]+\]", lambda found: " ".join(found[0].split()), text)
 
 
 def machine() -> dict[str, Any]:
