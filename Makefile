@@ -90,12 +90,10 @@ wheel: $(DONE)-demo
 	cd "$$top"; echo; ls dist/*.whl
 
 # An environment of its own: what stable-worldmodel asks for does not install beside the package, and its solvers need none of it.
-bench-peers: $(DONE)-demo
-	@$(PY) -c 'import sys, venv; venv.create(".venv-bench", with_pip=True, system_site_packages=True)'
-	@site=$$(.venv-bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
-	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$site/dependencies.pth"
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps stable-worldmodel==0.1.1
+bench-peers:
+	@'$(PYTHON)' -m venv .venv-bench
+	@set -f; torch='$(TORCH)'; for wanted in "$$torch" "--editable .[bench]" "--no-deps stable-worldmodel==0.1.1"; do \
+	  [ -z "$$wanted" ] || .venv-bench/bin/python -m pip install --quiet --disable-pip-version-check $$wanted || exit 1; done
 	@echo 'next: .venv-bench/bin/python -m benchmarks.planners --quick'
 
 clean:
