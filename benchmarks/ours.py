@@ -25,7 +25,9 @@ SPLITS = {40: (20, 2), 120: (40, 3), 300: (60, 5), 900: (150, 6), 3000: (300, 10
 class Contender(Protocol):
     """Something that plans for B problems at once, decision after decision."""
 
-    evaluations: int
+    @property
+    def evaluations(self) -> int:
+        """Of each problem in each decision."""
 
     def reset(self, B: int, seed: int) -> None:
         """Begin B episodes."""
@@ -81,7 +83,7 @@ def textbook(problem: Problem, evaluations: int) -> Ours:
     0.5 is the better one, on both problems (other starts).
     """
     samples, iterations = SPLITS[evaluations]
-    fields = {"samples": samples, "iterations": iterations, "elites": elites(samples), "noise_beta": 0.0}
+    fields: dict[str, Any] = {"samples": samples, "iterations": iterations, "elites": elites(samples), "noise_beta": 0.0}
     fields |= {"keep_elites": 0.0, "momentum": 0.0, "std_floor": 0.0, "execute": "mean"}
     return Ours(problem, "cem", evaluations, fields)
 

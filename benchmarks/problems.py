@@ -7,7 +7,7 @@ so that planners without bounds are not punished twice.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -39,7 +39,7 @@ class Pendulum:
     State: angle from upright [rad], angular velocity [rad/s]. Differs: the cost is that of the state the step leads to.
     """
 
-    name: ClassVar[str] = "pendulum"
+    name = "pendulum"
     states, actions, horizon, steps = 2, 1, 20, 100
     dt, gravity, torque, fastest = 0.05, 10.0, 2.0, 8.0  # [s], [m/s2], [N m], [rad/s]; mass 1 kg, length 1 m
 
@@ -67,7 +67,7 @@ class DoubleIntegrator:
     State: six positions [m], six velocities [m/s].
     """
 
-    name: ClassVar[str] = "double integrator"
+    name = "double integrator"
     states, actions, horizon, steps = 12, 6, 16, 40
     dt, push, radius = 0.1, 1.0, 0.6  # [s], [m/s2]: the way takes 28 of the 40 steps at least, [m] of the ball
     distance, middle = 2.0, 0.9  # [m] of the starts and of the ball's centre from the origin
@@ -94,7 +94,7 @@ class DoubleIntegrator:
 class Network:
     """A model of usual size, for times: 68 to 256 to 256 to 64 with SiLU, residual, random weights; squared distance to a goal."""
 
-    name: ClassVar[str] = "network"
+    name = "network"
     states, actions, horizon, steps = 64, 4, 16, 1
 
     def __init__(self) -> None:

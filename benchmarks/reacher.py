@@ -48,8 +48,7 @@ def ours(name: str, evaluations: int) -> Agent:
     """The shipped agent with another planner and this many evaluations per decision; `cem` with the fields it ships with."""
     agent = shipped.agent()
     old = agent.planner
-    fields = {"block": agent.action_repeat}
-    algorithm = old.algorithm if name == "cem" else enlarged(algorithms()[name](**fields), evaluations)
+    algorithm = old.algorithm if name == "cem" else enlarged(algorithms()[name](block=agent.action_repeat), evaluations)
     agent.planner = budgeted = shipped.Budgeted(algorithm, low=old.low, high=old.high, horizon=old.horizon)
     budgeted.evaluations = evaluations
     return agent
