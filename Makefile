@@ -10,7 +10,7 @@ KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 DONE = .venv/.installed-$(KEY)
 OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
 
-.PHONY: help demo test check wheel results ablations clean
+.PHONY: help demo test check wheel results ablations bench-peers clean
 .SUFFIXES:
 
 help:
@@ -20,7 +20,8 @@ help:
 	  'make check   format, lint and types' \
 	  'make wheel   build dist/*.whl and run it in a fresh environment' \
 	  'make results    train and measure every row of the table in README.md (hours; goes on where it was; ROWS="reacher-state" picks)' \
-  'make ablations  measure what each part is worth: docs/ablations.md (hours; goes on where it was; VARIANTS="mppi" picks)' \
+	  'make ablations  measure what each part is worth: docs/ablations.md (hours; goes on where it was; VARIANTS="mppi" picks)' \
+	  'make bench-peers   .venv-bench, in which the planners are compared with the peers: docs/benchmarks.md' \
   'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
 	  '' \
 	  'PYTHON=...   another interpreter (3.11 or newer); a torch it can import is reused' \
@@ -97,6 +98,13 @@ results: $(DONE)-demo
 ablations: $(DONE)-demo
 	@$(PY) -m benchmarks.ablations $(VARIANTS)
 
+# An environment of its own: what stable-worldmodel asks for does not install beside the package, and its solvers need none of it.
+bench-peers:
+	@'$(PYTHON)' -m venv .venv-bench
+	@set -f; torch='$(TORCH)'; for wanted in "$$torch" "--editable .[bench]" "--no-deps stable-worldmodel==0.1.1"; do \
+	  [ -z "$$wanted" ] || .venv-bench/bin/python -m pip install --quiet --disable-pip-version-check $$wanted || exit 1; done
+	@echo 'next: .venv-bench/bin/python -m benchmarks.planners --quick'
+
 clean:
-	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv .venv-bench build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
