@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latent_mpc.planners.algorithm import Algorithm, Search
+    from latent_mpc.planners.budget import Budget
     from latent_mpc.planners.cem import CEM
     from latent_mpc.planners.mppi import MPPI
-    from latent_mpc.planners.planner import Budget, Plan, Planner
+    from latent_mpc.planners.planner import Plan, Planner
     from latent_mpc.planners.warm import Warm
 
 __all__ = ["CEM", "MPPI", "Algorithm", "Budget", "Plan", "Planner", "Search", "Warm", "algorithms", "make"]
 
-_HOME = {"Budget": "planner", "Plan": "planner", "Planner": "planner", "Warm": "warm"}
+_HOME = {"Budget": "budget", "Plan": "planner", "Planner": "planner", "Warm": "warm"}
 _HOME |= {"Algorithm": "algorithm", "Search": "algorithm", "CEM": "cem", "MPPI": "mppi"}
 
 

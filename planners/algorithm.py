@@ -5,6 +5,7 @@ B problems, N candidates, K kept elites, H horizon, A action. Half-range: half t
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from itertools import repeat
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from latent_mpc.planners.noise import INTERPOLATIONS
 from latent_mpc.planners.ranking import VIOLATED
 
 EXECUTE = ("best", "mean")
@@ -50,10 +52,24 @@ class Algorithm(ABC):
     iterations: int = 6
     # initial standard deviation of the candidates [half-ranges]. Source: iCEM, Pinneri et al. 2020, sigma_init 0.5
     std: float = 0.5
+    # the same where there is no plan yet, to look for the first one in the whole range [half-ranges]; 0: as std. Source: see CEM
+    cold_std: float = 0.0
+    # least standard deviation [half-ranges]. Source: TD-MPC2, Hansen et al. 2024, has min_std 0.05; 0: none
+    std_floor: float = 0.0
+    # share of the old mean and std that stays in an update. Source: iCEM has 0.1; 0: none
+    momentum: float = 0.0
     # exponent of the noise's power spectrum along time: 0 white, 1 pink, 2 red. Source: iCEM, 2 to 3.5 by task
     noise_beta: float = 2.0
+    # times at which noise is drawn, those between interpolated; 0: all. Source: mjpc's splines, Howell et al. 2022; 0 as coloured noise does as much (docs/log.md)
+    knots: int = 0
+    # between knots: zero (held) | linear | cubic. Source: mjpc, which has the three
+    interpolation: str = "linear"
     # control steps in one action block, for the noise to run through [control steps]. Source: ours; 1 is a plain action
     block: int = 1
+    # share of the candidates drawn uniformly over the whole range, against local minima. Source: MTP, Le et al. 2025, beta; 0: none
+    global_share: float = 0.0
+    # largest share of an iteration that `proposals` may take, at least one; those beyond it are left out. Source: ours; TD-MPC2 has 24 of 512
+    proposal_share: float = 1.0
     # the plan to return: "best" of all evaluated ones, or the last "mean". Source: iCEM executes the best
     execute: str = "best"
 
@@ -61,11 +77,16 @@ class Algorithm(ABC):
         self.at_least("samples", 2)
         self.at_least("iterations", 1)
         self.at_least("block", 1)
-        self.at_least("noise_beta", 0)
+        self.at_least("knots", 0)
+        for field in ("cold_std", "std_floor", "noise_beta"):
+            self.at_least(field, 0)
+        for field in ("momentum", "global_share", "proposal_share"):
+            self.at_least(field, 0, 1)
         if not self.std > 0:
             raise ValueError(f"std must be above 0, got {self.std}")
-        if self.execute not in EXECUTE:
-            raise ValueError(f"execute must be one of {', '.join(EXECUTE)}, got {self.execute!r}")
+        for field, valid in (("interpolation", INTERPOLATIONS), ("execute", EXECUTE)):
+            if getattr(self, field) not in valid:
+                raise ValueError(f"{field} must be one of {', '.join(valid)}, got {getattr(self, field)!r}")
 
     def at_least(self, field: str, least: int | float, most: int | float = float("inf")) -> None:
         """Raises ValueError unless least <= field <= most."""
@@ -89,49 +110,50 @@ class Algorithm(ABC):
 
     def sample(self, search: Search, noise: Float[Tensor, "B N H A"]) -> Float[Tensor, "B N H A"]:
         """Candidates; noise has standard deviation 1. The loop clips them and puts the nominal into slot 0."""
-        return search.mean[:, None] + search.std[:, None] * noise
+        return torch.addcmul(search.mean[:, None], search.std[:, None], noise)
 
     @abstractmethod
     def update(
         self, search: Search, candidates: Float[Tensor, "B N H A"], score: Float[Tensor, "B N"]
-    ) -> tuple[Search, dict[str, Float[Tensor, " B"]]]:
-        """The search after these scores (+inf = infeasible, never NaN), and diagnostics to be logged.
+    ) -> tuple[Search, dict[str, Float[Tensor, "B *K"]]]:
+        """The search after these scores (+inf = infeasible, never NaN), and diagnostics to be logged: numbers, or scores for their mean.
 
         A problem without any finite score keeps its mean and std whatever is returned for it.
         """
 
+    def moved(self, search: Search, mean: Tensor, std: Tensor | None = None) -> Search:
+        """The search with its mean and std moved to these, as far as `momentum` lets them, the std not below its floor."""
+        std = search.std if std is None else torch.maximum(std, self.std_floor * search.half)
+        if not self.momentum:
+            return search._replace(mean=mean, std=std)
+        return search._replace(mean=mean.lerp(search.mean, self.momentum), std=std.lerp(search.std, self.momentum))
 
-def refit(search: Search, candidates: Tensor, weights: Float[Tensor, "B N"], momentum: float, floor: float) -> Search:
-    """Mean and std of the weighted candidates, mixed with the old ones: the formula that CEM and MPPI share.
 
-    Args:
-        weights: sum to 1 in each problem.
-        momentum: share of the old mean and std that stays.
-        floor: least std [half-ranges].
-    """
+def fitted(candidates: Float[Tensor, "B N H A"], weights: Float[Tensor, "B N"]) -> tuple[Float[Tensor, "B H A"], Float[Tensor, "B H A"]]:
+    """Mean and std of the candidates by weights that sum to 1: the formula that CEM and MPPI share."""
     w = weights[:, :, None, None]
     mean = (w * candidates).sum(1)
-    std = (w * (candidates - mean[:, None]).square()).sum(1).sqrt()
-    std = torch.maximum(std, floor * search.half)
-    return search._replace(
-        mean=momentum * search.mean + (1 - momentum) * mean,
-        std=momentum * search.std + (1 - momentum) * std,
-    )
+    return mean, (w * (candidates - mean[:, None]).square()).sum(1).sqrt()
+
+
+def uniform(search: Search, noise: Tensor) -> Tensor:
+    """Candidates uniform within the bounds, as correlated along time as the noise is."""
+    # the normal's own distribution function, stretched to [-1, 1]
+    return torch.addcmul(search.middle, search.half, torch.erf(noise / math.sqrt(2)))
+
+
+def take(x: Float[Tensor, "B N *rest"], index: Int64[Tensor, "B K"]) -> Float[Tensor, "B K *rest"]:
+    """Of each problem, the rows of index."""
+    return x[torch.arange(len(x), device=x.device)[:, None], index]
 
 
 def ranked(candidates: Float[Tensor, "B N H A"], score: Float[Tensor, "B N"], count: int) -> tuple[Tensor, Float[Tensor, "B K"]]:
     """The best `count` candidates, or all if there are fewer, best first, and their scores."""
     top_score, top = score.topk(min(count, score.shape[1]), dim=1, largest=False)
-    return candidates.gather(1, top[:, :, None, None].expand(-1, -1, *candidates.shape[2:])), top_score
+    return take(candidates, top), top_score
 
 
-def to_best(search: Search, candidates: Tensor, score: Tensor) -> Search:
-    """The best candidate becomes the mean; the old mean, candidate 0, is among them."""
-    return search._replace(mean=ranked(candidates, score, 1)[0][:, 0])
-
-
-def feasible_mean(score: Float[Tensor, "B N"]) -> Float[Tensor, " B"]:
+def feasible_mean(score: Float[Tensor, "*B N"]) -> Float[Tensor, "*B"]:
     """Mean over the feasible candidates; +inf where there is none."""
     feasible = score < VIOLATED
-    total = torch.where(feasible, score, 0.0).sum(1)
-    return torch.where(feasible.any(1), total / feasible.sum(1), torch.inf)
+    return (torch.where(feasible, score, 0.0).sum(-1) / feasible.sum(-1)).nan_to_num(torch.inf)  # 0 / 0

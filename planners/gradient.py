@@ -32,6 +32,8 @@ class Gradient(Algorithm):
         super().__post_init__()
         if not self.rate > 0:
             raise ValueError(f"rate must be above 0, got {self.rate}")
+        if self.momentum:
+            raise ValueError(f"momentum must be 0 for gradient, as Adam has its own, got {self.momentum}")
 
     def sample(self, search: Search, noise: Tensor) -> Tensor:
         fresh = super().sample(search, noise)

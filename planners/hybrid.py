@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from latent_mpc.planners.algorithm import Search, feasible_mean, ranked
+from latent_mpc.planners.algorithm import Search, ranked
 from latent_mpc.planners.cem import CEM
 from latent_mpc.planners.descent import Descent
 
@@ -66,7 +66,7 @@ class Hybrid(CEM):
         new, _ = descent.step(search, candidates, score, self.rate)
         pool = torch.cat([candidates.detach(), search.elites], 1)
         elites, top_score = ranked(pool, torch.cat([score.detach(), search.score], 1), self.kept)
-        return new._replace(elites=elites, score=top_score), {"elite": feasible_mean(top_score)}
+        return new._replace(elites=elites, score=top_score), {"elite": top_score}
 
 
 def _starts(search: Search) -> Descent:

@@ -14,7 +14,8 @@ class ICEM(CEM):
     """Coloured noise, kept and shifted elites, decaying candidates, the mean evaluated last (Pinneri et al. 2020, Alg. 1).
 
     Elites kept within a decision are ranked by the cost they have, as in the authors' code. Differs: the mean is a candidate of every
-    iteration, not of the last only; shifted elites take the place of samples instead of being added; never more than `samples`.
+    iteration, not of the last only; shifted elites take the place of samples instead of being added; never more than `samples`;
+    `overshoot` and `cold_std`, as in CEM.
     """
 
     name: ClassVar[str] = "icem"

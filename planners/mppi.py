@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc.planners.algorithm import Algorithm, Search, refit
+from latent_mpc.planners.algorithm import Algorithm, Search, fitted
 from latent_mpc.planners.ranking import VIOLATED
 
 # temperatures tried, in units of the excess cost of the candidate at rank `effective`: a quarter of a decade apart
@@ -30,6 +30,8 @@ class MPPI(Algorithm):
     # effective sample size that temperature = 0 aims at [share of the candidates]. Source: measured, see below
     # closed-loop cost on a 6-d double integrator at 3 x 64 evaluations: 25.9 with 0.05, 26.4 with 0.1, 27.1 with 0.2
     effective: float = 0.05
+    # standard deviation where there is no plan yet [half-ranges]. Source: measured, as for CEM (docs/log.md)
+    cold_std: float = 1.0
     # share of the old mean and std that stays in an update. Source: iCEM 0.1
     momentum: float = 0.1
     # least standard deviation [half-ranges]. Source: TD-MPC2, min_std 0.05
@@ -44,8 +46,6 @@ class MPPI(Algorithm):
         self.at_least("temperature", 0)
         if not 0 < self.effective <= 1:
             raise ValueError(f"effective must be within (0, 1], got {self.effective}")
-        self.at_least("momentum", 0, 1)
-        self.at_least("std_floor", 0)
 
     def update(self, search: Search, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
         least = score.min(1, keepdim=True).values
@@ -53,8 +53,8 @@ class MPPI(Algorithm):
         excess = torch.where(counts, score - least, torch.inf)  # inf - inf is NaN where nothing is feasible
         temperature = torch.full_like(excess[:, :1], self.temperature) if self.temperature else tempered(excess, self.effective)
         weights = softmin(excess, temperature)
-        new = refit(search, candidates, weights, self.momentum, self.std_floor)
-        new = new if self.adapt_std else new._replace(std=search.std)
+        mean, std = fitted(candidates, weights)
+        new = self.moved(search, mean, std if self.adapt_std else None)
         elite = (weights * torch.where(counts, score, 0.0)).sum(1)
         return new, {"elite": elite, "effective": effective_size(weights), "temperature": temperature[:, 0]}
 

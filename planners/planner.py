@@ -6,8 +6,7 @@ B problems, N candidates, P proposals, I iterations, H horizon, A action.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,50 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean
+from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean, uniform
+from latent_mpc.planners.budget import Budget
 from latent_mpc.planners.keys import draw_seeds, first_keys, next_keys
 from latent_mpc.planners.noise import draw
 from latent_mpc.planners.ranking import VIOLATED, Cost, Evaluated, evaluate
 from latent_mpc.planners.warm import Warm
 
 __all__ = ["Algorithm", "Budget", "Plan", "Planner", "Search", "Warm"]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What one decision may spend; whichever ends first. Without one the algorithm's own `iterations` count.
-
-    evaluations: calls of the cost per problem, at least 2; the last iteration is cut to fit.
-    iterations: rounds of sample, cost, update.
-    seconds: wall time [s]. No iteration starts after it, so it is overshot by one iteration at most, and results depend on the machine.
-    """
-
-    evaluations: int | None = None
-    iterations: int | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        for field, least in (("evaluations", 2), ("iterations", 1)):
-            value = getattr(self, field)
-            if value is not None and value < least:
-                raise ValueError(f"{field} must be at least {least}, got {value}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"seconds must be above 0, got {self.seconds}")
-
-    def counts(self, algorithm: Algorithm) -> Iterator[int]:
-        """Candidates of each iteration. One evaluation is left for the mean where the algorithm returns it."""
-        if self.seconds is not None and self.evaluations is None and self.iterations is None:
-            return algorithm.counts()
-        iterations = self.iterations if self.iterations or self.evaluations else algorithm.iterations
-        left = self.evaluations or 2**62
-        counts = []
-        for n in islice(algorithm.counts(), iterations):
-            counts.append(min(n, left))
-            left -= counts[-1]
-            if not left:
-                break
-        counts[-1] -= algorithm.execute == "mean"
-        return (n for n in counts if n)
 
 
 class Plan(NamedTuple):
@@ -79,18 +42,24 @@ class Plan(NamedTuple):
 class Planner:
     """An algorithm with bounds and a horizon. It holds no state: `plan` is a function of its arguments, seconds budgets aside.
 
+    Args:
+        clock: time [s], for budgets in seconds.
+
     Raises ValueError unless low and high are finite tensors `[A]` with low < high, horizon is at least 1 and A a multiple of `block`.
     """
 
-    def __init__(self, algorithm: Algorithm, *, low: Tensor, high: Tensor, horizon: int) -> None:
+    def __init__(
+        self, algorithm: Algorithm, *, low: Tensor, high: Tensor, horizon: int, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         _check_bounds(low, high)
         if horizon < 1:
             raise ValueError(f"horizon must be at least 1 model step, got {horizon}")
         if len(low) % algorithm.block:
             raise ValueError(f"action width {len(low)} must be a multiple of block, got block {algorithm.block}")
-        self.algorithm, self.low, self.high, self.horizon = algorithm, low, high, horizon
+        self.algorithm, self.low, self.high, self.horizon, self.clock = algorithm, low, high, horizon, clock
         self.half = (high - low) / 2
         self.middle = low + self.half
+        self.box = [x.expand(horizon, -1).contiguous() for x in (low, high)]  # a clamp to bounds of one action takes twice the time
 
     def init(self, B: int, seed: int) -> Warm:
         """B problems that have no plan yet; problem i's random numbers depend on (seed, i) only."""
@@ -120,23 +89,21 @@ class Planner:
             return self._plan(cost, warm, proposals, budget or Budget())
 
     def _plan(self, cost: Cost, warm: Warm, proposals: Tensor | None, budget: Budget) -> Plan:
-        deadline = None if budget.seconds is None else time.perf_counter() + budget.seconds
+        deadline = None if budget.seconds is None else self.clock() + budget.seconds
         search = self._start(warm)
         nominal = best = centre = _unseen(search.mean)
         log: list[dict[str, Tensor]] = []
         evaluations = 0
         for noise in self._noise(warm, budget):
-            candidates = self._clip(self.algorithm.sample(search, noise)).contiguous()  # a sum's bits depend on the layout
-            candidates[:, 0] = search.mean
+            candidates = self._candidates(search, noise, anew=not log)
             if not log:
                 self._seed(candidates, warm, proposals)
-            score, raw, search, told = self._step(cost, candidates, search)
             evaluations += candidates.shape[1]
+            score, raw, search, told, found = self._step(cost, candidates, search)
             centre = Evaluated(candidates[:, 0].detach(), score[:, 0], raw[:, 0])
-            nominal = nominal if log else centre
-            best = best.or_better(_least(candidates, score, raw))
-            log.append({"best": best.cost, "mean": feasible_mean(score), "std": search.std.flatten(1).mean(1), **told})
-            if deadline is not None and _now(score.device) >= deadline:
+            nominal, best = (nominal, best.or_better(found)) if log else (centre, found)
+            log.append({"best": best.cost, "mean": score, "std": search.std, **told})
+            if deadline is not None and self._now() >= deadline:
                 break
         if exact := getattr(cost, "exact", None):
             cost, deadline = exact, None
@@ -149,41 +116,60 @@ class Planner:
 
     def _noise(self, warm: Warm, budget: Budget) -> Iterator[Tensor]:
         """Noise of each iteration `[B, N, H, A]`, drawn in one call per problem for as many iterations as the algorithm usually has."""
-        counts, block = budget.counts(self.algorithm), 0
-        fields, A = self.algorithm, len(self.low)
-        while ahead := list(islice(counts, self.algorithm.iterations)):
-            noise = draw(draw_seeds(warm.key, block), sum(ahead), self.horizon, A, beta=fields.noise_beta, block=fields.block)
+        counts, block, fields = budget.counts(self.algorithm), 0, self.algorithm
+        shape = {"H": self.horizon, "A": len(self.low), "block": fields.block}
+        while ahead := list(islice(counts, fields.iterations)):
+            seeds = draw_seeds(warm.key, block)
+            noise = draw(seeds, sum(ahead), **shape, beta=fields.noise_beta, knots=fields.knots, kind=fields.interpolation)
             yield from noise.to(self.low).split(ahead, dim=1)
             block += 1
 
     def _start(self, warm: Warm) -> Search:
         """The search as the decision begins: every step with the initial std, the middle of the bounds where nothing is known."""
-        mean = torch.where((warm.known > 0)[:, None, None], warm.mean, self.middle)
-        fresh = (self.algorithm.std * self.half).expand_as(mean)
+        known, fields = (warm.known > 0)[:, None, None], self.algorithm
+        mean = torch.where(known, warm.mean, self.middle)
+        std, cold = (max(x, fields.std_floor) for x in (fields.std, fields.cold_std or fields.std))
+        fresh = torch.where(known, std * self.half, cold * self.half).expand_as(mean)
         none = mean.new_zeros(len(mean), 0, *mean.shape[1:])
         return Search(self._clip(mean), fresh, none, none[:, :, 0, 0], self.half, self.middle)
 
+    def _candidates(self, search: Search, noise: Tensor, anew: bool) -> Tensor:
+        """What the algorithm samples, inside the bounds, the nominal first and the global share last."""
+        candidates = self.algorithm.sample(search, noise)
+        wide = round(self.algorithm.global_share * noise.shape[1])
+        if wide and (anew or not self.algorithm.takes_gradient(search)):  # a descent goes on where it is
+            candidates = torch.cat([candidates[:, :-wide], uniform(search, noise[:, -wide:])], 1)
+        candidates = self._clip(candidates).contiguous()  # a sum's bits depend on the layout
+        candidates[:, 0] = search.mean
+        return candidates
+
     def _seed(self, candidates: Tensor, warm: Warm, proposals: Tensor | None) -> None:
         """Put proposals, then the elites of the last decision, behind the nominal; an elite's unknown steps stay freshly sampled."""
-        P = 0 if proposals is None else proposals.shape[1]
+        P = 0
         if proposals is not None:
+            if self.algorithm.proposal_share < 1:
+                proposals = proposals[:, : max(1, int(self.algorithm.proposal_share * candidates.shape[1]))]
             self._check_proposals(proposals, candidates)
+            P = proposals.shape[1]
             finite = torch.where(proposals.isfinite(), proposals.to(candidates), candidates[:, :1])
             candidates[:, 1 : P + 1] = self._clip(finite)
         room = candidates[:, P + 1 : P + 1 + warm.elites.shape[1]]
         known = torch.arange(self.horizon, device=candidates.device) < warm.known[:, None]  # (B, H)
         room.copy_(torch.where(known[:, None, :, None], warm.elites[:, : room.shape[1]], room))
 
-    def _step(self, cost: Cost, candidates: Tensor, search: Search) -> tuple[Tensor, Tensor, Search, dict[str, Tensor]]:
-        """One evaluation and one update; a problem in which nothing is feasible keeps its mean and std."""
-        gradient = self.algorithm.takes_gradient(search)
+    def _step(self, cost: Cost, candidates: Tensor, search: Search) -> tuple[Tensor, Tensor, Search, dict[str, Tensor], Evaluated]:
+        """One evaluation and one update, and the best candidate; a problem in which nothing is feasible keeps its mean and std."""
+        if gradient := self.algorithm.takes_gradient(search):
+            candidates.requires_grad_()
         with torch.set_grad_enabled(gradient):
-            score, raw = evaluate(cost, candidates.requires_grad_(gradient))
+            score, raw = evaluate(cost, candidates)
             new, told = self.algorithm.update(search, candidates, score)
-        score = score.detach()
-        feasible = score.isfinite().any(1)[:, None, None]
-        mean = torch.where(feasible, self._clip(new.mean), search.mean)
-        return score, raw.detach(), new._replace(mean=mean, std=torch.where(feasible, new.std, search.std)), told
+        if gradient:
+            candidates, score, raw = candidates.detach(), score.detach(), raw.detach()
+        found = _least(candidates, score, raw)
+        feasible = (found.score < torch.inf)[:, None, None]
+        mean, std = torch.where(feasible, self._clip(new.mean), search.mean), torch.where(feasible, new.std, search.std)
+        return score, raw, new._replace(mean=mean, std=std), told, found
 
     def _rescore(self, exact: Cost, nominal: Evaluated, best: Evaluated, search: Search) -> tuple[Evaluated, Evaluated]:
         """The nominal plan and the best of it, the best found and the kept elites, by the cost that counts."""
@@ -196,7 +182,7 @@ class Planner:
         return Evaluated(plan, score[:, 0], raw[:, 0])
 
     def _finish(self, best: Evaluated, search: Search, warm: Warm, log: list[dict[str, Tensor]], evaluations: int) -> Plan:
-        info = {name: torch.stack([entry[name] for entry in log], 1) for name in log[0]}
+        info = {name: _told([entry[name] for entry in log]) for name in log[0]}
         info["evaluations"] = torch.full_like(warm.key, evaluations)
         info["fell_back"] = best.score.isinf()
         info["infeasible"] = best.score >= VIOLATED
@@ -204,7 +190,13 @@ class Planner:
         return Plan(best.actions, best.cost, Warm(search.mean, search.std, search.elites, known, next_keys(warm.key)), info)
 
     def _clip(self, actions: Tensor) -> Tensor:
-        return torch.clamp(actions, self.low, self.high)
+        return torch.clamp(actions, *self.box)
+
+    def _now(self) -> float:
+        """Time [s] once the device has done what it was given; only deadlines ask for it."""
+        if self.low.device.type not in ("cpu", "meta"):
+            torch.accelerator.synchronize(self.low.device)
+        return self.clock()
 
     def _check_warm(self, warm: Warm) -> None:
         wanted = (self.horizon, len(self.low))
@@ -236,17 +228,19 @@ def _unseen(plan: Tensor) -> Evaluated:
 
 def _least(candidates: Tensor, score: Tensor, raw: Tensor) -> Evaluated:
     """The candidate of least score, the first of equal ones; scores are never NaN."""
-    least = score.min(1)
-    index = least.indices[:, None]
-    actions = candidates.detach().gather(1, index[:, :, None, None].expand(-1, -1, *candidates.shape[2:]))
-    return Evaluated(actions[:, 0], least.values, raw.gather(1, index)[:, 0])
+    least, index = score.min(1)
+    at = torch.arange(len(index), device=index.device)
+    return Evaluated(candidates[at, index], least, least if raw is score else raw[at, index])
 
 
-def _now(device: torch.device) -> float:
-    """Wall time [s] once the device has done what it was given; only deadlines ask for it."""
-    if device.type not in ("cpu", "meta"):
-        torch.accelerator.synchronize(device)
-    return time.perf_counter()
+def _told(entries: list[Tensor]) -> Float[Tensor, "B I"]:
+    """One number per iteration: as logged, the mean of feasible scores `[B, N]`, or that of a std `[B, H, A]`; together, as these are small."""
+    if len({x.shape for x in entries}) > 1:
+        return torch.cat([_told([x]) for x in entries], 1)
+    together = torch.stack(entries, 1)
+    if together.ndim == 2:
+        return together
+    return feasible_mean(together) if together.ndim == 3 else together.flatten(2).mean(-1)
 
 
 def _check_bounds(low: Tensor, high: Tensor) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from latent_mpc.planners.algorithm import Algorithm, Search, to_best
+from latent_mpc.planners.algorithm import Algorithm, Search, ranked, uniform
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,7 @@ class Random(Algorithm):
     iterations: int = 1
 
     def sample(self, search: Search, noise: Tensor) -> Tensor:
-        uniform = torch.erf(noise / math.sqrt(2))  # the normal's own distribution function, stretched to [-1, 1]
-        return search.middle + search.half * uniform
+        return uniform(search, noise)
 
     def update(self, search: Search, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
-        return to_best(search, candidates, score), {}
+        return self.moved(search, ranked(candidates, score, 1)[0][:, 0]), {}  # the old mean is candidate 0

@@ -24,15 +24,15 @@ def candidates(*values: float) -> torch.Tensor:
 
 
 def test_cem_takes_mean_and_standard_deviation_of_the_elites_and_mixes_them_with_the_old():
-    cem = CEM(samples=4, elites=2, momentum=0.25, std_floor=0.0)
+    cem = CEM(samples=4, elites=2, momentum=0.25, std_floor=0.0, overshoot=0.0)
     new, told = cem.update(search(mean=4.0, std=8.0), candidates(1.0, 9.0, 3.0, 9.0), torch.tensor([[5.0, 8.0, 6.0, 7.0]]))
     assert new.mean.item() == pytest.approx(0.25 * 4 + 0.75 * 2)
     assert new.std.item() == pytest.approx(0.25 * 8 + 0.75 * 1)  # elites 1 and 3: mean 2, std 1 (not variance, not n - 1)
-    assert told["elite"].item() == pytest.approx(5.5)
+    assert told["elite"].tolist() == [[5.0, 6.0]]
 
 
 def test_cem_keeps_its_best_elites_and_ranks_them_again_by_the_cost_they_had():
-    cem = CEM(samples=4, elites=2, keep_elites=0.5, momentum=0.0)
+    cem = CEM(samples=4, elites=2, keep_elites=0.5, momentum=0.0, overshoot=0.0)
     first, _ = cem.update(search(), candidates(1.0, 9.0, 3.0, 9.0), torch.tensor([[5.0, 8.0, 6.0, 7.0]]))
     assert (first.elites.flatten().tolist(), first.score.flatten().tolist()) == ([1.0], [5.0])
     second, _ = cem.update(first, candidates(2.0, 9.0, 9.0, 9.0), torch.tensor([[4.0, 8.0, 8.0, 9.0]]))
@@ -41,10 +41,23 @@ def test_cem_keeps_its_best_elites_and_ranks_them_again_by_the_cost_they_had():
 
 
 def test_cem_leaves_infeasible_candidates_out_even_where_elites_are_missing():
-    cem = CEM(samples=4, elites=3, momentum=0.0, std_floor=0.0)
+    cem = CEM(samples=4, elites=3, momentum=0.0, std_floor=0.0, overshoot=0.0)
     new, told = cem.update(search(), candidates(9.0, 1.0, 9.0, 3.0), torch.tensor([[INF, 6.0, INF, 5.0]]))
     assert (new.mean.item(), new.std.item()) == (pytest.approx(2.0), pytest.approx(1.0))
-    assert told["elite"].item() == pytest.approx(5.5)
+    assert told["elite"].tolist() == [[5.0, 6.0, INF]]
+
+
+def test_the_mean_of_cem_overshoots_the_elites_by_a_share_of_its_way_to_them():
+    cem = CEM(samples=2, elites=1, momentum=0.0, overshoot=0.5)
+    new, _ = cem.update(search(mean=4.0), candidates(2.0, 9.0), torch.tensor([[0.0, 1.0]]))
+    assert new.mean.item() == pytest.approx(1.0)  # from 4 to the elite 2, and half as far again
+
+
+def test_an_iteration_smaller_than_usual_has_a_quarter_of_elites_at_most_and_never_fewer_than_are_kept():
+    for N, keep, wanted in ((64, 0.25, 8), (33, 0.25, 8), (20, 0.25, 5), (9, 0.25, 2), (9, 0.5, 4), (3, 0.0, 1)):
+        cem = CEM(samples=64, elites=8, keep_elites=keep)
+        _, told = cem.update(search(), torch.zeros(1, N, 1, 1), torch.arange(float(N))[None])
+        assert told["elite"].shape == (1, wanted)
 
 
 def test_the_std_floor_is_in_half_ranges():

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from latent_mpc.planners.keys import draw_seeds, first_keys, mix, next_keys
-from latent_mpc.planners.noise import amplitudes, draw
+from latent_mpc.planners.noise import draw, interpolation
 
 
 def autocovariance(times: int, beta: float, lag: int) -> float:
-    """Of the coloured series, by the slow sum over its frequencies."""
-    total = 0.0
-    for k, c in enumerate(amplitudes(times, beta).tolist()):
-        total += (1 if k in (0, times) else 4) * c**2 * math.cos(math.pi * k * lag / times)
-    return total
+    """Of a series of power f^-beta, by the slow sum over the frequencies of twice its time; f = 0 has the power of the lowest."""
+    power = [max(k, 1) ** -beta for k in range(times + 1)]
+    weight = [1 if k in (0, times) else 2 for k in range(times + 1)]  # a cosine and a sine, or one real number
+    waves = (w * p * math.cos(math.pi * k * lag / times) for k, (w, p) in enumerate(zip(weight, power, strict=True)))
+    return sum(waves) / sum(w * p for w, p in zip(weight, power, strict=True))
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 2.0, 3.0])
@@ -55,13 +55,39 @@ def test_noise_of_a_seed_is_the_same_wherever_the_seed_stands():
             assert torch.equal(draw(seeds[i : i + 1], 9, 3, 2, beta=beta)[0], together[i])
 
 
+@pytest.mark.parametrize("kind", ["zero", "linear", "cubic"])
+@pytest.mark.parametrize(("beta", "block"), [(0.0, 1), (2.0, 1), (2.0, 2)])
+def test_noise_at_knots_has_std_1_at_every_time_between_them_too(kind, beta, block):
+    """Plain interpolation has a std of 0.7 half way between two independent knots."""
+    x = draw(torch.tensor([5]), 20_000, 12 // block, 2 * block, beta=beta, block=block, knots=4, kind=kind)[0].view(20_000, 12, 2)
+    assert (x.std(0) - 1).abs().max() < 0.03
+    assert torch.linalg.matrix_rank(x[:, :, 0]) == 4
+
+
+def test_held_knots_are_steps_linear_ones_lines_and_cubic_ones_reproduce_a_parabola_inside():
+    assert interpolation(6, 3, "zero").argmax(1).tolist() == [0, 0, 1, 1, 2, 2]
+    line = torch.tensor([1.0, 3.0, 2.0], dtype=torch.float64)
+    assert (interpolation(5, 3, "linear") @ line).tolist() == [1, 2, 3, 2.5, 2]
+    time = torch.linspace(0, 4, 9, dtype=torch.float64)
+    at = interpolation(9, 5, "cubic") @ torch.arange(5.0, dtype=torch.float64).square()
+    torch.testing.assert_close(at[2:7], time[2:7].square())  # between knots whose slopes are central differences
+    assert interpolation(4, 1, "cubic").tolist() == [[1]] * 4
+
+
+def test_as_many_knots_as_times_or_more_are_no_knots():
+    plain = draw(torch.tensor([3]), 7, 6, 2, beta=2.0)
+    for knots in (6, 9):
+        assert torch.equal(draw(torch.tensor([3]), 7, 6, 2, beta=2.0, knots=knots), plain)
+
+
 def test_keys_are_splitmix64():
     """First outputs of the reference implementation with state 0 and state 1234567."""
     golden = 0x9E3779B97F4A7C15
     for state, wanted in ((0, 0xE220A8397B1DCDAF), (1234567, 6457827717110365317)):
         z = (state + golden) % 2**64
         signed = torch.tensor(z - 2**64 if z >= 2**63 else z)
-        assert mix(signed).item() % 2**64 == wanted
+        assert mix(signed[None]).item() % 2**64 == wanted
+        assert mix(torch.tensor([state]), golden).item() % 2**64 == wanted
 
 
 def test_keys_of_problems_decisions_draws_and_seeds_all_differ():
