@@ -22,7 +22,7 @@ help:
 	  'make results    train and measure every row of the table in README.md (hours; goes on where it was; ROWS="reacher-state" picks)' \
 	  'make ablations  measure what each part is worth: docs/ablations.md (hours; goes on where it was; VARIANTS="mppi" picks)' \
 	  'make bench-peers   .venv-bench, in which the planners are compared with the peers: docs/benchmarks.md' \
-  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
+	  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
 	  '' \
 	  'PYTHON=...   another interpreter (3.11 or newer); a torch it can import is reused' \
 	  'TORCH="..."  install this torch first, e.g. TORCH="torch==2.9.1 --index-url URL"'
