@@ -17,10 +17,15 @@ def planner(name: str, A: int = 2, H: int = 6, **fields) -> Planner:
     return planners.make(name, low=-torch.ones(A), high=torch.ones(A), horizon=H, **fields)
 
 
-def candidates(p: Planner, warm, cost=lambda a: a.square().sum((-2, -1)), **said) -> list[torch.Tensor]:
+def candidates(p: Planner, warm, **said) -> list[torch.Tensor]:
     """Of each iteration, the nominal left out."""
     seen: list[torch.Tensor] = []
-    p.plan(lambda a: seen.append(a.detach()[:, 1:].clone()) or cost(a), warm, **said)
+
+    def cost(a):
+        seen.append(a.detach()[:, 1:].clone())
+        return a.square().sum((-2, -1))
+
+    p.plan(cost, warm, **said)
     return seen
 
 
