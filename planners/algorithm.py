@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from typing import Any, ClassVar, NamedTuple
 
@@ -60,7 +61,7 @@ class Algorithm(ABC):
     momentum: float = 0.0
     # exponent of the noise's power spectrum along time: 0 white, 1 pink, 2 red. Source: iCEM, 2 to 3.5 by task
     noise_beta: float = 2.0
-    # times at which noise is drawn, those between interpolated; 0: all. Source: mjpc's splines, Howell et al. 2022; 0 as coloured noise does as much (docs/log.md)
+    # times at which noise is drawn, interpolated between; 0: all. Source: mjpc, Howell et al. 2022; 0 measured, see docs/log.md
     knots: int = 0
     # between knots: zero (held) | linear | cubic. Source: mjpc, which has the three
     interpolation: str = "linear"
@@ -68,7 +69,7 @@ class Algorithm(ABC):
     block: int = 1
     # share of the candidates drawn uniformly over the whole range, against local minima. Source: MTP, Le et al. 2025, beta; 0: none
     global_share: float = 0.0
-    # largest share of an iteration that `proposals` may take, at least one; those beyond it are left out. Source: ours; TD-MPC2 has 24 of 512
+    # share of an iteration that `proposals` may take, at least one; those beyond it are left out. Source: ours; TD-MPC2 has 24 of 512
     proposal_share: float = 1.0
     # the plan to return: "best" of all evaluated ones, or the last "mean". Source: iCEM executes the best
     execute: str = "best"
@@ -115,7 +116,7 @@ class Algorithm(ABC):
     @abstractmethod
     def update(
         self, search: Search, candidates: Float[Tensor, "B N H A"], score: Float[Tensor, "B N"]
-    ) -> tuple[Search, dict[str, Float[Tensor, "B *K"]]]:
+    ) -> tuple[Search, dict[str, Float[Tensor, "B ..."]]]:
         """The search after these scores (+inf = infeasible, never NaN), and diagnostics to be logged: numbers, or scores for their mean.
 
         A problem without any finite score keeps its mean and std whatever is returned for it.
@@ -143,8 +144,14 @@ def uniform(search: Search, noise: Tensor) -> Tensor:
 
 
 def take(x: Float[Tensor, "B N *rest"], index: Int64[Tensor, "B K"]) -> Float[Tensor, "B K *rest"]:
-    """Of each problem, the rows of index."""
-    return x[torch.arange(len(x), device=x.device)[:, None], index]
+    """Of each problem, the rows of index. Twice as quick as gather with an expanded index."""
+    return x[problems(len(x), x.device)[:, None], index]
+
+
+@lru_cache
+def problems(B: int, device: torch.device) -> Int64[Tensor, " B"]:
+    """0 to B - 1, made once."""
+    return torch.arange(B, device=device)
 
 
 def ranked(candidates: Float[Tensor, "B N H A"], score: Float[Tensor, "B N"], count: int) -> tuple[Tensor, Float[Tensor, "B K"]]:

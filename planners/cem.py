@@ -16,13 +16,13 @@ from latent_mpc.planners.algorithm import Algorithm, Search, fitted, ranked
 class CEM(Algorithm):
     """Refit mean and std to the elites (Rubinstein 1999; iCEM, Pinneri et al. 2020, Alg. 1).
 
-    Differs from iCEM: a kept elite is ranked by the cost it has, not evaluated again; the number of candidates does not decay; the mean goes
-    beyond that of the elites, since a mean of so few lies short of where they point; the first plan is looked for more widely.
+    Differs from iCEM: a kept elite is ranked by the cost it has, not evaluated again; the number of candidates does not decay; the
+    mean goes beyond that of the elites, as a mean of so few lies short of where they point; the first plan is looked for more widely.
     """
 
     name: ClassVar[str] = "cem"
 
-    # candidates that the distribution is refitted to; at most a quarter of an iteration of fewer than `samples`. Source: iCEM has 10 of 40 and more
+    # candidates that the distribution is refitted to; a quarter at most where a budget leaves fewer than `samples`. Source: iCEM, 10 of 40
     elites: int = 8
     # share of the elites kept for the next iteration and, shifted, for the next decision. Source: iCEM 0.3
     keep_elites: float = 0.3
@@ -50,7 +50,7 @@ class CEM(Algorithm):
         if search.elites.shape[1]:
             pool, pool_score = torch.cat([candidates, search.elites], 1), torch.cat([score, search.score], 1)
         N = score.shape[1]
-        count = self.elites if N >= self.samples else min(self.elites, max(1, self.kept, N // 4))
+        count = self.elites if self.samples <= N else min(self.elites, max(1, self.kept, N // 4))
         elites, top_score = ranked(pool, pool_score, count)  # (B, count, H, A)
         feasible = (top_score < torch.inf).to(elites.dtype)
         mean, std = fitted(elites, feasible / feasible.sum(1, keepdim=True).clamp(min=1))

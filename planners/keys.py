@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-
 GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 

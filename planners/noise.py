@@ -1,4 +1,4 @@
-"""White and coloured noise of standard deviation 1, drawn per problem, at every step or at a few knots. It knows no bounds and no algorithm.
+"""White and coloured noise of standard deviation 1, drawn per problem, at all times or at knots. It knows no bounds and no algorithm.
 
 Coloured noise has a power spectrum f^-beta along time (Timmer & König 1995; iCEM, Pinneri et al. 2020). Each time's std is 1 by the
 constants of one matrix, never by a trajectory's own std, which for short horizons makes the std 1.2-1.3 and tails of 20 std.
@@ -20,7 +20,7 @@ INTERPOLATIONS = ("zero", "linear", "cubic")
 
 @lru_cache
 def covariance(times: int, beta: float) -> Float[Tensor, "T T"]:
-    """Of a coloured series of so many times, variance 1; its constant part has the power of the lowest frequency, as in iCEM's `colorednoise`."""
+    """Of a coloured series, variance 1; its constant part has the power of the lowest frequency, as in iCEM's `colorednoise`."""
     k = torch.arange(times + 1, dtype=torch.float64)
     power = k.clamp(min=1) ** -beta
     weight = torch.full_like(power, 2.0)  # of a complex coefficient; the two real ones, doubled as `colorednoise` does, have

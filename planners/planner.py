@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean, uniform
+from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean, problems, uniform
 from latent_mpc.planners.budget import Budget
 from latent_mpc.planners.keys import draw_seeds, first_keys, next_keys
 from latent_mpc.planners.noise import draw
@@ -229,12 +229,12 @@ def _unseen(plan: Tensor) -> Evaluated:
 def _least(candidates: Tensor, score: Tensor, raw: Tensor) -> Evaluated:
     """The candidate of least score, the first of equal ones; scores are never NaN."""
     least, index = score.min(1)
-    at = torch.arange(len(index), device=index.device)
+    at = problems(len(index), index.device)
     return Evaluated(candidates[at, index], least, least if raw is score else raw[at, index])
 
 
 def _told(entries: list[Tensor]) -> Float[Tensor, "B I"]:
-    """One number per iteration: as logged, the mean of feasible scores `[B, N]`, or that of a std `[B, H, A]`; together, as these are small."""
+    """One number per iteration: as logged, the mean of feasible scores `[B, N]`, or that of a std `[B, H, A]`."""
     if len({x.shape for x in entries}) > 1:
         return torch.cat([_told([x]) for x in entries], 1)
     together = torch.stack(entries, 1)

@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -220,12 +220,15 @@ def decisions(p: Planner, warm: Warm, target: Tensor) -> Plan:
     A=st.integers(1, 5),
     N=st.integers(8, 80),
     beta=st.sampled_from([0.0, 2.0]),
+    knots=st.sampled_from([0, 3]),
+    share=st.sampled_from([0.0, 0.3]),
     execute=st.sampled_from(["best", "mean"]),
 )
-def test_a_plan_has_the_same_bits_alone_in_a_batch_and_permuted(name, H, A, N, beta, execute):
+@example(H=1, A=1, N=8, beta=2.0, knots=1, share=0.0, execute="best")
+def test_a_plan_has_the_same_bits_alone_in_a_batch_and_permuted(name, H, A, N, beta, knots, share, execute):
     B = 12
     target = some_target(B, H, A)
-    p = planner(name, A, H, samples=N, noise_beta=beta, execute=execute)
+    p = planner(name, A, H, samples=N, noise_beta=beta, knots=knots, global_share=share, execute=execute)
     warm = p.init(B, seed=3)
     batch = decisions(p, warm, target)
     order = torch.randperm(B, generator=torch.Generator().manual_seed(0))
@@ -239,9 +242,14 @@ def test_a_plan_has_the_same_bits_alone_in_a_batch_and_permuted(name, H, A, N, b
 
 
 @every_planner
-def test_the_first_problems_of_a_larger_batch_are_the_smaller_batch(name):
+def test_a_problem_among_a_hundred_is_the_same_as_alone_and_as_among_ten_and_as_in_another_place(name):
     p, cost = planner(name), quadratic(some_target(4, 2))
-    assert torch.equal(p.plan(cost, p.init(100, seed=4)).actions[:10], p.plan(cost, p.init(10, seed=4)).actions)
+    warm = p.init(100, seed=4)
+    hundred = p.plan(cost, warm).actions
+    assert torch.equal(p.plan(cost, p.init(10, seed=4)).actions, hundred[:10])
+    assert torch.equal(p.plan(cost, warm.select(torch.tensor([73]))).actions[0], hundred[73])
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(p.plan(cost, warm.select(order)).actions, hundred[order])
 
 
 @every_planner
@@ -253,9 +261,11 @@ def test_the_first_problems_of_a_larger_batch_are_the_smaller_batch(name):
     low=st.floats(-3, 0.9),
     width=st.floats(0.01, 5),
     evaluations=st.integers(2, 150),
+    knots=st.integers(0, 4),
 )
-def test_any_shape_bounds_and_budget_give_a_plan_inside_the_bounds(name, B, H, A, low, width, evaluations):
-    p = planner(name, A, H, low, low + width)
+@example(B=1, H=1, A=1, low=-1.0, width=0.5, evaluations=2, knots=0)
+def test_any_shape_bounds_and_budget_give_a_plan_inside_the_bounds(name, B, H, A, low, width, evaluations, knots):
+    p = planner(name, A, H, low, low + width, knots=knots)
     calls = []
 
     def cost(actions):
@@ -310,7 +320,7 @@ def test_a_deadline_is_overshot_by_one_iteration_at_most_and_the_best_so_far_is_
 @every_planner
 def test_runs_on_meta_so_nothing_in_the_loop_reads_a_value_back(name):
     low = torch.full((2,), -1.0, device="meta")
-    p = planners.make(name, low=low, high=-low, horizon=4)
+    p = planners.make(name, low=low, high=-low, horizon=4, knots=2, global_share=0.2)
     warm = p.init(3, seed=0).shift(1)
     plan = p.plan(lambda a: a.square().sum((-2, -1)), warm, proposals=torch.zeros(3, 2, 4, 2, device="meta"))
     assert (plan.actions.device.type, plan.warm.key.device.type) == ("meta", "cpu")
