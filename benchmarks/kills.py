@@ -23,12 +23,19 @@ import numpy as np
 
 from latent_mpc.envs.rollouts import Rollouts
 
-COLLECT = "collect task=reacher obs=state episodes=800 workers=2".split()
-TRAIN = (
-    "train task=reacher collect.episodes=40 collect.workers=1 model.hidden=16 model.latent=8 model.embedding=8 cost_to_go.hidden=16 "
-    "cost_to_go.metric=8 training.steps=100 training.batch=16 training.horizon=3 training.save_every=10 cost_to_go.steps=100 "
-    "cost_to_go.batch=32 planner.samples=8 planner.iterations=1 planner.elites=4 planner.horizon=2 validation_episodes=1 device=cpu"
-).split()
+COLLECT = ["collect", "task=reacher", "episodes=500", "workers=2"]
+DATA = ["collect.episodes=40", "collect.workers=1", "validation_episodes=1"]
+MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
+STEPS = [
+    "training.steps=60",
+    "training.batch=8",
+    "training.horizon=3",
+    "training.save_every=10",
+    "cost_to_go.steps=60",
+    "cost_to_go.batch=16",
+]
+PLAN = ["planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2"]
+TRAIN = ["train", "task=reacher", "device=cpu", *DATA, *MODEL, *STEPS, *PLAN]
 
 
 @dataclass
