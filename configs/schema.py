@@ -160,6 +160,7 @@ class TrainConfig(_Experience):
     """`latent-mpc train`."""
 
     data: str = ""  # folder of rollouts; empty = collect into out/data
+    data_skip: list[int] = field(default_factory=list)  # damaged episodes to train without, as inspect PATH --verify names them
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
     model: ModelConfig = MISSING
@@ -218,3 +219,20 @@ class DemoConfig(_Evaluation):
     camera: CameraConfig = field(default_factory=CameraConfig)
 
     out: str = "videos"  # folder to write
+
+
+@dataclass
+class InspectConfig:
+    """`latent-mpc inspect`."""
+
+    path: str = ""  # folder of rollouts, or a checkpoint: a folder or the name of one that ships
+    verify: bool = False  # read everything and compare checksums; --verify says the same
+    out: str = ""  # folder for the pictures; empty = under runs/
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path must be given: latent-mpc inspect PATH, a folder of rollouts or a checkpoint")
+
+    def folder(self) -> Path:
+        """Where the pictures go."""
+        return Path(self.out or f"runs/inspect-{'-'.join(Path(self.path).resolve().parts[-2:])}")

@@ -46,7 +46,7 @@ def run(config: TrainConfig) -> int:
         print_results(found)
         print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
         return 0
-    rollouts = given or gather(config.task, config.observations, config.collect, config.seed, folder / "data")
+    rollouts = given or gathered(config, folder / "data")
     parts.config |= {"data": describe_data(rollouts), "versions": versions()}
     for part in parts.modules().values():
         part.to(device)
@@ -84,9 +84,17 @@ def initialise(config: dict[str, Any], seed: int) -> Parts:
         return build(config)
 
 
+def gathered(config: TrainConfig, folder: Path) -> Rollouts:
+    """The run's own rollouts, collected as far as they are missing. Raises ValueError if they were damaged since."""
+    gather(config.task, config.observations, config.collect, config.seed, folder)
+    rollouts = Rollouts(folder, config.data_skip)
+    rollouts.require_whole()
+    return rollouts
+
+
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
-    """The rollouts that `data` names. Raises ValueError if they are none, of another task, or do not hold what the task shows."""
-    rollouts, where = Rollouts(config.data), f"data={config.data}"
+    """The rollouts that `data` names. Raises ValueError if they are none, of another task, damaged, or do not hold what the task shows."""
+    rollouts, where = Rollouts(config.data, config.data_skip), f"data={config.data}"
     found = rollouts.meta.get("task", {}).get("name")
     if found != task.name:
         raise ValueError(f"{where} must hold rollouts of {task.name}, it holds {found}; give task={found} or other data")
@@ -99,6 +107,7 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
         shape = rollouts.arrays[key].shape[1:]
         if shape != shown.shape:
             raise ValueError(f"{where} has {key} of {list(shape)}, {task.name} shows {list(shown.shape)}; give other data or task.size=")
+    rollouts.require_whole()
     return rollouts
 
 
