@@ -94,10 +94,11 @@ class CollectionConfig:
 
     episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # processes; 0 = one per core; never changes the data
+    patience: float = 300.0  # for one episode, after which its worker counts as hung and is replaced; never changes the data [s]
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
 
     def __post_init__(self) -> None:
-        at_least(self, episodes=1, workers=0)
+        at_least(self, episodes=1, workers=0, patience=1)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.envs.quarantine import QUARANTINE
 from latent_mpc.envs.rollout_format import (
     FORMAT,
     HEADER,
@@ -183,7 +184,7 @@ class RolloutWriter:
 def _refuse_foreign(path: Path) -> None:
     """Raise FileExistsError if the folder holds files but no rollouts."""
     if path.is_dir() and not (path / META).exists():
-        others = sorted(set(os.listdir(path)) - {LOCK, META + ".tmp"})
+        others = sorted(set(os.listdir(path)) - {LOCK, META + ".tmp", QUARANTINE})
         if others:
             raise FileExistsError(f"{path} holds {few(others)} and no rollouts; give a new or an empty folder")
 

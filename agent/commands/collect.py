@@ -29,4 +29,5 @@ def run(config: CollectConfig) -> int:
 def gather(task: TaskConfig, observations: tuple[str, ...], collection: CollectionConfig, seed: int, folder: Path) -> Rollouts:
     """The folder's rollouts, collected as far as they are missing."""
     workers = collection.workers or None
-    return collect(task.name, {"size": task.size}, observations, collection.behaviour, collection.episodes, seed, folder, workers)
+    options, patience = {"size": task.size}, collection.patience
+    return collect(task.name, options, observations, collection.behaviour, collection.episodes, seed, folder, workers, patience=patience)

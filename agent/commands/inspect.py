@@ -28,6 +28,7 @@ from latent_mpc.agent.results import make_folder
 from latent_mpc.agent.shipped import shipped
 from latent_mpc.configs.schema import InspectConfig
 from latent_mpc.envs.contact_sheet import contact_sheet
+from latent_mpc.envs.quarantine import quarantined
 from latent_mpc.envs.rollout_format import META
 from latent_mpc.envs.rollout_report import Report, coverage, frames, known_task, positions, report, shorten
 from latent_mpc.envs.rollouts import Rollouts
@@ -53,6 +54,9 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
     if config.verify:
         rollouts.require_whole()
     print("\n".join(f"{key:<12} {value}" for key, value in about(rollouts).items()))
+    for line in quarantined(rollouts.path):
+        if line["number"] not in rollouts.numbers:
+            print(f"put aside    episode {line['number']}: {line.get('why')}")
     if not len(rollouts):
         return
     found = report(rollouts)
