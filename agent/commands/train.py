@@ -26,6 +26,7 @@ from latent_mpc.agent.commands.collect import gather
 from latent_mpc.agent.commands.evaluate import measure, origin
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.files import only_writer
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.training import encode_rollouts, train_cost_to_go, train_probe, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
@@ -41,6 +42,12 @@ def run(config: TrainConfig) -> int:
     parts = initialise(describe(config, task), config.seed)
     given = open_rollouts(config, task) if config.data else None  # what can be refused is, before anything is written
     make_folder(folder)
+    with only_writer(folder):
+        return fulfil(config, folder, task, parts, given, device, begin)
+
+
+def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, device: torch.device, begin: float) -> int:
+    """What `run` does in a folder that it alone writes; `begin`: when it began [s]."""
     resumed = same_run(folder, asdict(config))
     if (found := finished(folder)) is not None:
         print_results(found)
