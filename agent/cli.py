@@ -14,7 +14,7 @@ from importlib import import_module
 from latent_mpc.agent import usage
 
 TRACEBACK = "LATENT_MPC_TRACEBACK"
-USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError)
+USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError, MemoryError)
 HELP = ("-h", "--help", "help")
 
 
