@@ -14,7 +14,7 @@ from importlib import import_module
 from latent_mpc.agent import usage
 
 TRACEBACK = "LATENT_MPC_TRACEBACK"
-USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError)
+USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError, MemoryError)
 HELP = ("-h", "--help", "help")
 MULTIRUN = ("-m", "--multirun")  # Hydra spreads the values with commas
 
@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         return _dispatch(arguments)
-    except KeyboardInterrupt:
-        return _complain("stopped", 130)
+    except KeyboardInterrupt as stop:
+        return _complain(str(stop) or "stopped", 130)
     except BrokenPipeError:  # `latent-mpc tasks | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

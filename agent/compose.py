@@ -19,7 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.configs import groups
 
-TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text", list[str]: "a list: [A,B]"}
+TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+TYPE_NAMES |= {list[str]: "a list: [A,B]", list[int]: "a list of integers like [3,5]"}
 STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 
@@ -34,7 +35,7 @@ class Setting(NamedTuple):
 
 def compose_config(command: str, arguments: Sequence[str]) -> Any:
     """The dataclass of a command from its arguments, checked. Raises ValueError, KeyError, FileNotFoundError: what came, what would do."""
-    settings = [parse(argument) for argument in arguments]
+    settings = read_words(command, arguments)
     used = groups.groups(command)
     picked = {item.key: _choice(item) for item in settings if item.key in used}
     values = [item for item in settings if item.key not in used]
@@ -51,6 +52,20 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
     for item in values:
         set_value(config, item)
     return to_dataclass(config)
+
+
+def read_words(command: str, arguments: Sequence[str]) -> list[Setting]:
+    """The settings that the words mean: KEY=VALUE, a flag `--KEY` for KEY=true, or a bare word for the command's next positional key."""
+    flags = [f"--{field.name}" for field in groups.command_fields(command) if field.type == "bool"]
+    free, settings = list(groups.POSITIONAL.get(command, ())), []
+    for argument in arguments:
+        if argument in flags:
+            settings.append(Setting(argument[2:], True, "true"))
+        elif free and "=" not in argument and not argument.startswith("-"):
+            settings.append(Setting(free.pop(0), argument, argument))
+        else:
+            settings.append(parse(argument))
+    return settings
 
 
 def parse(argument: str) -> Setting:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latent_mpc.agent.files import replace
+from latent_mpc.agent.files import replace, unwritten
 
 
 class Metrics:
@@ -24,8 +24,11 @@ class Metrics:
             replace(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def append(self, **values: float | int | str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError as error:  # a full disk; the half of a line is dropped when the run goes on
+            raise unwritten(self.path, error) from error
         self._show(values)
 
     def _show(self, values: Mapping[str, float | int | str]) -> None:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from latent_mpc.agent.interrupt import noted_interrupts
 from latent_mpc.agent.metrics import Metrics
 from latent_mpc.agent.run_state import load_state, save_state
 
@@ -53,6 +54,7 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
 
     Raises:
         ValueError: the state on disk belongs to another module. RuntimeError: the loss is not finite.
+        KeyboardInterrupt: after Ctrl-C, when the step in hand was finished and saved, saying how to go on.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
@@ -61,7 +63,7 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
     begin = load_state(state, module, optimizer)
     metrics.rewind(phase, begin)
     module.train()
-    with _bar(phase, begin, schedule.steps) as advance:
+    with _bar(phase, begin, schedule.steps) as advance, noted_interrupts() as interrupted:
         for step in range(begin, schedule.steps):
             rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(phase.encode()), step]))
             for group in optimizer.param_groups:
@@ -71,8 +73,8 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
             terms["loss"].backward()
             nn.utils.clip_grad_norm_(parameters, schedule.clip)
             optimizer.step()
-            last = step + 1 == schedule.steps
-            logs, saves = last or step % LOG_EVERY == 0, last or (step + 1) % schedule.save_every == 0
+            last, stops = step + 1 == schedule.steps, interrupted()
+            logs, saves = last or step % LOG_EVERY == 0, last or stops or (step + 1) % schedule.save_every == 0
             if logs or saves:
                 _require_finite(phase, terms["loss"], step)  # never save what cannot be trained on
             if logs:
@@ -81,6 +83,9 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
                 advance(step, values)
             if saves:
                 save_state(state, module, optimizer, step + 1)
+            if stops:
+                saved = f"{phase} is saved at step {step + 1} of {schedule.steps} in {folder}"
+                raise KeyboardInterrupt(f"stopped: {saved}; the same command again goes on from there")
     module.eval()
 
 

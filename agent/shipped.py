@@ -10,6 +10,15 @@ import yaml
 SHIPPED = Path(__file__).parent / "checkpoints"
 
 
+class Plain(yaml.SafeLoader):
+    """Yaml without tags of Python and without aliases, by which ten lines can stand for a billion values."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it must not hold aliases (*NAME)")
+        return super().compose_node(parent, index)
+
+
 def shipped() -> list[str]:
     """Names of the checkpoints that ship."""
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.yaml"))
@@ -31,7 +40,7 @@ def find_checkpoint(name: str) -> Path:
 def read_config(folder: Path) -> dict[str, Any]:
     """What a checkpoint says of itself. Raises ValueError if config.yaml cannot be read."""
     try:
-        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        config = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Plain)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # of damaged text
         raise ValueError(f"{folder / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):

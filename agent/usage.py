@@ -35,7 +35,8 @@ def command_help(command: str, arguments: Sequence[str] = ()) -> str:
     """Purpose, keys, groups and examples of a command; `planner=mppi --help` shows the keys of that choice."""
     summary, paragraph, examples = docstring(command)
     takes = command in groups.commands()
-    lines = [f"latent-mpc {command}{' [KEY=VALUE ...]' if takes else ''}", "", summary, *([paragraph] if paragraph else []), ""]
+    words = "".join(f" {key.upper()}" for key in groups.POSITIONAL.get(command, ()))
+    lines = [f"latent-mpc {command}{words}{' [KEY=VALUE ...]' if takes else ''}", "", summary, *([paragraph] if paragraph else []), ""]
     if takes:
         picked = dict(word.split("=", 1) for word in arguments if "=" in word)
         lines += ["keys", *_keys(command), "", *_groups(command, picked)]

@@ -154,10 +154,11 @@ class CollectionConfig:
     episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # processes; 0 = one per core; never changes the data
     start: list[int] = field(default_factory=list)  # cell [row,column] in which every episode starts, mazes only; empty = anywhere
+    patience: float = 300.0  # for one episode, after which its worker counts as hung and is replaced; never changes the data [s]
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
 
     def __post_init__(self) -> None:
-        at_least(self, episodes=1, workers=0)
+        at_least(self, episodes=1, workers=0, patience=1)
 
 
 @dataclass
@@ -234,6 +235,7 @@ class TrainConfig(_Experience):
     """`latent-mpc train`."""
 
     data: str = ""  # folder of rollouts; empty = collect into out/data
+    data_skip: list[int] = field(default_factory=list)  # damaged episodes to train without, as inspect PATH --verify names them
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
     explore: ExploreConfig = field(default_factory=ExploreConfig)
@@ -336,3 +338,20 @@ class HorizonConfig(_Evaluation):
     def folder(self) -> Path:
         """Where horizon.json and report.html go."""
         return Path(self.out or f"runs/horizon-{Path(self.checkpoint).name}")
+
+
+@dataclass
+class InspectConfig:
+    """`latent-mpc inspect`."""
+
+    path: str = ""  # folder of rollouts, or a checkpoint: a folder or the name of one that ships
+    verify: bool = False  # read everything and compare checksums; --verify says the same
+    out: str = ""  # folder for the pictures; empty = under runs/
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path must be given: latent-mpc inspect PATH, a folder of rollouts or a checkpoint")
+
+    def folder(self) -> Path:
+        """Where the pictures go."""
+        return Path(self.out or f"runs/inspect-{'-'.join(Path(self.path).resolve().parts[-2:])}")

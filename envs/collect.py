@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import multiprocessing
 import os
-import signal
+import sys
 import time
 import zlib
-from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,13 +21,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latent_mpc.envs.behaviour import BehaviourConfig, actions
+from latent_mpc.envs.quarantine import QUARANTINE, quarantine, quarantined
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Arrays, Rollouts, RolloutWriter
 from latent_mpc.envs.task import Task
+from latent_mpc.envs.workers import Failed, Spoilt, in_workers
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-QUEUED = 2  # episodes a worker has been given: one in work, one waiting, so that it never idles
-AHEAD = 4  # episodes per worker that may be finished before their turn to be written: bounds memory
+PATIENCE = 300.0  # [s] for one episode
+HOPELESS = 10  # episodes left out from the first on, and none kept, after which there is no use in going on
 
 
 @dataclass(frozen=True)
@@ -59,34 +57,46 @@ def collect(
     workers: int | None = None,
     progress: bool = True,
     steps: int | None = None,
+    patience: float = PATIENCE,
     notes: Mapping[str, Any] | None = None,
 ) -> Rollouts:
     """Record episodes 0 .. `episodes` - 1 into the folder `out`, going on where an earlier call was stopped.
+
+    An episode whose simulation diverges, or that costs several workers, is left out and noted (`quarantine.py`).
 
     Args:
         task_options: passed to the task, JSON values only.
         workers: processes; 0 or 1 records in this process, None takes one per usable core.
         steps: length of an episode [control steps], if not the task's own.
+        patience: [s] for one episode, after which its worker counts as hung and is replaced.
         notes: what else the meta data say, JSON values only.
 
     Raises:
         KeyError, ValueError: an unknown task or option, or `out` holds rollouts that were collected otherwise (names the key).
         OSError: `out` cannot be written, e.g. disk full; what was written stays.
-        RuntimeError: an episode failed or its worker died (names the episode).
+        RuntimeError: an episode failed (names it), or the first HOPELESS were all left out.
         KeyboardInterrupt: after Ctrl-C, saying how to go on.
     """
     if episodes < 1 or seed < 0 or (steps is not None and steps < 1):
         raise ValueError(f"collect needs episodes >= 1, seed >= 0 and steps >= 1, got {episodes}, {seed} and {steps}")
     job = Job(task_name, dict(task_options), tuple(sorted(obs)), behaviour, seed, steps or 0)
     count = len(os.sched_getaffinity(0)) if workers is None else workers
-    with RolloutWriter(out, describe(job) | dict(notes or {})) as writer:
+    said = describe(job) | dict(notes or {})
+    with RolloutWriter(out, said) as writer:
         numbers = range(writer.next_number, episodes)
         count = min(count, len(numbers))
-        source = _in_workers(job, numbers, count) if count > 1 else _in_process(job, numbers)
+        source = in_workers(partial(recorder, job), numbers, count, patience) if count > 1 else _in_process(job, numbers)
         try:
             with contextlib.closing(source), _bar(task_name, episodes, progress) as advance:
                 advance(episodes - len(numbers), 0)
                 for number, episode in zip(numbers, source, strict=True):
+                    if isinstance(episode, Failed):
+                        raise _failed(job, number, episode.why)
+                    if isinstance(episode, Spoilt):
+                        _put_aside(writer.path, job, number, episode.why, said)
+                        if not len(writer) and number + 1 in (HOPELESS, episodes):
+                            raise _failed(job, number, f"{episode.why}, and none before it could be kept")
+                        continue
                     writer.append(episode, number)
                     advance(number + 1, len(episode["action"]))
         except KeyboardInterrupt:
@@ -112,11 +122,22 @@ def describe(job: Job) -> dict[str, Any]:
     }
 
 
+class Diverged(ValueError):
+    """The simulation left the numbers that physics knows."""
+
+
 def record(task: Task, job: Job, number: int) -> Arrays:
     """Run one episode from a state drawn from the task's distribution: per key T + 1 rows, see `rollouts.py`.
 
-    Raises ValueError if the simulation diverges.
+    Raises Diverged if the simulation diverges.
     """
+    episode = play(task, job, number)
+    check_physics(episode)
+    return episode
+
+
+def play(task: Task, job: Job, number: int) -> Arrays:
+    """The same, whatever comes of it."""
     rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, number]))
     task.restore(task.draw_state(rng))
     steps, width = job.steps or task.episode_steps, task.action_width
@@ -128,117 +149,65 @@ def record(task: Task, job: Job, number: int) -> Arrays:
         physics.append(task.snapshot())
     episode = {key: np.stack([observation[key] for observation in observations]) for key in job.obs}
     episode |= {"action": np.concatenate([plan, np.zeros((1, width), np.float32)]), "physics": np.stack(physics)}
-    check_physics(episode)
     return episode
 
 
 def check_physics(episode: Arrays) -> None:
-    """Raise ValueError if the simulation diverged: MuJoCo then gives NaN or, by default, resets itself and its time with it."""
+    """Raise Diverged if the simulation diverged: MuJoCo then gives NaN or, by default, resets itself and its time with it."""
     broken = [key for key, array in episode.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
     if broken:
-        raise ValueError(f"the simulation diverged: {', '.join(broken)} not finite")
+        raise Diverged(f"the simulation diverged: {', '.join(broken)} not finite")
     clock = episode["physics"][:, 0]
     if (np.diff(clock) <= 0).any():
-        raise ValueError(f"the simulation diverged: MuJoCo reset itself within control step {int(np.argmax(np.diff(clock) <= 0))}")
+        raise Diverged(f"the simulation diverged: MuJoCo reset itself within control step {int(np.argmax(np.diff(clock) <= 0))}")
 
 
-def _in_process(job: Job, numbers: range) -> Generator[Arrays, None, None]:
-    """The episodes, in order."""
+def replay(path: str | os.PathLike[str], number: int) -> Arrays:
+    """Play an episode that was put aside again, as it was, without judging it. Raises KeyError if none of that number was."""
+    found = {line["number"]: line for line in quarantined(Path(path))}
+    if number not in found:
+        raise KeyError(f"no episode {number} was put aside in {path}; there are: {', '.join(map(str, found)) or 'none'}")
+    said = found[number]
+    behaviour = BehaviourConfig(**said["behaviour"])
+    job = Job(said["task"]["name"], said["task"]["options"], tuple(said["obs"]), behaviour, said["seed"], said["steps"])
+    return play(job.make(), job, number)
+
+
+def recorder(job: Job) -> Callable[[int], Arrays | Spoilt]:
+    """What records episode after episode of the job, in this process or in a worker."""
     task = job.make()
+
+    def run(number: int) -> Arrays | Spoilt:
+        try:
+            return record(task, job, number)
+        except Diverged as error:
+            return Spoilt(str(error))
+
+    return run
+
+
+def _in_process(job: Job, numbers: range) -> Generator[Arrays | Spoilt | Failed, None, None]:
+    """The episodes, in order."""
+    run = recorder(job)
     for number in numbers:
         try:
-            yield record(task, job, number)
+            yield run(number)
         except Exception as error:
-            raise _failed(job, number, f"{type(error).__name__}: {error}") from error
-
-
-def _in_workers(job: Job, numbers: range, count: int) -> Generator[Arrays, None, None]:
-    """The same episodes in the same order, from worker processes."""
-    todo, done = deque(numbers), dict[int, Arrays]()
-    with _workers(job, count) as workers:
-        given: dict[Connection, deque[int]] = {connection: deque() for connection in workers}
-        for number in numbers:
-            while number not in done:
-                _hand_out(todo, given, number + AHEAD * count)
-                ready = wait([connection for connection in given if given[connection]])
-                for connection in [one for one in given if one in ready]:
-                    first = given[connection].popleft()
-                    done[first] = _receive(connection, workers[connection], job, first)
-            yield done.pop(number)
-
-
-def _hand_out(todo: deque[int], given: dict[Connection, deque[int]], end: int) -> None:
-    """Give every worker up to QUEUED episodes, those with the fewest first, below number `end`."""
-    for connection in sorted(given, key=lambda one: len(given[one])):
-        while todo and todo[0] < end and len(given[connection]) < QUEUED:
-            given[connection].append(todo[0])
-            with contextlib.suppress(OSError):  # a dead worker: reading from it will say so
-                connection.send(todo[0])
-            todo.popleft()
-
-
-def _receive(connection: Connection, worker: BaseProcess, job: Job, number: int) -> Arrays:
-    try:
-        reply = connection.recv()
-    except (EOFError, OSError):
-        worker.join(timeout=5)
-        raise _failed(job, number, f"its worker process died (exit code {worker.exitcode})") from None
-    if isinstance(reply, str):
-        raise _failed(job, number, reply)
-    return reply
+            yield Failed(f"{type(error).__name__}: {error}")
 
 
 def _failed(job: Job, number: int, why: str) -> RuntimeError:
     return RuntimeError(f"episode {number} of {job.task_name} (seed {job.seed}) failed: {why}; the episodes before it are safe")
 
 
-def _serve(connection: Connection, job: Job) -> None:
-    """A worker: a number comes, an episode goes; a string goes where it failed. Ends when the parent does."""
-    task: Task | None = None
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            number = connection.recv()
-            try:
-                task = task or job.make()
-                reply: Arrays | str = record(task, job, number)
-            except Exception as error:
-                reply = f"{type(error).__name__}: {error}"
-            connection.send(reply)
-
-
-@contextlib.contextmanager
-def _workers(job: Job, count: int) -> Iterator[dict[Connection, BaseProcess]]:
-    """Worker processes by the connection to each; terminated at the end."""
-    context, workers = multiprocessing.get_context("spawn"), dict[Connection, BaseProcess]()
-    try:
-        with _for_children():
-            for _ in range(count):
-                ours, theirs = context.Pipe()
-                process: BaseProcess = context.Process(target=_serve, args=(theirs, job), daemon=True)
-                process.start()
-                theirs.close()  # so that its death is the end of the stream
-                workers[ours] = process
-        yield workers
-    finally:
-        for connection, process in workers.items():
-            connection.close()
-            process.terminate()
-            process.join()
-
-
-@contextlib.contextmanager
-def _for_children() -> Iterator[None]:
-    """What processes started within inherit: one thread each, and no Ctrl-C, which is the parent's to answer."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    resource_tracker.ensure_running()  # here, for when it starts it unblocks SIGINT again
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+def _put_aside(path: Path, job: Job, number: int, why: str, said: Mapping[str, Any]) -> None:
+    """Note the episode, and say so."""
+    depends_on = {key: said[key] for key in ("task", "obs", "behaviour", "seed", "steps")}
+    quarantine(path, {"number": number, "why": why, **depends_on})
+    again = f"latent_mpc.envs.collect.replay({str(path)!r}, {number}) plays it again"
+    print(
+        f"episode {number} of {job.task_name} (seed {job.seed}) is left out: {why}; noted in {path / QUARANTINE}, {again}", file=sys.stderr
+    )
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.envs.lock import acquire
+from latent_mpc.envs.quarantine import QUARANTINE
 from latent_mpc.envs.rollout_format import (
     FORMAT,
     HEADER,
@@ -57,7 +58,7 @@ class RolloutWriter:
         self._rows = self._episodes = self.next_number = 0
         self._made_folder = not self.path.exists()
         _refuse_foreign(self.path)
-        self._lock: int | None = _acquire(self.path)
+        self._lock: int | None = acquire(self.path / LOCK, "rollouts")
         try:
             self._resume()
         except BaseException:
@@ -183,30 +184,9 @@ class RolloutWriter:
 def _refuse_foreign(path: Path) -> None:
     """Raise FileExistsError if the folder holds files but no rollouts."""
     if path.is_dir() and not (path / META).exists():
-        others = sorted(set(os.listdir(path)) - {LOCK, META + ".tmp"})
+        others = sorted(set(os.listdir(path)) - {LOCK, META + ".tmp", QUARANTINE})
         if others:
             raise FileExistsError(f"{path} holds {few(others)} and no rollouts; give a new or an empty folder")
-
-
-def _acquire(path: Path) -> int:
-    """Take the folder's lock, making the folder if need be; the descriptor that holds it."""
-    import fcntl  # not on Windows; reading works there
-
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise OSError(f"cannot write rollouts to {path}: {error.strerror}; give another folder") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
-        os.close(descriptor)
-        raise BlockingIOError(f"{path} is being written by {holder}, which holds {path / LOCK}; wait or give another folder") from None
-    os.ftruncate(descriptor, 0)
-    with contextlib.suppress(OSError):  # a full disk; the name of the holder is a courtesy
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-    return descriptor
 
 
 def _write(descriptor: int, data: bytes | memoryview, at: int) -> None:

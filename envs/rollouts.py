@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_mpc.envs.rollout_format import map_rows, meta_text, read_index, read_meta, require_same, row_types
+from latent_mpc.envs.rollout_format import few, map_rows, meta_text, read_index, read_meta, require_same, row_types
 from latent_mpc.envs.rollout_writer import RolloutWriter
 
 __all__ = ["RolloutWriter", "Rollouts"]
@@ -33,25 +33,29 @@ class Rollouts:
 
     Args:
         path: the folder.
+        skip: episodes to leave out, as if they had not been recorded; the others move up.
 
     Attributes:
         meta: what stands in meta.json.
         keys: names of the arrays.
         arrays: per key the memory map `[rows, ...]`, read-only.
         offsets, lengths, numbers: int64 `[E]`: first row, control steps T and collection number of each episode.
+        checksums: int64 `[E, K]`: crc32 of each key's rows.
 
     Raises:
         FileNotFoundError: no rollouts there, or one of their files is missing.
-        ValueError: another format version, or a truncated or damaged file (named).
+        ValueError: another format version, a truncated or damaged file (named), or no such episode to skip.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], skip: Episodes = ()) -> None:
         self.path = Path(path)
         self.meta = read_meta(self.path)
         types = row_types(self.path, self.meta)
         index = read_index(self.path, types)
         self.keys = tuple(types)
-        self.offsets, self.lengths, self.numbers, self._checksums, self._text = index
+        kept = _without(self.path, len(index.offsets), skip)
+        self.offsets, self.lengths, self.numbers, self.checksums = (column[kept] for column in index[:4])
+        self._text = index.text if len(kept) == len(index.offsets) else index.text + repr(kept.tolist()).encode()
         self.arrays: Arrays = {key: map_rows(self.path, key, kind, index.rows) for key, kind in types.items()}
 
     def __len__(self) -> int:
@@ -59,7 +63,7 @@ class Rollouts:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits; others as soon as the meta data or any episode's checksum are others."""
+        """16 hexadecimal digits; others as soon as the meta data, any episode's checksum or what is skipped are others."""
         return hashlib.sha256(meta_text(self.meta) + self._text).hexdigest()[:16]
 
     def episode(self, i: int) -> Arrays:
@@ -113,11 +117,27 @@ class Rollouts:
     def verify(self) -> list[tuple[str, int]]:
         """Read everything; the damaged (key, episode) pairs. Meta data, headers and index were already checked on opening."""
         damaged = []
-        for i, expected in enumerate(self._checksums.tolist()):
+        for i, expected in enumerate(self.checksums.tolist()):
             arrays = self.episode(i)
             damaged += [(key, i) for key, crc in zip(self.keys, expected, strict=True) if zlib.crc32(arrays[key].data) != crc]
         return damaged
 
+    def require_whole(self) -> None:
+        """Read everything. Raises ValueError naming the damaged episodes, and what would do."""
+        damaged = self.verify()
+        if damaged:
+            episodes = ",".join(str(i) for i in sorted({i for _, i in damaged}))
+            named = few([f"{key} of episode {i}" for key, i in damaged])
+            raise ValueError(f"{self.path} is damaged: {named}; restore it from a copy, or train without: data_skip=[{episodes}]")
+
     def require(self, **meta: Any) -> None:
         """Raise ValueError, naming the key, unless the meta data hold these values: `require(task={"name": "reacher"})`."""
         require_same(self.path, self.meta, json.loads(json.dumps(meta)), exact=False)
+
+
+def _without(path: Path, episodes: int, skip: Episodes) -> np.ndarray:
+    """Which of the episodes remain, int64. Raises ValueError for one that is not there."""
+    for i in skip:
+        if not 0 <= i < episodes:
+            raise ValueError(f"an episode to skip must lie in [0, {episodes}), the finished episodes of {path}; got {i}")
+    return np.setdiff1d(np.arange(episodes), np.asarray(skip, dtype=np.int64))

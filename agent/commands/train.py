@@ -31,6 +31,7 @@ from latent_mpc.agent.cost_to_go_training import train_cost_to_go
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.explore import explore
+from latent_mpc.agent.files import only_writer
 from latent_mpc.agent.open_task import open_task
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
@@ -49,14 +50,19 @@ def run(config: TrainConfig) -> int:
     make_agent(parts)  # planner and cost that do not fit the model are refused now, not after the training
     given = open_rollouts(config, task) if config.data else None  # what can be refused is, before anything is written
     make_folder(folder)
+    with only_writer(folder):
+        return fulfil(config, folder, task, parts, given, device, begin)
+
+
+def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, device: torch.device, begin: float) -> int:
+    """What `run` does in a folder that it alone writes; `begin`: when it began [s]."""
     resumed = same_run(folder, asdict(config))
     parts.config["task"] |= task.keep(folder)
     if (found := finished(folder)) is not None:
         print_results(found)
         print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
         return 0
-    notes = {"explore": asdict(config.explore)} if config.explore.rounds else None
-    rollouts = given or gather(config.task, config.observations, config.collect, config.seed, folder / "data", notes)
+    rollouts = given or gathered(config, folder / "data")
     for part in parts.modules().values():
         part.to(device)
     for number in range(config.explore.rounds):
@@ -120,9 +126,20 @@ def initialise(config: dict[str, Any], seed: int) -> Parts:
         return build(config)
 
 
+def gathered(config: TrainConfig, folder: Path) -> Rollouts:
+    """The run's own rollouts, collected as far as they are missing. Raises ValueError if they were damaged since."""
+    notes = {"explore": asdict(config.explore)} if config.explore.rounds else None
+    gather(config.task, config.observations, config.collect, config.seed, folder, notes)
+    rollouts = Rollouts(folder, config.data_skip)
+    rollouts.require_whole()
+    return rollouts
+
+
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
-    """The rollouts that `data` names. Raises ValueError if they are none, of another task, or do not hold what the task shows."""
-    rollouts, where = Rollouts(config.data), f"data={config.data}"
+    """The rollouts that `data` names. Raises ValueError if they are none, of another task, or do not hold what the task shows, or
+    are damaged.
+    """
+    rollouts, where = Rollouts(config.data, config.data_skip), f"data={config.data}"
     said = rollouts.meta.get("task", {})
     if (found := said.get("name")) != config.task.name:
         raise ValueError(f"{where} must hold rollouts of {config.task.name}, it holds {found}; give task={found} or other data")
@@ -139,6 +156,7 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
         shape = rollouts.arrays[key].shape[1:]
         if shape != shown.shape:
             raise ValueError(f"{where} has {key} of {list(shape)}, {task.name} shows {list(shown.shape)}; give other data or task.size=")
+    rollouts.require_whole()
     return rollouts
 
 
@@ -166,7 +184,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
     if begun:
         before = _read_run(path)
         for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
-            if before.get(key) != flat.get(key) and not key.endswith("workers"):
+            if before.get(key) != flat.get(key) and not key.endswith(("workers", "patience")):
                 raise ValueError(
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
                     "give another out=, or the same settings to go on with it"

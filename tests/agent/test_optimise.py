@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -92,6 +93,35 @@ def test_a_stopped_run_goes_on_to_the_very_weights_of_one_that_was_not(tmp_path:
     optimise("fit", second, fitting(second), SCHEDULE, tmp_path / "run", seed=3)
     assert same(second, straight)
     assert logged(tmp_path / "run") == logged(tmp_path / "straight") == [0, LOG_EVERY, 2 * LOG_EVERY, STEPS - 1]
+
+
+def test_ctrl_c_finishes_the_step_in_hand_and_going_on_from_there_gives_the_same_weights(tmp_path: Path, straight: nn.Module) -> None:
+    first = network()
+    inner = fitting(first)
+
+    def losses(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        if step == 37:
+            signal.raise_signal(signal.SIGINT)
+        return inner(step, rng)
+
+    said = rf"fit is saved at step 38 of {STEPS} in {tmp_path / 'run'}; the same command again goes on from there"
+    with pytest.raises(KeyboardInterrupt, match=said):
+        optimise("fit", first, losses, SCHEDULE, tmp_path / "run", seed=3)
+    second = network(seed=1)
+    optimise("fit", second, fitting(second), SCHEDULE, tmp_path / "run", seed=3)
+    assert same(second, straight)
+    assert logged(tmp_path / "run") == logged(tmp_path / "straight")
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    def losses(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it went on")
+
+    with pytest.raises(KeyboardInterrupt, match="^$"):
+        optimise("fit", network(), losses, SCHEDULE, tmp_path / "run", seed=3)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 SCRIPT = """

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import numpy as np
 import pytest
 
 from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collect import Job, collect, record
+from latent_mpc.envs.collect import Job, collect, record, replay
+from latent_mpc.envs.quarantine import quarantined
 from latent_mpc.envs.reacher import Reacher
+from latent_mpc.envs.registry import TASKS
 from latent_mpc.envs.rollouts import Rollouts
 
 
@@ -110,6 +113,10 @@ def test_bad_input_leaves_nothing_behind(tmp_path: Path) -> None:
 class Diverging(Reacher):
     """Its velocity leaves all bounds at the fifth step."""
 
+    def restore(self, state: np.ndarray) -> None:
+        super().restore(state)
+        self.elapsed = 0
+
     def apply(self, action: np.ndarray) -> None:
         self.elapsed += 1
         if self.elapsed == 5:
@@ -123,29 +130,120 @@ def test_a_simulation_that_diverges_is_not_recorded(tmp_path: Path, monkeypatch:
         record(Diverging(), Job("reacher", {}, ("state",), BehaviourConfig(), 0, 12), 0)
 
 
-def test_a_worker_that_dies_is_reported_with_its_episode_and_costs_nothing_before_it(tmp_path: Path) -> None:
-    killer = threading.Thread(target=kill_a_worker, args=(tmp_path / "r",))
-    killer.start()
-    message = r"episode (\d+) of reacher \(seed 0\) failed: its worker process died \(exit code -9\)"
-    with pytest.raises(RuntimeError, match=message) as caught:
-        run(tmp_path / "r", 100_000, workers=2)
-    killer.join()
-    rollouts, named = Rollouts(tmp_path / "r"), re.search(r"episode (\d+)", str(caught.value))
-    assert named
-    assert 0 < len(rollouts) <= int(named[1])
+@pytest.mark.parametrize(("sent", "said"), [(signal.SIGKILL, r"died \(exit code -9\)"), (signal.SIGSTOP, "hung for 2 s")])
+def test_a_worker_that_dies_or_hangs_is_replaced_and_no_episode_is_another_for_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], sent: signal.Signals, said: str
+) -> None:
+    sender = threading.Thread(target=send_to_a_worker, args=(tmp_path / "r", sent))
+    sender.start()
+    rollouts = run(tmp_path / "r", 1500, workers=2, patience=2.0)
+    sender.join()
+    told = re.search(rf"a worker {said} in episode (\d+); another takes its place, it is done again", capfd.readouterr().err)
+    assert told
+    assert rollouts.numbers.tolist() == list(range(1500))
     assert rollouts.verify() == []
+    job = Job("reacher", {}, ("state",), BehaviourConfig(), 0, 12)
+    task = job.make()
+    for number in range(max(0, int(told[1]) - 5), min(1500, int(told[1]) + 5)):
+        np.testing.assert_array_equal(rollouts.episode(number)["physics"], record(task, job, number)["physics"])
     assert not multiprocessing.active_children()
 
 
-def kill_a_worker(out: Path) -> None:
-    wait_for_episodes(out)
-    os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+def send_to_a_worker(out: Path, sent: signal.Signals) -> None:
+    wait_for_episodes(out, 2)  # so that both workers have replied
+    os.kill(multiprocessing.active_children()[0].pid or 0, sent)
 
 
-def wait_for_episodes(out: Path, seconds: float = 60) -> None:
+def wait_for_episodes(out: Path, count: int = 1, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not ((out / "episodes.index").exists() and (out / "episodes.index").stat().st_size):
+    while time.monotonic() < end and not ((out / "episodes.index").exists() and (out / "episodes.index").stat().st_size >= 60 * count):
         time.sleep(0.02)
+
+
+BAD_TASKS = """
+import os, signal, sys
+from latent_mpc.envs.behaviour import BehaviourConfig
+from latent_mpc.envs.collect import collect
+from latent_mpc.envs.reacher import Reacher
+from latent_mpc.envs.registry import TASKS
+
+class Wild(Reacher):  # explodes from some starts
+    def restore(self, state):
+        super().restore(state)
+        self.left = 5 if state[1] > 1 else 100
+
+    def apply(self, action):
+        self.left -= 1
+        if not self.left:
+            self.data.qvel[:] = 1e12
+        super().apply(action)
+
+class Deadly(Reacher):  # kills its process from some starts
+    def restore(self, state):
+        super().restore(state)
+        if state[1] > 2.5:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+TASKS |= {"wild": Wild, "deadly": Deadly}
+if __name__ == "__main__":
+    for name, workers in (("wild", 1), ("wild", 2), ("deadly", 2)):
+        collect(name, {}, ("state",), BehaviourConfig(), 12, 0, f"{name}-{workers}", workers=workers, progress=False, steps=12)
+"""
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Collections of two tasks that cannot be played from every start."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    (folder / "bad_tasks.py").write_text(BAD_TASKS)
+    done = subprocess.run([sys.executable, "bad_tasks.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder / "stderr").write_text(done.stderr)
+    return folder
+
+
+def starts_above(name: str, angle: float) -> list[int]:
+    """Episodes whose shoulder starts there."""
+    states = [Reacher().draw_state(np.random.default_rng(np.random.SeedSequence([zlib.crc32(name.encode()), 0, i]))) for i in range(12)]
+    return [i for i, state in enumerate(states) if state[1] > angle]
+
+
+def test_an_episode_that_explodes_is_put_aside_with_all_it_depends_on(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = starts_above("wild", 1.0)
+    assert 2 <= len(expected) <= 8
+    assert contents(spoilt / "wild-1") == contents(spoilt / "wild-2"), "the same with workers"
+    assert sorted([*expected, *Rollouts(spoilt / "wild-1").numbers]) == list(range(12))
+    lines = quarantined(spoilt / "wild-1")
+    assert [line["number"] for line in lines] == expected
+    assert {line["why"] for line in lines} == {"the simulation diverged: MuJoCo reset itself within control step 4"}
+    assert f"episode {expected[0]} of wild (seed 0) is left out: the simulation diverged" in (spoilt / "stderr").read_text()
+    monkeypatch.setitem(TASKS, "wild", Reacher)  # as it would be when mended
+    again = replay(spoilt / "wild-1", expected[0])
+    job = Job("wild", {}, ("state",), BehaviourConfig(), 0, 12)
+    np.testing.assert_array_equal(again["physics"], record(Reacher(), job, expected[0])["physics"])
+    with pytest.raises(KeyError, match="no episode 99 was put aside in .*; there are: "):
+        replay(spoilt / "wild-1", 99)
+
+
+def test_an_episode_that_costs_three_workers_is_put_aside_and_the_run_goes_on(spoilt: Path) -> None:
+    expected = starts_above("deadly", 2.5)
+    assert 1 <= len(expected) <= 3
+    lines = quarantined(spoilt / "deadly-2")
+    assert [line["number"] for line in lines] == expected
+    assert lines[0]["why"] == "3 worker processes in succession failed at it, the last died (exit code -9)"
+    assert sorted([*expected, *Rollouts(spoilt / "deadly-2").numbers]) == list(range(12))
+
+
+def test_where_no_episode_can_be_kept_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(TASKS, "reacher", Diverging)
+    with pytest.raises(RuntimeError, match=r"episode 9 of reacher .* failed: the simulation diverged.*and none before it could be kept"):
+        run(tmp_path / "r", 50)
+    with pytest.raises(RuntimeError, match="episode 1 of reacher"):
+        run(tmp_path / "s", 2)
+    assert len(quarantined(tmp_path / "r")) == 10
+    monkeypatch.setitem(TASKS, "reacher", Reacher)
+    assert len(run(tmp_path / "r", 2)) == 2, "mended, it goes on in the same folder"
 
 
 SCRIPT = """
