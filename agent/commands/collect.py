@@ -41,8 +41,8 @@ def gather(
 ) -> Rollouts:
     """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes it."""
     workers, options = collection.workers or None, task_options(task, collection)
-    more = {"patience": collection.patience, "notes": notes}
-    return collect(task.name, options, observations, collection.behaviour, collection.episodes, seed, folder, workers, **more)
+    behaviour, episodes, patience = collection.behaviour, collection.episodes, collection.patience
+    return collect(task.name, options, observations, behaviour, episodes, seed, folder, workers, notes=notes, patience=patience)
 
 
 def task_options(task: TaskConfig, collection: CollectionConfig) -> dict[str, Any]:

@@ -62,8 +62,8 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
     found = report(rollouts)
     print_ranges(found, rollouts)
     print(f"actions      {found.clipped:.0%} of numbers at a bound, {found.resting:.0%} of steps at rest")
-    for line in found.anomalies() or ["none"]:
-        print(f"anomaly      {line}")
+    for anomaly in found.anomalies() or ["none"]:
+        print(f"anomaly      {anomaly}")
     for path in draw(rollouts, config.folder()):
         print(f"wrote        {path}")
     whole = "every checksum holds" if config.verify else f"not compared with its checksums: latent-mpc inspect {rollouts.path} --verify"
@@ -77,7 +77,7 @@ def about(rollouts: Rollouts) -> dict[str, str]:
     length = f"{rollouts.lengths.min()} to {rollouts.lengths.max()}" if len(rollouts) else "no"
     seconds = f", {steps * period:,.0f} s of experience" if isinstance(period, float) else ""
     size = sum(array.nbytes for array in rollouts.arrays.values())
-    said = {key: json.dumps(meta[key]) for key in ("task", "behaviour", "seed", "versions") if key in meta}
+    said: dict[str, str] = {key: json.dumps(meta[key]) for key in ("task", "behaviour", "seed", "versions") if key in meta}
     return {
         "rollouts": f"{rollouts.path}, fingerprint {rollouts.fingerprint}",
         "episodes": f"{len(rollouts)} of {length} control steps{seconds}, {size / 1e6:,.1f} MB",
@@ -120,7 +120,7 @@ def inspect_checkpoint(name: str) -> None:
     """What was trained on what, how large its parts are, and whether every weight is a number."""
     parts = load_parts(name)
     config = parts.config
-    said = {
+    said: dict[str, str] = {
         key: json.dumps(config[key], default=str)
         for key in ("task", "obs", "seed", "spaces", "actions", "planner", "cost", "data")
         if key in config

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +16,10 @@ from latent_mpc.envs.rollout_report import CELLS, coverage, frames, known_task, 
 from latent_mpc.envs.rollouts import Rollouts, RolloutWriter
 
 
-def write(path: Path, episodes: list[dict[str, np.ndarray]], meta: dict | None = None) -> Rollouts:
+def write(path: Path, episodes: Sequence[Mapping[str, Any]], meta: dict | None = None) -> Rollouts:
     with RolloutWriter(path, meta or {}) as writer:
         for episode in episodes:
-            writer.append(episode)
+            writer.append(dict(episode))
     return Rollouts(path)
 
 
