@@ -31,8 +31,9 @@ help:
 demo: $(DONE)-demo
 	@.venv/bin/latent-mpc demo
 
+# A process per core with one thread each: torch's threads wait for one another in a loop where processes share cores.
 test: $(DONE)-test
-	@$(PY) -m pytest
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto
 
 fuzz: $(DONE)-test
 	@FUZZ=10000 $(PY) -m pytest tests/test_fuzz.py

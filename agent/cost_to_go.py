@@ -35,10 +35,10 @@ class CostToGoConfig:
     target_rate: float = 0.03  # of the moving average that gives targets; 0.01 had not got to the far end of a large maze (docs/log.md)
     landmarks: int = 2000  # latents between which shortest paths are found, for far distances; 0 leaves that phase out
     near: float = 5.0  # landmarks are joined up to this distance [model steps]
-    path_steps: int = 3000  # updates towards the shortest paths
+    path_share: float = 0.5  # updates towards the shortest paths [share of `steps`]
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "metric", "steps", "batch", "goals", "n_step", "path_steps"):
+        for name in ("hidden", "metric", "steps", "batch", "goals", "n_step"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("expectile", "target_rate"):
@@ -46,7 +46,7 @@ class CostToGoConfig:
                 raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.hindsight <= 1:
             raise ValueError(f"hindsight must lie in [0, 1], got {self.hindsight}")
-        for name in ("learning_rate", "clamp", "near"):
+        for name in ("learning_rate", "clamp", "near", "path_share"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.landmarks < 0:

@@ -43,7 +43,7 @@ def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.nda
         rng = np.random.default_rng(np.random.SeedSequence([seed, config.landmarks]))
         rows = rng.permutation(fit.starts)[: config.landmarks]
         paths = shortest_paths(near_distances(cost_to_go, z[rows], config.near))
-        again = max(1, round(config.path_steps * steps / config.steps))
+        again = max(1, round(config.path_share * steps))
         terms = fit.paths(torch.as_tensor(rows, device=z.device), paths)
         optimise("cost_to_go_paths", fit.both, terms, _schedule(config, again), folder, seed)
 

@@ -84,7 +84,7 @@ def textbook(problem: Problem, evaluations: int) -> Ours:
     """
     samples, iterations = SPLITS[evaluations]
     fields: dict[str, Any] = {"samples": samples, "iterations": iterations, "elites": elites(samples), "noise_beta": 0.0}
-    fields |= {"keep_elites": 0.0, "momentum": 0.0, "std_floor": 0.0, "execute": "mean"}
+    fields |= {"keep_elites": 0.0, "momentum": 0.0, "overshoot": 0.0, "std_floor": 0.0, "cold_std": 0.0, "execute": "mean"}
     return Ours(problem, "cem", evaluations, fields)
 
 

@@ -99,7 +99,8 @@ def test_training_leaves_a_whole_checkpoint_and_nothing_else(trained: Path) -> N
     assert (results["pairs"]["seed"], results["episodes"], results["resumed"]) == (0, 2, False)
     assert results["checkpoint"]["data"] == Rollouts(trained / "data").fingerprint
     steps = [(line["phase"], line["step"]) for line in Metrics(trained / "metrics.jsonl").read()]
-    assert steps == [(phase, step) for phase, last in (("world_model", 5), ("cost_to_go", 5), ("probe", 4)) for step in (0, last)]
+    phases = {"world_model": 5, "cost_to_go": 5, "cost_to_go_paths": 2, "probe": 4}
+    assert steps == [(phase, step) for phase, last in phases.items() for step in (0, last)]
     assert iio.imread(trained / "curves.png").std() > 1
 
 

@@ -83,8 +83,8 @@ def test_a_disk_that_is_full_is_said_in_one_line_and_the_run_goes_on_when_there_
     monkeypatch.setattr(training, "PROBE_STEPS", 5)
     run, safe = tmp_path / "run", "File too large; what was written before is whole: make room, and give the same command again"
     words = [*TRAIN, "training.steps=5", f"data={data}", f"out={run}"]
-    for size, file in ((60, "run.json"), (2000, "metrics.jsonl"), (3000, "training/world_model.safetensors")):
-        earlier = 71 if file == "metrics.jsonl" else 0  # lines that almost fill it
+    for size, file in ((60, "run.json"), (4000, "metrics.jsonl"), (6000, "training/world_model.safetensors")):
+        earlier = 142 if file == "metrics.jsonl" else 0  # lines that almost fill it
         run.mkdir(exist_ok=True)
         (run / "metrics.jsonl").write_text('{"phase": "old", "step": 0}\n' * earlier)
         with full_disk(size):

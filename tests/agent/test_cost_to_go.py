@@ -198,7 +198,7 @@ def test_shortest_paths_mend_far_distances_that_temporal_differences_have_not_re
     places = torch.stack([torch.linspace(-2, 2, cells), torch.zeros(cells)], dim=1)
     ends = {}
     for landmarks in (0, 400):
-        d = make(latent=2, hidden=64, metric=16, steps=300, learning_rate=3e-3, expectile=0.05, landmarks=landmarks, path_steps=300)
+        d = make(latent=2, hidden=64, metric=16, steps=300, learning_rate=3e-3, expectile=0.05, landmarks=landmarks, path_share=1.0)
         train_cost_to_go(d, places[torch.tensor(walks)], last, tmp_path / str(landmarks), seed=0)
         ends[landmarks] = distances(d, places)[0, -1].item()
     assert abs(ends[400] - 39) < 0.6 * abs(ends[0] - 39), ends

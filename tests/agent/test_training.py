@@ -228,7 +228,7 @@ def test_cost_to_go_has_the_same_weights_for_the_same_seed(tmp_path):
     weights = []
     for run in range(2):
         torch.manual_seed(0)
-        learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4, steps=5, batch=8, goals=4, landmarks=20, path_steps=5))
+        learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4, steps=5, batch=8, goals=4, landmarks=20))
         torch.manual_seed(run)
         train_cost_to_go(learned, z, last, tmp_path / str(run), seed=1)
         weights.append(learned.state_dict())
