@@ -44,6 +44,14 @@ def main(threads: int = 1, out: str = "runs/benchmarks/rollouts.json") -> None:
     print(f"wrote {out}")
 
 
+def modes(quick: bool) -> dict[str, float]:
+    """Milliseconds by mode of the shipped model at B = 1, N = 512, H = 16: what `benchmarks.planners` shows."""
+    agents = {mode: shipped(mode) for mode in MODES}
+    with torch.no_grad():
+        times: dict[str, float] = measure(agents, 1, 512, 16, 3 if quick else 30)["ms"]
+    return times
+
+
 def shipped(precision: str) -> Agent:
     parts = load_parts("reacher-pixels")
     return make_agent(parts, cost={**parts.config["cost"], "precision": precision})
