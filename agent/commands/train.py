@@ -30,6 +30,7 @@ from latent_mpc.agent.files import only_writer
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.training import encode_rollouts, train_cost_to_go, train_probe, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
+from latent_mpc.envs.minari_data import SCHEME, from_minari
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
@@ -79,6 +80,9 @@ def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, fol
     train_world_model(parts.model, rollouts, config.training, repeat, folder, seed)
     z, last, source = encode_rollouts(parts.model, rollouts, repeat)
     train_cost_to_go(parts.cost_to_go, z, last, folder, seed)
+    if "physics" not in rollouts.keys:  # of another library: nothing to show where the robot would be, so pictures show no path
+        torch.nn.init.zeros_(list(parts.probe.parameters())[-2])
+        return
     points = task.tracked_point(rollouts.arrays["physics"][source])
     train_probe(parts.probe, z, torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
 
@@ -101,21 +105,32 @@ def gathered(config: TrainConfig, folder: Path) -> Rollouts:
 
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
     """The rollouts that `data` names. Raises ValueError if they are none, of another task, damaged, or do not hold what the task shows."""
-    rollouts, where = Rollouts(config.data, config.data_skip), f"data={config.data}"
+    rollouts, where = _rollouts(config), f"data={config.data}"
     found = rollouts.meta.get("task", {}).get("name")
     if found != task.name:
         raise ValueError(f"{where} must hold rollouts of {task.name}, it holds {found}; give task={found} or other data")
     if not len(rollouts):
         raise ValueError(f"{where} holds no finished episode; latent-mpc collect out={config.data} goes on with it")
-    missing = [key for key in (*config.observations, "action", "physics") if key not in rollouts.keys]
+    missing = [key for key in (*config.observations, "action") if key not in rollouts.keys]
     if missing:
         raise ValueError(f"{where} has no {', '.join(missing)}, it holds {', '.join(rollouts.keys)}; give another obs= or other data")
     for key, shown in task.observation().items():
         shape = rollouts.arrays[key].shape[1:]
         if shape != shown.shape:
             raise ValueError(f"{where} has {key} of {list(shape)}, {task.name} shows {list(shown.shape)}; give other data or task.size=")
+    if (width := rollouts.arrays["action"].shape[1:]) != task.action_space.shape:
+        raise ValueError(f"{where} has actions of {list(width)}, {task.name} takes {list(task.action_space.shape or ())}; give other data")
     rollouts.require_whole()
     return rollouts
+
+
+def _rollouts(config: TrainConfig) -> Rollouts:
+    """The folder that `data` names; a Minari data set is copied into the run's own first."""
+    if not config.data.startswith(SCHEME):
+        return Rollouts(config.data, config.data_skip)
+    make_folder(config.folder())
+    from_minari(config.data.removeprefix(SCHEME), config.folder() / "data", config.task.name)
+    return Rollouts(config.folder() / "data", config.data_skip)
 
 
 def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
