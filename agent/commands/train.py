@@ -35,6 +35,8 @@ from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
 
+PROBED = 1_000_000  # rows that the probe is fitted to, at most
+
 
 def run(config: TrainConfig) -> int:
     """Collect if need be, train, validate."""
@@ -78,13 +80,14 @@ def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, fol
     """World model, then cost-to-go and probe on its latents; each goes on from its own state on disk."""
     repeat, seed = config.task.action_repeat, config.seed
     train_world_model(parts.model, rollouts, config.training, repeat, folder, seed)
-    z, last, source = encode_rollouts(parts.model, rollouts, repeat)
+    z, last, source = encode_rollouts(parts.model, rollouts, repeat, folder / "training")
     train_cost_to_go(parts.cost_to_go, z, last, folder, seed)
     if "physics" not in rollouts.keys:  # of another library: nothing to show where the robot would be, so pictures show no path
         torch.nn.init.zeros_(list(parts.probe.parameters())[-2])
         return
-    points = task.tracked_point(rollouts.arrays["physics"][source])
-    train_probe(parts.probe, z, torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
+    every = -(-len(z) // PROBED)
+    points = task.tracked_point(rollouts.arrays["physics"][source[::every]])
+    train_probe(parts.probe, z[::every], torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
 
 
 def initialise(config: dict[str, Any], seed: int) -> Parts:
