@@ -62,7 +62,9 @@ def to_minari(rollouts: Rollouts, name: str) -> None:
 
 
 def _create(minari: Any, rollouts: Rollouts, name: str) -> MinariDataset:
-    spaces = {key: _space(array) for key, array in rollouts.arrays.items() if key not in ("action", "physics")}
+    spaces: dict[str, gymnasium.Space[Any]] = {
+        key: _space(array) for key, array in rollouts.arrays.items() if key not in ("action", "physics")
+    }
     action = gymnasium.spaces.Box(-1.0, 1.0, rollouts.arrays["action"].shape[1:], np.float32)
     return minari.create_dataset_from_buffers(
         name,

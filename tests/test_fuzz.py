@@ -177,7 +177,7 @@ def test_damaged_and_forged_rollouts(rollouts: Path, capsys: pytest.CaptureFixtu
             (folder / "meta.json").write_bytes(meta_file(forged))
     else:
         lines = data.draw(st.lists(st.tuples(*[st.integers(-1, 10) | st.sampled_from([2**31, 10**12])] * 3), max_size=3))
-        (folder / "episodes.index").write_bytes(b"".join(index_line(*line, [0] * 4) for line in lines))
+        (folder / "episodes.index").write_bytes(b"".join(index_line(offset, length, number, [0] * 4) for offset, length, number in lines))
     if data.draw(st.integers(0, 4)):  # mostly, for Hydra's composing takes 0.2 s
         survives(capsys, "inspect", "copy", "out=pictures", *data.draw(st.sampled_from([["--verify"], []])))
     else:

@@ -54,9 +54,9 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
     if config.verify:
         rollouts.require_whole()
     print("\n".join(f"{key:<12} {value}" for key, value in about(rollouts).items()))
-    for line in quarantined(rollouts.path):
-        if line["number"] not in rollouts.numbers:
-            print(f"put aside    episode {line['number']}: {line.get('why')}")
+    for aside in quarantined(rollouts.path):
+        if aside["number"] not in rollouts.numbers:
+            print(f"put aside    episode {aside['number']}: {aside.get('why')}")
     if not len(rollouts):
         return
     found = report(rollouts)
@@ -77,7 +77,7 @@ def about(rollouts: Rollouts) -> dict[str, str]:
     length = f"{rollouts.lengths.min()} to {rollouts.lengths.max()}" if len(rollouts) else "no"
     seconds = f", {steps * period:,.0f} s of experience" if isinstance(period, float) else ""
     size = sum(array.nbytes for array in rollouts.arrays.values())
-    said = {key: json.dumps(meta[key]) for key in ("task", "behaviour", "seed", "versions") if key in meta}
+    said: dict[str, str] = {key: json.dumps(meta[key]) for key in ("task", "behaviour", "seed", "versions") if key in meta}
     return {
         "rollouts": f"{rollouts.path}, fingerprint {rollouts.fingerprint}",
         "episodes": f"{len(rollouts)} of {length} control steps{seconds}, {size / 1e6:,.1f} MB",
@@ -120,7 +120,7 @@ def inspect_checkpoint(name: str) -> None:
     """What was trained on what, how large its parts are, and whether every weight is a number."""
     parts = load_parts(name)
     config = parts.config
-    said = {
+    said: dict[str, str] = {
         key: json.dumps(config[key], default=str)
         for key in ("task", "obs", "seed", "spaces", "actions", "planner", "cost", "data")
         if key in config
