@@ -75,6 +75,9 @@ def read_meta(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} has rollout format version {meta.get('version')!r:.20}, this latent-mpc reads {VERSION}; collect again")
     if meta.pop("crc32", None) != zlib.crc32(meta_text(meta)) or text != canonical:
         raise ValueError(f"{file} was changed after it was written (its checksum differs); {MENDING}")
+    task = meta.get("task", {})
+    if not (isinstance(task, dict) and isinstance(task.get("name", ""), str) and isinstance(task.get("options", {}), dict)):
+        raise ValueError(f"{file}: task must be a name and options by name, got {json.dumps(task):.60}; {MENDING}")
     return meta
 
 

@@ -29,7 +29,6 @@ def run(config: ExportConfig) -> int:
 
 def default_name(rollouts: Rollouts) -> str:
     """What the data set is called unless something else is asked for: latent-mpc/TASK-OBS-v0."""
-    said = rollouts.meta.get("task")
-    task = str(said.get("name")) if isinstance(said, dict) else "rollouts"
+    task = rollouts.meta.get("task", {}).get("name", "rollouts")
     observed = [key for key in rollouts.keys if key not in ("action", "physics")]
     return f"latent-mpc/{'-'.join([task, *observed])}-v0"

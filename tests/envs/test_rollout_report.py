@@ -88,7 +88,7 @@ def test_frames_are_the_recorded_ones_else_rendered_from_the_simulator_states(tm
     assert frames(blind, None, [0], 4) == []
 
 
-@pytest.mark.parametrize("said", [None, "reacher", {"name": ["reacher"]}, {"name": "elsewhere"}])
-def test_a_task_that_is_not_known_is_none(tmp_path: Path, said: object) -> None:
+@pytest.mark.parametrize("said", [{}, {"name": "elsewhere"}])
+def test_a_task_that_is_not_known_is_none(tmp_path: Path, said: dict) -> None:
     physics: dict[str, np.ndarray] = {"physics": np.zeros((4, 29)), "action": np.zeros((4, 2), np.float32)}
     assert known_task(write(tmp_path / "r", [physics], {"task": said})) is None
