@@ -28,6 +28,8 @@ from latent_mpc.envs.rollouts import Rollouts
 CHECK_FROM = 500  # steps after which the latent must not be collapsed
 LEAST_STD = 1e-4  # of the latent before its normalisation, which hides a collapse by amplifying noise
 PROBE_STEPS = 1500
+NORMALISED = 10_000  # episodes that the normalisers are fitted to, at most
+MAPPED = 2**27  # latents' numbers above which they stand in a file and not in memory: 0.5 GB
 
 
 @dataclass
@@ -149,27 +151,42 @@ def check_collapse(width: int, rank: float, std: float, least_rank: float, step:
 
 
 @torch.no_grad()
-def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int) -> tuple[Tensor, np.ndarray, np.ndarray]:
+def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int, scratch: Path) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Latents of every model step, as the agent would hold them: an episode's first frame counts as seen at rest.
 
+    Args:
+        scratch: folder for the latents where they are many; nothing remains there.
+
     Returns:
-        z `[N, D]`; the last row of each row's episode, int64 `[N]`; the row of the rollouts that each came from, int64 `[N]`.
+        z `[N, D]`; the last row of each row's episode, `[N]`; the row of the rollouts that each came from, `[N]`.
     """
     device, history = next(model.parameters()).device, model.config.history
-    latents: list[Tensor] = []
-    last: list[np.ndarray] = []
-    source: list[np.ndarray] = []
-    rows = 0
-    for i in range(len(rollouts)):
+    counts = rollouts.lengths // action_repeat + 1
+    ends = np.cumsum(counts)
+    z = _latents(int(ends[-1]), model.config.latent, device, scratch)
+    for i, (end, count) in enumerate(zip(ends.tolist(), counts.tolist(), strict=True)):
         episode = rollouts.episode(i)
         obs = {key: torch.as_tensor(np.array(episode[key][::action_repeat]), device=device) for key in model.shapes}
         frames = model.embed(obs)
         padded = torch.cat([frames[:1].expand(history - 1, -1), frames])
-        latents.append(model.believe(padded.unfold(0, history, 1).transpose(-1, -2)))
-        rows += len(frames)
-        last.append(np.full(len(frames), rows - 1))
-        source.append(int(rollouts.offsets[i]) + action_repeat * np.arange(len(frames)))
-    return torch.cat(latents), np.concatenate(last), np.concatenate(source)
+        z[end - count : end] = model.believe(padded.unfold(0, history, 1).transpose(-1, -2))
+    whole = np.int32 if rollouts.offsets[-1] + rollouts.lengths[-1] < 2**31 else np.int64  # half the memory
+    last = np.repeat((ends - 1).astype(whole), counts)
+    source = np.repeat((rollouts.offsets - action_repeat * (ends - counts)).astype(whole), counts)
+    source += action_repeat * np.arange(len(source), dtype=whole)
+    return z, last, source
+
+
+def _latents(rows: int, width: int, device: torch.device, scratch: Path) -> Tensor:
+    """An empty `[rows, width]`: in memory, or where it would take more than MAPPED numbers of it, in a file that is gone when we are."""
+    if device.type != "cpu" or rows * width <= MAPPED:
+        return torch.empty(rows, width, device=device)
+    scratch.mkdir(parents=True, exist_ok=True)
+    file = scratch / "latents"
+    try:
+        return torch.from_file(str(file), shared=True, size=rows * width).view(rows, width)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def train_proposals(
@@ -236,4 +253,5 @@ def _own_stream(generator: torch.Generator, device: torch.device) -> Iterator[No
 def _fit_normalisers(model: WorldModel, rollouts: Rollouts, episodes: np.ndarray) -> None:
     for key, encoder in model.encoders.items():
         if isinstance(encoder, StateEncoder):
-            encoder.fit(torch.as_tensor(np.concatenate([rollouts.episode(int(i))[key] for i in episodes])))
+            some = episodes[:: -(-len(episodes) // NORMALISED)]
+            encoder.fit(torch.as_tensor(np.concatenate([rollouts.episode(int(i))[key] for i in some])))

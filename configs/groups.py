@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from latent_mpc.configs import schema
 from latent_mpc.configs.source import PACKAGE, Field, find_class, read_fields
 
-POSITIONAL = {"inspect": ("path",)}  # keys of a command that may be given as bare words, in this order
+POSITIONAL = {"inspect": ("path",), "export": ("format", "path")}  # keys of a command that may be given as bare words, in this order
 BASES: dict[str, type] = {"planner": schema.PlannerConfig, "cost": schema.CostConfig}
 
 

@@ -34,6 +34,7 @@ PARTS = {
     "cost": ("latent_mpc.agent.costs", "{name}cost"),
 }
 OBS = ("state", "pixels", "state+pixels")
+EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
 PAIRS = ("independent", "same_trajectory")
 NOVELTIES = ("density", "disagreement")
@@ -234,7 +235,7 @@ class CollectConfig(_Experience, CollectionConfig):
 class TrainConfig(_Experience):
     """`latent-mpc train`."""
 
-    data: str = ""  # folder of rollouts; empty = collect into out/data
+    data: str = ""  # folder of rollouts, or minari:NAME, which is copied into out/data; empty = collect into out/data
     data_skip: list[int] = field(default_factory=list)  # damaged episodes to train without, as inspect PATH --verify names them
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
@@ -355,3 +356,17 @@ class InspectConfig:
     def folder(self) -> Path:
         """Where the pictures go."""
         return Path(self.out or f"runs/inspect-{'-'.join(Path(self.path).resolve().parts[-2:])}")
+
+
+@dataclass
+class ExportConfig:
+    """`latent-mpc export`."""
+
+    format: str = ""  # what to write: minari
+    path: str = ""  # folder of rollouts
+    name: str = ""  # of the data set; empty = latent-mpc/TASK-OBS-v0
+
+    def __post_init__(self) -> None:
+        one_of(self, format=EXPORTS)
+        if not self.path:
+            raise ValueError("path must be given: latent-mpc export FORMAT PATH, a folder of rollouts")

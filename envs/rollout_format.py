@@ -75,6 +75,9 @@ def read_meta(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} has rollout format version {meta.get('version')!r:.20}, this latent-mpc reads {VERSION}; collect again")
     if meta.pop("crc32", None) != zlib.crc32(meta_text(meta)) or text != canonical:
         raise ValueError(f"{file} was changed after it was written (its checksum differs); {MENDING}")
+    task = meta.get("task", {})
+    if not (isinstance(task, dict) and isinstance(task.get("name", ""), str) and isinstance(task.get("options", {}), dict)):
+        raise ValueError(f"{file}: task must be a name and options by name, got {json.dumps(task):.60}; {MENDING}")
     return meta
 
 
@@ -126,16 +129,15 @@ def read_index(path: Path, types: Mapping[str, RowType]) -> Index:
         raise FileNotFoundError(f"{file} is missing, and without it the episodes cannot be told apart; {MENDING}")
     text = file.read_bytes().rstrip(b"\0") if file.exists() else b""  # zeros: a line that a power cut left unwritten
     text = text[: len(text) // width * width]
-    lines: list[list[int]] = []
+    table = np.empty((len(text) // width, 3 + len(types)), dtype=np.int64)
     rows = 0
-    for at in range(0, len(text), width):
-        line = _parse_line(text[at : at + width], rows)
+    for i in range(len(table)):
+        line = _parse_line(text[i * width : (i + 1) * width], rows)
         if line is None:
-            choice = f"restore it from a copy, or cut it to {at} bytes to keep the {len(lines)} episodes before"
-            raise ValueError(f"{file} is damaged at line {len(lines) + 1}; {choice}")
-        lines.append(line)
+            choice = f"restore it from a copy, or cut it to {i * width} bytes to keep the {i} episodes before"
+            raise ValueError(f"{file} is damaged at line {i + 1}; {choice}")
+        table[i] = line
         rows += line[1] + 1
-    table = np.array(lines, dtype=np.int64).reshape(len(lines), 3 + len(types))
     return Index(table[:, 0], table[:, 1], table[:, 2], table[:, 3:], text)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -74,9 +73,8 @@ def report(rollouts: Rollouts) -> Report:
 
 def known_task(rollouts: Rollouts) -> Task | None:
     """The task that the rollouts name, if it is one of this package's and has their simulator states. Its options are not trusted."""
-    said: Any = rollouts.meta.get("task")
-    name = said.get("name") if isinstance(said, dict) else None
-    if not isinstance(name, str) or name not in TASKS or "physics" not in rollouts.keys:
+    name = rollouts.meta.get("task", {}).get("name")
+    if name not in TASKS or "physics" not in rollouts.keys:
         return None
     try:
         task = make(name, obs=("pixels",), size=FRAME)

@@ -117,9 +117,9 @@ class Rollouts:
     def verify(self) -> list[tuple[str, int]]:
         """Read everything; the damaged (key, episode) pairs. Meta data, headers and index were already checked on opening."""
         damaged = []
-        for i, expected in enumerate(self.checksums.tolist()):
+        for i, expected in enumerate(self.checksums):
             arrays = self.episode(i)
-            damaged += [(key, i) for key, crc in zip(self.keys, expected, strict=True) if zlib.crc32(arrays[key].data) != crc]
+            damaged += [(key, i) for key, crc in zip(self.keys, expected.tolist(), strict=True) if zlib.crc32(arrays[key].data) != crc]
         return damaged
 
     def require_whole(self) -> None:

@@ -54,9 +54,9 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
     if config.verify:
         rollouts.require_whole()
     print("\n".join(f"{key:<12} {value}" for key, value in about(rollouts).items()))
-    for line in quarantined(rollouts.path):
-        if line["number"] not in rollouts.numbers:
-            print(f"put aside    episode {line['number']}: {line.get('why')}")
+    for aside in quarantined(rollouts.path):
+        if aside["number"] not in rollouts.numbers:
+            print(f"put aside    episode {aside['number']}: {aside.get('why')}")
     if not len(rollouts):
         return
     found = report(rollouts)

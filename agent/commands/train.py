@@ -37,8 +37,11 @@ from latent_mpc.agent.results import make_folder, print_results, versions, write
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.collect import Job
+from latent_mpc.envs.minari_data import SCHEME, from_minari
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
+
+PROBED = 1_000_000  # rows that the probe is fitted to, at most
 
 
 def run(config: TrainConfig) -> int:
@@ -91,14 +94,18 @@ def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, fol
     repeat, seed = config.task.action_repeat, config.seed
     training = replace(config.training, steps=updates or config.training.steps)
     train_world_model(parts.model, rollouts, training, repeat, folder, seed)
-    z, last, source = encode_rollouts(parts.model, rollouts, repeat)
+    z, last, source = encode_rollouts(parts.model, rollouts, repeat, folder / "training")
     train_cost_to_go(parts.cost_to_go, z, last, folder, seed, updates)
     if parts.proposals:
         blocks = source[:, None] + np.arange(repeat)  # beyond the end where an episode, and with it the data, ends
         action = rollouts.gather(np.minimum(blocks, len(rollouts.arrays["action"]) - 1), ["action"])["action"].reshape(len(z), -1)
         train_proposals(parts.proposals, parts.cost_to_go, z, last, torch.as_tensor(action, device=z.device), folder, seed)
-    points = task.tracked_point(rollouts.arrays["physics"][source])
-    train_probe(parts.probe, z, torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
+    if "physics" not in rollouts.keys:  # of another library: nothing to show where the robot would be, so pictures show no path
+        torch.nn.init.zeros_(list(parts.probe.parameters())[-2])
+        return z
+    every = -(-len(z) // PROBED)
+    points = task.tracked_point(rollouts.arrays["physics"][source[::every]])
+    train_probe(parts.probe, z[::every], torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
     return z
 
 
@@ -139,7 +146,7 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
     """The rollouts that `data` names. Raises ValueError if they are none, of another task, or do not hold what the task shows, or
     are damaged.
     """
-    rollouts, where = Rollouts(config.data, config.data_skip), f"data={config.data}"
+    rollouts, where = _rollouts(config), f"data={config.data}"
     said = rollouts.meta.get("task", {})
     if (found := said.get("name")) != config.task.name:
         raise ValueError(f"{where} must hold rollouts of {config.task.name}, it holds {found}; give task={found} or other data")
@@ -149,15 +156,26 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
             raise ValueError(f"{where} must hold rollouts with task.{key}={wanted}, it holds {came}; give that or other data")
     if not len(rollouts):
         raise ValueError(f"{where} holds no finished episode; latent-mpc collect out={config.data} goes on with it")
-    missing = [key for key in (*config.observations, "action", "physics") if key not in rollouts.keys]
+    missing = [key for key in (*config.observations, "action") if key not in rollouts.keys]
     if missing:
         raise ValueError(f"{where} has no {', '.join(missing)}, it holds {', '.join(rollouts.keys)}; give another obs= or other data")
     for key, shown in task.observation().items():
         shape = rollouts.arrays[key].shape[1:]
         if shape != shown.shape:
             raise ValueError(f"{where} has {key} of {list(shape)}, {task.name} shows {list(shown.shape)}; give other data or task.size=")
+    if (width := rollouts.arrays["action"].shape[1:]) != task.action_space.shape:
+        raise ValueError(f"{where} has actions of {list(width)}, {task.name} takes {list(task.action_space.shape or ())}; give other data")
     rollouts.require_whole()
     return rollouts
+
+
+def _rollouts(config: TrainConfig) -> Rollouts:
+    """The folder that `data` names; a Minari data set is copied into the run's own first."""
+    if not config.data.startswith(SCHEME):
+        return Rollouts(config.data, config.data_skip)
+    make_folder(config.folder())
+    from_minari(config.data.removeprefix(SCHEME), config.folder() / "data", config.task.name)
+    return Rollouts(config.folder() / "data", config.data_skip)
 
 
 def describe(config: TrainConfig, task: Task) -> dict[str, Any]:

@@ -46,12 +46,13 @@ def random_episodes(parts: Parts, task: Task, episodes: int, seed: int, folder: 
     """Fresh episodes of the behaviour that the checkpoint was trained on; what is there already is taken."""
     config = parts.config
     behaviour = BehaviourConfig(**(config["data"].get("behaviour") or {}))
-    return collect(task.name, {"size": config["task"]["size"]}, tuple(config["spaces"]), behaviour, episodes, seed, folder, workers)
+    options = {key: value for key, value in config["task"].items() if key not in ("name", "action_repeat")}
+    return collect(config["task"]["name"], options, tuple(config["spaces"]), behaviour, episodes, seed, folder, workers)
 
 
 def encode(parts: Parts, rollouts: Rollouts, repeat: int) -> Latents:
     """Latents, actions and simulator states of every model step."""
-    z, last, source = encode_rollouts(parts.model, rollouts, repeat)
+    z, last, source = encode_rollouts(parts.model, rollouts, repeat, rollouts.path)
     rows = np.minimum(source[:, None] + np.arange(repeat), len(rollouts.arrays["action"]) - 1)
     blocks = rollouts.arrays["action"][rows].reshape(len(z), -1)
     blocks[np.arange(len(z)) == last] = 0.0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from latent_mpc.agent import training
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.cost_to_go_training import train_cost_to_go
 from latent_mpc.agent.metrics import Metrics
@@ -100,7 +101,7 @@ def test_windows_longer_than_every_episode_are_refused(tmp_path):
 @pytest.mark.parametrize("repeat", [1, 2, 3])
 def test_encoded_rollouts_are_what_an_agent_would_hold_in_memory(tmp_path, repeat):
     rollouts, model = numbered(tmp_path / "r"), make_model(repeat=repeat, states=2).eval()
-    z, last, source = encode_rollouts(model, rollouts, repeat)
+    z, last, source = encode_rollouts(model, rollouts, repeat, tmp_path)
     row = 0
     for i in range(3):
         memory, data, first = model.memory(1), rollouts.episode(i)["state"], row
@@ -115,6 +116,18 @@ def test_encoded_rollouts_are_what_an_agent_would_hold_in_memory(tmp_path, repea
 
 
 # Collapse
+
+
+def test_many_latents_stand_in_a_file_that_is_gone_when_they_are(tmp_path, monkeypatch):
+    rollouts, model = numbered(tmp_path / "r"), make_model(states=2).eval()
+    inside = encode_rollouts(model, rollouts, 1, tmp_path / "scratch")
+    assert not (tmp_path / "scratch").exists()
+    monkeypatch.setattr(training, "MAPPED", 10)
+    mapped = encode_rollouts(model, rollouts, 1, tmp_path / "scratch")
+    assert "scratch/latents" in Path("/proc/self/maps").read_text()
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert torch.equal(inside[0], mapped[0])
+    np.testing.assert_array_equal(inside[1], mapped[1])
 
 
 def test_effective_rank_by_hand():

@@ -53,7 +53,7 @@ def test_ranges_shares_and_anomalies_are_those_that_were_put_in(tmp_path: Path) 
 
 
 def test_clipped_actions_and_still_pictures_are_worth_a_word(tmp_path: Path) -> None:
-    one = {"action": np.ones((4, 2), np.float32), "pixels": np.full((4, 16, 16, 3), 9, np.uint8)}
+    one: dict[str, np.ndarray] = {"action": np.ones((4, 2), np.float32), "pixels": np.full((4, 16, 16, 3), 9, np.uint8)}
     lines = report(write(tmp_path / "r", [one])).anomalies()
     assert lines == ["action never changes in dimensions 0, 1 of 2", "pixels never change", "100% of action numbers are clipped at a bound"]
 
@@ -90,7 +90,7 @@ def test_frames_are_the_recorded_ones_else_rendered_from_the_simulator_states(tm
     assert frames(blind, None, [0], 4) == []
 
 
-@pytest.mark.parametrize("said", [None, "reacher", {"name": ["reacher"]}, {"name": "elsewhere"}])
-def test_a_task_that_is_not_known_is_none(tmp_path: Path, said: object) -> None:
-    physics = {"physics": np.zeros((4, 29)), "action": np.zeros((4, 2), np.float32)}
+@pytest.mark.parametrize("said", [{}, {"name": "elsewhere"}])
+def test_a_task_that_is_not_known_is_none(tmp_path: Path, said: dict) -> None:
+    physics: dict[str, np.ndarray] = {"physics": np.zeros((4, 29)), "action": np.zeros((4, 2), np.float32)}
     assert known_task(write(tmp_path / "r", [physics], {"task": said})) is None

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latent_mpc.envs.rollout_format import meta_file
 from latent_mpc.envs.rollouts import Rollouts, RolloutWriter
 
 META = {"task": {"name": "reacher", "options": {"size": 64}}, "seed": 3, "versions": {"numpy": "1"}}
@@ -237,6 +238,15 @@ def test_changed_meta_data_are_refused_even_where_they_mean_the_same(tmp_path: P
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(ValueError, match=r"meta.json was changed after it was written"):
         Rollouts(tmp_path / "r")
+
+
+@pytest.mark.parametrize("task", [None, "reacher", [], {"name": ["reacher"]}, {"name": "reacher", "options": 3}])
+def test_a_task_in_the_meta_data_that_is_none_is_refused(tmp_path: Path, task: object) -> None:
+    path = write(tmp_path / "r", [5]).path
+    meta = {key: value for key, value in json.loads((path / "meta.json").read_text()).items() if key != "crc32"}
+    (path / "meta.json").write_bytes(meta_file({**meta, "task": task}))
+    with pytest.raises(ValueError, match=r"meta.json: task must be a name and options by name, got "):
+        Rollouts(path)
 
 
 @pytest.mark.parametrize("rows", [5, 7])
