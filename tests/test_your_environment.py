@@ -93,5 +93,5 @@ def test_a_task_of_an_installed_package_is_found_by_its_entry_point(tmp_path: Pa
     (package / "entry_points.txt").write_text("[latent_mpc.tasks]\nmy-task = latent_mpc.envs.reacher:Reacher\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert isinstance(registry.make("my-task", size=16), Reacher)
-    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, mjcf, my-task, pointmaze-large"):
+    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, mjcf, my-task, pointmaze-giant"):
         registry.make("other")
