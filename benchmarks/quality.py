@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.ours import OURS, SPLITS, Contender, Ours, textbook
+from benchmarks.ours import OURS, Contender, Ours
 from benchmarks.peers import missing, peers
 from benchmarks.problems import PROBLEMS, Problem, RolloutCost
 from benchmarks.store import Job
+from benchmarks.textbook import SPLITS, Textbook
 
 BUDGETS = tuple(SPLITS)
 FINER = (60, 80, 100, 150, 200)  # for our default planner, to find the least that is enough
@@ -40,7 +41,7 @@ def contenders(problem: Problem, evaluations: int) -> dict[str, Callable[[], Con
     if evaluations in FINER:
         return {"cem": partial(Ours, problem, "cem", evaluations)}
     found: dict[str, Callable[[], Contender]] = {name: partial(Ours, problem, name, evaluations) for name in OURS}
-    found[TEXTBOOK] = partial(textbook, problem, evaluations)
+    found[TEXTBOOK] = partial(Textbook, problem, evaluations)
     if not missing():
         found |= {name: partial(_same, peer) for name, peer in peers(problem, evaluations).items()}
     return found

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from benchmarks.figures import figures
-from benchmarks.ours import Ours, enlarged, textbook
+from benchmarks.ours import Ours, enlarged
 from benchmarks.problems import DoubleIntegrator, Pendulum, RolloutCost
 from benchmarks.quality import closed_loop, enough
 from benchmarks.report import markdown
 from benchmarks.store import Job, Store
+from benchmarks.textbook import Textbook
 from latent_mpc.planners import algorithms
 
 
@@ -79,10 +80,26 @@ def test_a_larger_budget_goes_into_candidates_and_leaves_the_iterations() -> Non
 def test_an_episode_costs_what_its_states_cost_and_each_seed_counts() -> None:
     problem = Pendulum()
     problem.steps = 2
-    costs, evaluations = closed_loop(problem, textbook(problem, 40), problem.starts(3, seed=0), seeds=2)
+    costs, evaluations = closed_loop(problem, Textbook(problem, 40), problem.starts(3, seed=0), seeds=2)
     assert costs.shape == (2, 3) and evaluations == 40
     least = 2 * (math.pi - 1.2) ** 2  # hanging within 1 rad, two steps cannot turn it far
     assert bool((costs > least).all()) and not torch.equal(costs[0], costs[1])
+
+
+def test_the_yardstick_finds_the_least_of_a_parabola() -> None:
+    class Parabola(DoubleIntegrator):
+        def step(self, state: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+            return state
+
+        def cost(self, state: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+            return (action - 0.3).square().sum(-1)
+
+    problem = Parabola()
+    contender, cost = Textbook(problem, 900), RolloutCost(problem, problem.starts(2, seed=0))
+    contender.reset(2, seed=0)
+    for _ in range(10):  # warm
+        actions = contender.act(cost)
+    torch.testing.assert_close(actions, torch.full((2, 6), 0.3), atol=0.05, rtol=0)
 
 
 def test_the_least_budget_that_is_enough_is_the_first_whose_mean_reaches_the_reference() -> None:
