@@ -74,14 +74,16 @@ def closed_loop(problem: Problem, contender: Contender, starts: Float[Tensor, "B
 
 
 def enough(cells: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any] | None:
-    """The least budget whose mean cost is not above the reference's, with the paired difference there; None if none is enough."""
-    for evaluations in sorted(cells, key=int):
-        cell = cells[evaluations]
-        if cell["mean"] <= reference["mean"]:
-            difference = torch.tensor(cell["starts"]) - torch.tensor(reference["starts"])
-            se = float(difference.std() / len(difference) ** 0.5)
-            return {"evaluations": int(evaluations), "difference": float(difference.mean()), "se": se}
-    return None
+    """The least budget from which on no mean cost is above the reference's, with the paired difference there; None if there is none."""
+    least = None
+    for evaluations in sorted(cells, key=int, reverse=True):
+        if cells[evaluations]["mean"] > reference["mean"]:
+            break
+        least = evaluations
+    if least is None:
+        return None
+    difference = torch.tensor(cells[least]["starts"]) - torch.tensor(reference["starts"])
+    return {"evaluations": int(least), "difference": float(difference.mean()), "se": float(difference.std() / len(difference) ** 0.5)}
 
 
 def _same(contender: Contender) -> Contender:
