@@ -18,8 +18,6 @@ from benchmarks.problems import Problem, RolloutCost
 from latent_mpc.planners import Budget, Planner, Warm, algorithms
 
 OURS = ("random", "cem", "icem", "mppi", "predictive_sampling", "gradient", "hybrid")
-# How textbook methods and peers, which have no default for small budgets, share evaluations out: (candidates, iterations)
-SPLITS = {40: (20, 2), 120: (40, 3), 300: (60, 5), 900: (150, 6), 3000: (300, 10)}
 
 
 class Contender(Protocol):
@@ -74,20 +72,3 @@ def enlarged(algorithm: Any, evaluations: int) -> Any:
     """The algorithm with as many candidates as its own number of iterations needs for these evaluations; never fewer than by default."""
     usual = sum(islice(algorithm.counts(), algorithm.iterations))
     return replace(algorithm, samples=max(algorithm.samples, math.ceil(algorithm.samples * evaluations / usual)))
-
-
-def textbook(problem: Problem, evaluations: int) -> Ours:
-    """The cross-entropy method without what came later: white noise, no kept elites, no momentum, no floor, the mean executed; warm.
-
-    The same updates as stable-worldmodel's CEM and the same share of elites, a tenth. Of the standard deviations 0.5 and 1 the default of
-    0.5 is the better one, on both problems (other starts).
-    """
-    samples, iterations = SPLITS[evaluations]
-    fields: dict[str, Any] = {"samples": samples, "iterations": iterations, "elites": elites(samples), "noise_beta": 0.0}
-    fields |= {"keep_elites": 0.0, "momentum": 0.0, "overshoot": 0.0, "std_floor": 0.0, "cold_std": 0.0, "execute": "mean"}
-    return Ours(problem, "cem", evaluations, fields)
-
-
-def elites(samples: int) -> int:
-    """A tenth, as in stable-worldmodel's 30 of 300, and at least four, below which a standard deviation is noise."""
-    return max(4, samples // 10)

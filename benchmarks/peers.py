@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.ours import SPLITS, Contender, elites
+from benchmarks.ours import Contender
 from benchmarks.problems import Problem, RolloutCost
+from benchmarks.textbook import SPLITS, elites
 
 Split = tuple[int, int]  # candidates, iterations
 

@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.ours import OURS, SPLITS, Contender, Ours, textbook
+from benchmarks.ours import OURS, Contender, Ours
 from benchmarks.peers import missing, peers
 from benchmarks.problems import PROBLEMS, Problem, RolloutCost
 from benchmarks.store import Job
+from benchmarks.textbook import SPLITS, Textbook
 
 BUDGETS = tuple(SPLITS)
 FINER = (60, 80, 100, 150, 200)  # for our default planner, to find the least that is enough
@@ -40,7 +41,7 @@ def contenders(problem: Problem, evaluations: int) -> dict[str, Callable[[], Con
     if evaluations in FINER:
         return {"cem": partial(Ours, problem, "cem", evaluations)}
     found: dict[str, Callable[[], Contender]] = {name: partial(Ours, problem, name, evaluations) for name in OURS}
-    found[TEXTBOOK] = partial(textbook, problem, evaluations)
+    found[TEXTBOOK] = partial(Textbook, problem, evaluations)
     if not missing():
         found |= {name: partial(_same, peer) for name, peer in peers(problem, evaluations).items()}
     return found
@@ -73,14 +74,16 @@ def closed_loop(problem: Problem, contender: Contender, starts: Float[Tensor, "B
 
 
 def enough(cells: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any] | None:
-    """The least budget whose mean cost is not above the reference's, with the paired difference there; None if none is enough."""
-    for evaluations in sorted(cells, key=int):
-        cell = cells[evaluations]
-        if cell["mean"] <= reference["mean"]:
-            difference = torch.tensor(cell["starts"]) - torch.tensor(reference["starts"])
-            se = float(difference.std() / len(difference) ** 0.5)
-            return {"evaluations": int(evaluations), "difference": float(difference.mean()), "se": se}
-    return None
+    """The least budget from which on no mean cost is above the reference's, with the paired difference there; None if there is none."""
+    least = None
+    for evaluations in sorted(cells, key=int, reverse=True):
+        if cells[evaluations]["mean"] > reference["mean"]:
+            break
+        least = evaluations
+    if least is None:
+        return None
+    difference = torch.tensor(cells[least]["starts"]) - torch.tensor(reference["starts"])
+    return {"evaluations": int(least), "difference": float(difference.mean()), "se": float(difference.std() / len(difference) ** 0.5)}
 
 
 def _same(contender: Contender) -> Contender:

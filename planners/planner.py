@@ -89,7 +89,8 @@ class Planner:
             return self._plan(cost, warm, proposals, budget or Budget())
 
     def _plan(self, cost: Cost, warm: Warm, proposals: Tensor | None, budget: Budget) -> Plan:
-        deadline = None if budget.seconds is None else self.clock() + budget.seconds
+        begin = self.clock()
+        deadline = None if budget.seconds is None else begin + budget.seconds
         search = self._start(warm)
         nominal = best = centre = _unseen(search.mean)
         log: list[dict[str, Tensor]] = []
@@ -103,8 +104,8 @@ class Planner:
             centre = Evaluated(candidates[:, 0].detach(), score[:, 0], raw[:, 0])
             nominal, best = (nominal, best.or_better(found)) if log else (centre, found)
             log.append({"best": best.cost, "mean": score, "std": search.std, **told})
-            if deadline is not None and self._now() >= deadline:
-                break
+            if deadline is not None and (now := self._now()) + (now - begin) / len(log) > deadline:
+                break  # another one would end too late
         if exact := getattr(cost, "exact", None):
             cost, deadline = exact, None
             nominal, best = self._rescore(exact, nominal, best, search)

@@ -293,10 +293,10 @@ def test_an_iteration_budget_is_kept_and_by_default_it_is_that_of_the_algorithm(
 
 
 @every_planner
-@pytest.mark.parametrize("seconds", [0.001, 0.055, 0.06])
+@pytest.mark.parametrize("seconds", [0.001, 0.055, 0.0601])
 @pytest.mark.parametrize("execute", ["best", "mean"])
 def test_a_deadline_is_overshot_by_one_iteration_at_most_and_the_best_so_far_is_there(name, seconds, execute):
-    """The clock is the test's: an iteration takes 0.01 s, all else none."""
+    """The clock is the test's: an iteration takes 0.01 s, all else none. The first one is always there, no other ends too late."""
     starts, scores = [], []
     fields = planners.algorithms()[name](samples=8, execute=execute)
     bound = torch.ones(2)
@@ -308,7 +308,7 @@ def test_a_deadline_is_overshot_by_one_iteration_at_most_and_the_best_so_far_is_
         return scores[-1]
 
     plan = p.plan(cost, p.init(3, seed=0), budget=Budget(seconds=seconds))
-    assert max(starts) < seconds <= max(starts) + 0.01 + 1e-9
+    assert len(starts) == max(1, int(seconds / 0.01 + 1e-6))
     assert len(starts) == plan.info["best"].shape[1]
     assert torch.equal(plan.info["best"][:, -1], torch.cat(scores, 1).min(1).values)
     assert (plan.cost <= scores[0][:, 0]).all()
