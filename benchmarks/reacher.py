@@ -31,17 +31,17 @@ SAMPLES, ITERATIONS, HORIZON = 300, 30, 5  # stable-worldmodel's CEM for Le-WM
 
 
 def jobs(quick: bool, seed: int) -> list[Job]:
-    """The agent as it ships first, then every planner at every budget, then the peer."""
+    """The agent as it ships and the peer as it ships first, then every planner at every budget, then the peer at every step."""
     count, budgets = (4, BUDGETS[:1]) if quick else (50, BUDGETS)
     measured = partial(measure, count=count, seed=seed)
     out = [Job(("reacher", DEFAULT, "default"), partial(measured, shipped.agent))]
+    n, size = str(SAMPLES * ITERATIONS), (30, 3) if quick else (SAMPLES, ITERATIONS)
+    peers = [] if missing() else [Job(("reacher", PEER, n), partial(measured, partial(peer, HORIZON, size)))]
+    peers += [] if missing() else [Job(("reacher", PEER_EVERY, n), partial(measured, partial(peer, 1, size)))]
+    out += peers[:1]
     for evaluations in budgets:
         out += [Job(("reacher", name, str(evaluations)), partial(measured, partial(ours, name, evaluations))) for name in PLANNERS]
-    if not missing():
-        n, size = str(SAMPLES * ITERATIONS), (30, 3) if quick else (SAMPLES, ITERATIONS)
-        out += [Job(("reacher", PEER, n), partial(measured, partial(peer, HORIZON, size)))]
-        out += [Job(("reacher", PEER_EVERY, n), partial(measured, partial(peer, 1, size)))]
-    return out
+    return [*out, *peers[1:]]
 
 
 def ours(name: str, evaluations: int) -> Agent:
