@@ -31,7 +31,7 @@ from latent_mpc.envs.rollout_format import index_line, meta_file
 
 CASES = int(os.environ.get("FUZZ", "300"))
 SMALL = ["task=reacher", "model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
-MEMORY = 16 * 2**30  # [bytes] of addresses: what asks for more is refused by the system, not by the reaper
+MEMORY = 6 * 2**30  # [bytes] of addresses: what asks for more is refused by the system, not by the reaper
 EXECUTED = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "socket.connect")
 CODE = ["!!python/object/apply:os.mkdir [made]", "!!python/name:os.system", "${oc.env:HOME}", "__import__('os').mkdir('made')"]
 TEXTS = ["", "x", "../../etc", "reacher", "cem", "a b", "\0", "[", "{", "*a", "&a", "x" * 300, "1e400", "_target_", *CODE]
