@@ -75,6 +75,7 @@ def test_rollouts_of_another_control_period_are_refused(tmp_path: Path, opened: 
     collect("mjcf", config.task.options(), ("state",), BehaviourConfig(), 1, 0, tmp_path / "data", workers=1, progress=False, steps=3)
     given = replace(config, data=str(tmp_path / "data"))
     assert len(open_rollouts(given, task)) == 1
-    other = replace(given, task=replace(config.task, control_period=0.05))
+    slower: dict[str, Any] = {"control_period": 0.05}  # a field of this task's config, not of every one
+    other = replace(given, task=replace(config.task, **slower))
     with pytest.raises(ValueError, match="must hold rollouts with task.control_period=0.05, it holds 0.1; give that or other data"):
         open_rollouts(other, task)
