@@ -31,8 +31,8 @@ from latent_mpc.configs.schema import HorizonConfig
 from latent_mpc.envs.task import Task
 
 ORACLE_WEIGHT = 12  # how many times longer a step of the simulator takes than an imagined one, for the progress bar only
-CODE = ("envs", "planners", *(f"agent/{name}.py" for name in ("agent", "costs", "cost_to_go", "evaluation", "networks", "oracle")))
-CODE += ("agent/world_model.py", "agent/horizon/replanning.py")  # what outcomes come out of
+PLAYED = ("agent", "costs", "cost_to_go", "ensemble", "evaluation", "networks", "oracle", "proposals", "rough", "world_model")
+CODE = ("envs", "planners", *(f"agent/{name}.py" for name in PLAYED), "agent/horizon/replanning.py")  # what outcomes come out of
 
 
 class Sweep:
