@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 Z95 = 1.959964  # two-sided 95 % quantile of the standard normal
 THIRDS = ("near", "middle", "far")
@@ -37,14 +37,18 @@ def thirds(success: Bool[np.ndarray, " B"], far: Float[np.ndarray, " B"]) -> dic
     """
     if len(success) < len(THIRDS):
         return None
-    parts = np.array_split(np.argsort(far, kind="stable"), len(THIRDS))
-    return {
-        name: {
-            **{"pairs": len(part), "reached": int(success[part].sum()), **rate(success[part])},
-            **{"from": float(far[part[0]]), "to": float(far[part[-1]])},
-        }
-        for name, part in zip(THIRDS, parts, strict=True)
-    }
+    which, found = third_of(far), {}
+    for i, name in enumerate(THIRDS):
+        part = which == i
+        head = {"pairs": int(part.sum()), "reached": int(success[part].sum()), **rate(success[part])}
+        found[name] = {**head, "from": float(far[part].min()), "to": float(far[part].max())}
+    return found
+
+
+def third_of(values: Float[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:
+    """Which third each value lies in, 0 to 2, by rank: as equal in size as can be, equal values kept in order."""
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    return ranks * len(THIRDS) // len(values)
 
 
 def over_seeds(success: Bool[np.ndarray, "S B"]) -> tuple[float, float]:

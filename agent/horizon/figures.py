@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from latent_mpc.agent.horizon.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, bars, begin, horizon_axis, percent_axis, plain_log
-from latent_mpc.agent.horizon.success import THIRDS
+from latent_mpc.agent.rates import THIRDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

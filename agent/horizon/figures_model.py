@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latent_mpc.agent.horizon.style import BLUE, GREEN, GREY, ORANGE, RED, begin
-from latent_mpc.agent.horizon.success import THIRDS
+from latent_mpc.agent.rates import THIRDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

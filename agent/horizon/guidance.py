@@ -17,8 +17,8 @@ from torch import Tensor
 from latent_mpc.agent.checkpoint import Parts
 from latent_mpc.agent.costs import latent_distance
 from latent_mpc.agent.horizon.imagination import HINGE, Latents
-from latent_mpc.agent.horizon.success import THIRDS, thirds
 from latent_mpc.agent.oracle import privileged
+from latent_mpc.agent.rates import THIRDS, spearman, third_of
 from latent_mpc.envs.task import Task
 
 GOALS, STATES = 50, 300  # goals at rest, and states of random episodes that are ranked for each
@@ -52,13 +52,13 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
         goal = task.draw_state(rng)
         rows = rng.choice(test, min(STATES, len(test)), replace=False)
         steps = true(latents.physics[rows], goal) / repeat
-        z_goal, third = _encode_rest(parts, task, goal[None])[0], thirds(steps)
+        z_goal, third = _encode_rest(parts, task, goal[None])[0], third_of(steps)
         away.append(np.array([np.median(steps[third == i]) for i in range(3)]))
         for name, between in costs(parts).items():
             cost = between(latents.z[rows], z_goal).cpu().numpy()
             for i, part in enumerate(THIRDS):
-                found[name][part].append(spearman(cost[third == i], steps[third == i]))
-            found[name]["all"].append(spearman(cost, steps))
+                found[name][part].append(_rank_correlation(cost[third == i], steps[third == i]))
+            found[name]["all"].append(_rank_correlation(cost, steps))
     means = {name: {part: float(np.nanmean(values)) for part, values in parts_.items()} for name, parts_ in found.items()}
     distances = {name: float(value) for name, value in zip(THIRDS, np.mean(away, axis=0), strict=True)}
     return {"spearman": means, "steps_away": distances, "goals": GOALS, "states": min(STATES, len(test))}
@@ -109,17 +109,10 @@ def traps(grid: np.ndarray, axes: list[np.ndarray], goal: np.ndarray) -> np.ndar
     return found[np.abs(found - nearest).max(axis=1) > 2]
 
 
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation, equal values sharing their mean rank; NaN where one of them is constant."""
-    x, y = _ranks(a), _ranks(b)
-    x, y = x - x.mean(), y - y.mean()
-    scale = np.sqrt((x * x).sum() * (y * y).sum())
-    return float((x * y).sum() / scale) if scale > 0 else float("nan")
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+def _rank_correlation(cost: np.ndarray, steps: np.ndarray) -> float:
+    """Spearman's, NaN where there is none, to be left out of the mean over goals."""
+    found = spearman(cost, steps)
+    return float("nan") if found is None else found
 
 
 def _encode_rest(parts: Parts, task: Task, states: np.ndarray) -> Tensor:

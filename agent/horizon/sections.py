@@ -8,7 +8,7 @@ from typing import Any
 from latent_mpc.agent.horizon import page
 from latent_mpc.agent.horizon.advice import CLOSE, percent, plural
 from latent_mpc.agent.horizon.figures import FLOORS
-from latent_mpc.agent.horizon.success import THIRDS
+from latent_mpc.agent.rates import THIRDS
 
 Found = Mapping[str, Any]
 Drawn = Mapping[str, str]

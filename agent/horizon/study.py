@@ -13,10 +13,11 @@ from latent_mpc.agent.horizon import advice
 from latent_mpc.agent.horizon.guidance import landscape, measure_guidance
 from latent_mpc.agent.horizon.imagination import Latents, encode, measure_imagination, random_episodes
 from latent_mpc.agent.horizon.settings import Setting, around, ladder, scaled
-from latent_mpc.agent.horizon.success import THIRDS, steps_between, summarise, thirds
+from latent_mpc.agent.horizon.success import steps_between, summarise
 from latent_mpc.agent.horizon.sweep import CODE, Sweep
 from latent_mpc.agent.horizon.timing import machine, time_settings
 from latent_mpc.agent.oracle_result import code_of
+from latent_mpc.agent.rates import THIRDS, third_of
 from latent_mpc.agent.results import versions
 
 TIMED_FACTORS = (0.25, 1.0, 4.0)  # of the planner's samples, for the figure of times
@@ -44,12 +45,12 @@ def study(sweep: Sweep) -> Found:
     grid = time_settings(sweep, [replace(r, role="samples", planner=scaled(r.planner, f)) for r in rungs for f in TIMED_FACTORS])
     times = time_settings(sweep, [settings[found["label"]] for found in agents])
     model = _model(sweep, rungs)
-    advised = _advise(config.cost.name, played, times, model)
+    advised, third = _advise(config.cost.name, played, times, model), third_of(steps)
     return {
         **_head(sweep),
         "floors": floors(sweep.task, sweep.pairs(config.pairs.seed, config.episodes)),
         "success": played,
-        "steps_away": {name: float(np.median(steps[thirds(steps) == i])) for i, name in enumerate(THIRDS) if (thirds(steps) == i).any()},
+        "steps_away": {name: float(np.median(steps[third == i])) for i, name in enumerate(THIRDS) if (third == i).any()},
         **model,
         "times": {"grid": grid, "settings": times},
         "advice": {**advised, "reported": _report(sweep, settings, played, advised)},

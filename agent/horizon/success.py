@@ -9,22 +9,14 @@ import numpy as np
 
 from latent_mpc.agent.oracle import privileged
 from latent_mpc.agent.pairs import Pairs
-from latent_mpc.agent.rates import rate
+from latent_mpc.agent.rates import THIRDS, rate, third_of
 from latent_mpc.envs.task import Task
-
-THIRDS = ("near", "middle", "far")
 
 
 def steps_between(task: Task, drawn: Pairs, repeat: int) -> np.ndarray:
     """True model steps `[B]` from each start to its goal; see `oracle.privileged` for tasks that do not know them."""
     steps = privileged(task)
     return np.array([steps(pair.start[None], pair.goal)[0] for pair in drawn.pairs]) / repeat
-
-
-def thirds(values: np.ndarray) -> np.ndarray:
-    """Which third each value lies in, 0 to 2, by rank, so that they are as large as can be."""
-    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return ranks * 3 // len(values)
 
 
 def summarise(found: Mapping[str, Any], steps: np.ndarray) -> dict[str, Any]:
@@ -35,6 +27,6 @@ def summarise(found: Mapping[str, Any], steps: np.ndarray) -> dict[str, Any]:
         steps: true model steps of its pairs, or of more pairs of the same seed.
     """
     end, ever = np.array(found["end"], bool), np.array(found["any"], bool)
-    third = thirds(steps)[: len(end)]
+    third = third_of(steps)[: len(end)]
     parts = {name: rate(end[third == i]) for i, name in enumerate(THIRDS) if (third == i).any()}
     return {**found, "success_end": rate(end), "success_any": rate(ever), "thirds": parts}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latent_mpc.agent.rates import over_seeds, rate, spearman, thirds, wilson
+from latent_mpc.agent.rates import over_seeds, rate, spearman, third_of, thirds, wilson
 
 
 # Newcombe 1998, Table I, method 3
@@ -89,3 +89,19 @@ def test_ties_share_their_mean_rank():
 @pytest.mark.parametrize("a", [[1.0, 2.0], [3.0, 3.0, 3.0]])
 def test_what_has_no_rank_correlation_has_none(a):
     assert spearman(np.array(a), np.arange(len(a)) * 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ([106, 100, 86, 101, 99, 103, 97, 113, 112, 110], [7, 27, 2, 50, 28, 29, 20, 12, 6, 17], -29 / 165),  # a textbook's: IQ and TV
+        ([1, 1, 2], [1, 2, 3], np.sqrt(3) / 2),  # ranks 1.5 1.5 3 and 1 2 3
+    ],
+)
+def test_spearmans_rank_correlation_is_the_known_one(a, b, expected):
+    assert spearman(np.array(a, dtype=float), np.array(b, dtype=float)) == pytest.approx(expected)
+
+
+def test_thirds_are_by_rank_and_as_large_as_can_be():
+    assert third_of(np.array([5.0, 1.0, 9.0, 2.0, 7.0, 3.0])).tolist() == [1, 0, 2, 0, 2, 1]
+    assert np.bincount(third_of(np.zeros(50))).tolist() == [17, 17, 16]

@@ -10,10 +10,9 @@ from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.costs import LatentCost
 from latent_mpc.agent.horizon import imagination
 from latent_mpc.agent.horizon.cache import Cache, address
-from latent_mpc.agent.horizon.guidance import spearman, traps
+from latent_mpc.agent.horizon.guidance import traps
 from latent_mpc.agent.horizon.imagination import Latents, fit_linear, fit_mlp, measure_imagination, usable
 from latent_mpc.agent.horizon.replanning import Committed
-from latent_mpc.agent.horizon.success import thirds
 from latent_mpc.agent.horizon.timing import LiveTensors
 from latent_mpc.agent.training import make_probe
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
@@ -27,28 +26,6 @@ def make_model() -> WorldModel:
     assert isinstance(last, torch.nn.Linear)
     torch.nn.init.normal_(last.weight, std=0.3)
     return model.eval().requires_grad_(False)
-
-
-def test_thirds_are_by_rank_and_as_large_as_can_be():
-    assert thirds(np.array([5.0, 1.0, 9.0, 2.0, 7.0, 3.0])).tolist() == [1, 0, 2, 0, 2, 1]
-    assert np.bincount(thirds(np.zeros(50))).tolist() == [17, 17, 16]
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ([1, 2, 3, 4], [10, 20, 30, 400], 1.0),
-        ([1, 2, 3, 4], [4, 3, 2, 1], -1.0),
-        ([106, 100, 86, 101, 99, 103, 97, 113, 112, 110], [7, 27, 2, 50, 28, 29, 20, 12, 6, 17], -29 / 165),  # a textbook's: IQ and TV
-        ([1, 1, 2], [1, 2, 3], np.sqrt(3) / 2),  # ranks 1.5 1.5 3 and 1 2 3
-    ],
-)
-def test_spearmans_rank_correlation_is_the_known_one(a, b, expected):
-    assert spearman(np.array(a), np.array(b)) == pytest.approx(expected)
-
-
-def test_a_constant_has_no_rank_correlation():
-    assert np.isnan(spearman(np.ones(4), np.arange(4)))
 
 
 def test_traps_are_inner_points_below_their_neighbours_away_from_the_goal():
