@@ -11,7 +11,7 @@ from latent_mpc.agent.cost_to_go import CostToGoConfig
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.proposals import ProposalsConfig
 from latent_mpc.agent.world_model import ModelConfig
-from latent_mpc.configs.schema import TASK_CONFIGS, TaskConfig
+from latent_mpc.configs.tasks import TASK_CONFIGS, TaskConfig
 
 FORMAT = 1
 KINDS: dict[Any, str] = {dict: "keys and values", int: "an integer", float: "a number", str: "text", bool: "true or false"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from latent_mpc.configs.schema import TaskConfig
+from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
+from latent_mpc.configs.checks import at_least, one_of
+from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.behaviour import BehaviourConfig
 
 # OmegaConf sees Any and takes the type from the group's schema, so that torch stays out.
@@ -25,7 +27,7 @@ else:
 
 # group -> (module, class) of its dataclasses; {name} is the name after /schema/GROUP/ in the yaml, capitals and underscores aside.
 PARTS = {
-    "task": ("latent_mpc.configs.schema", "{name}task"),
+    "task": ("latent_mpc.configs.tasks", "{name}task"),
     "model": ("latent_mpc.agent.world_model", "ModelConfig"),
     "training": ("latent_mpc.agent.training", "TrainingConfig"),
     "cost_to_go": ("latent_mpc.agent.cost_to_go", "CostToGoConfig"),
@@ -38,88 +40,6 @@ EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
 PAIRS = ("independent", "same_trajectory")
 NOVELTIES = ("density", "disagreement")
-
-
-def at_least(config: object, **bounds: float) -> None:
-    """Raise ValueError if a field lies below its bound: `at_least(self, episodes=1)`."""
-    for name, bound in bounds.items():
-        if not getattr(config, name) >= bound:
-            raise ValueError(f"{name} must be at least {bound}, got {getattr(config, name)}")
-
-
-def one_of(config: object, **choices: tuple[str, ...]) -> None:
-    """Raise ValueError if a field is none of its choices: `one_of(self, obs=OBS)`."""
-    for name, valid in choices.items():
-        if getattr(config, name) not in valid:
-            raise ValueError(f"{name} must be one of {', '.join(valid)}; got {getattr(config, name)!r}")
-
-
-@dataclass
-class TaskConfig:
-    """A task and how the agent meets it."""
-
-    name: str = MISSING  # name in the registry of tasks
-    action_repeat: int = 1  # control steps in one model step [control steps]
-    size: int = 64  # rows and columns of the pixels [pixels]
-
-    def __post_init__(self) -> None:
-        at_least(self, action_repeat=1, size=16)
-
-    @property
-    def label(self) -> str:
-        """What folders are called by default."""
-        return self.name
-
-    def options(self) -> dict[str, Any]:
-        """What the task itself takes, for `registry.make(name, **options)`."""
-        return {key: value for key, value in vars(self).items() if key not in ("name", "action_repeat")}
-
-
-@dataclass
-class DefaultTask(TaskConfig):
-    """A task that ships, or one that an installed package registers."""
-
-
-@dataclass
-class _ModelTask(TaskConfig):
-    """A task made of a model: what is left open follows from probing, is printed, and is stored with the checkpoint."""
-
-    control_period: float = 0.0  # how long an action is held; 0 = by the rule of envs/time_scale.py [s]
-    episode_steps: int = 0  # length of an episode; 0 = by that rule [control steps]
-    success: list[str] = field(
-        default_factory=list
-    )  # joints that must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
-    camera: str = ""  # takes the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that moves
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(self, control_period=0, episode_steps=0)
-
-
-@dataclass
-class GymnasiumTask(_ModelTask):
-    """Any Gymnasium environment that stands on MuJoCo."""
-
-    id: str = ""  # as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
-
-    @property
-    def label(self) -> str:
-        return (self.id.partition(":")[2] or self.id or self.name).replace("/", "-")
-
-
-@dataclass
-class MjcfTask(_ModelTask):
-    """A MuJoCo model in a file."""
-
-    xml: str = ""  # the MJCF file; meshes and textures beside it are found
-    fingerprint: str = ""  # of the model, filled in, so that another one under the same name is noticed
-
-    @property
-    def label(self) -> str:
-        return Path(self.xml or self.name).stem
-
-
-TASK_CONFIGS: dict[str, type[TaskConfig]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # by the task's name; all others: TaskConfig
 
 
 @dataclass

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from latent_mpc.agent.open_task import open_task
-from latent_mpc.configs.schema import CollectConfig, CollectionConfig, TaskConfig
+from latent_mpc.configs.schema import CollectConfig, CollectionConfig
+from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.rollouts import Rollouts
 
