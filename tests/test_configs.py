@@ -112,7 +112,7 @@ def test_fields_read_from_source_are_those_of_the_imported_dataclass(group: str)
 def test_a_comment_is_read_from_the_line_or_from_the_line_above() -> None:
     fields = {field.name: field.doc for field in source.read_fields("latent_mpc.planners.cem", "CEM")}
     assert fields["elites"].startswith("candidates that the distribution is refitted to")
-    fields = {field.name: field.doc for field in source.read_fields("latent_mpc.configs.schema", "TaskConfig")}
+    fields = {field.name: field.doc for field in source.read_fields("latent_mpc.configs.tasks", "TaskConfig")}
     assert fields["size"] == "rows and columns of the pixels [pixels]"
 
 
