@@ -56,7 +56,7 @@ def build(config: Mapping[str, Any]) -> Parts:
     cost_to_go = CostToGo(model_config.latent, CostToGoConfig(**config["cost_to_go"]))
     probe = make_probe(model_config.latent)
     wanted = ProposalsConfig(**config.get("proposals", {}))
-    proposals = Proposals(model_config.latent, config["actions"], config["planner"]["horizon"], wanted) if wanted.samples else None
+    proposals = Proposals(model_config.latent, config["actions"], wanted) if wanted.samples else None
     return Parts(model, cost_to_go, probe, dict(config), proposals)
 
 

@@ -26,6 +26,7 @@ class ProposalsConfig:
     """Size and training of the network that proposes plans to the planner."""
 
     samples: int = 0  # plans proposed at each decision, at most half of the planner's candidates; 0 = none, and no network
+    horizon: int = 3  # their length, whatever the planner's [model steps]
     hidden: int = 256  # width of its hidden layers
     steps: int = 4000  # updates
     batch: int = 512  # pieces of experience in an update
@@ -33,7 +34,7 @@ class ProposalsConfig:
     temperature: float = 1.0  # wasted steps at which a piece counts 1/e [model steps]
 
     def __post_init__(self) -> None:
-        for name, least in (("samples", 0), ("hidden", 1), ("steps", 1), ("batch", 1)):
+        for name, least in (("samples", 0), ("horizon", 1), ("hidden", 1), ("steps", 1), ("batch", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if self.learning_rate <= 0 or self.temperature <= 0:
@@ -43,10 +44,10 @@ class ProposalsConfig:
 class Proposals(nn.Module):
     """(z, z_goal) -> P plans of H action blocks, the same ones every time."""
 
-    def __init__(self, latent: int, actions: int, horizon: int, config: ProposalsConfig) -> None:
+    def __init__(self, latent: int, actions: int, config: ProposalsConfig) -> None:
         super().__init__()
-        self.config, self.shape = config, (config.samples, horizon, actions)
-        self.layers = mlp(2 * latent, config.samples * horizon * actions, config.hidden)
+        self.config, self.shape = config, (config.samples, config.horizon, actions)
+        self.layers = mlp(2 * latent, config.samples * config.horizon * actions, config.hidden)
 
     def forward(self, z: Float[Tensor, "B D"], z_goal: Float[Tensor, "B D"]) -> Float[Tensor, "B P H A"]:
         return self.layers(torch.cat([z, z_goal], dim=-1)).unflatten(-1, self.shape)

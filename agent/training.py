@@ -203,7 +203,7 @@ def train_proposals(
     config, horizon = proposals.config, proposals.shape[1]
     starts = np.flatnonzero(np.arange(len(z)) + horizon <= last)  # rows with a whole plan behind them
     if not len(starts):
-        raise ValueError(f"proposals need episodes of at least {horizon} model steps; lower planner.horizon")
+        raise ValueError(f"proposals need episodes of at least {horizon} model steps; lower proposals.horizon")
 
     def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
         row = starts[rng.integers(len(starts), size=config.batch)]

@@ -47,10 +47,10 @@ class PlannerConfig:
     """What every planner has; an algorithm's own fields come from its dataclass in planners/."""
 
     name: str = MISSING  # set by planner=NAME
-    horizon: int = 3  # plan length [model steps]; beyond it lies the learned cost-to-go (docs/log.md)
+    horizon: int = 0  # plan length [model steps], beyond it lies the learned cost-to-go; 0 = train chooses among 3, 5 and 8 by validation
 
     def __post_init__(self) -> None:
-        at_least(self, horizon=1)
+        at_least(self, horizon=0)
 
     def fields(self) -> dict[str, Any]:
         """The algorithm's own fields, for `planners.make(name, horizon=…, **fields)`."""

@@ -110,7 +110,7 @@ def test_an_unknown_command_is_answered_with_the_commands(capsys: pytest.Capture
         ("task=reachr", "no task 'reachr'; there are: "),
         ("planner.horizon=ten", "planner.horizon must be an integer, got 'ten'"),
         ("collect.behaviour.correlation=long", "collect.behaviour.correlation must be a number, got 'long'"),
-        ("planner.horizon=0", "planner: horizon must be at least 1, got 0"),
+        ("planner.horizon=-1", "planner: horizon must be at least 0, got -1"),
         ("planner.samples=1", "planner: samples must be at least 2, got 1"),
         ("planner.name=mppi", "planner: name belongs to the group: write planner=mppi"),
         ("collect.episodes=0", "collect: episodes must be at least 1, got 0"),

@@ -42,6 +42,7 @@ from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
 
 PROBED = 1_000_000  # rows that the probe is fitted to, at most
+HORIZONS = (3, 5, 8)  # plan lengths to choose from [model steps]: 3 stops best on Reacher, thin walls of mazes need 5 to 8 (docs/log.md)
 
 
 def run(config: TrainConfig) -> int:
@@ -72,8 +73,8 @@ def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: R
         rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
     train(parts, task, rollouts, config, folder)
     save(parts, rollouts, folder)
-    agent = make_agent(parts, seed=config.seed)
-    result = measure(agent, task, config.validation_episodes, PairsConfig(seed=0), parts.config["planner"], parts.config["cost"])
+    result = validate(parts, task, config)
+    save_parts(parts, folder)  # with the horizon that was chosen
     seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
     result["checkpoint"] = {"path": str(folder), **origin(parts.config)}
     result |= {"train_seconds": seconds, "resumed": resumed}
@@ -84,6 +85,22 @@ def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: R
         f"wrote {folder} in {result['train_seconds'] / 60:.1f} min\nnext: latent-mpc evaluate checkpoint={folder} episodes=100 pairs.seed=7"
     )
     return 0
+
+
+def validate(parts: Parts, task: Task, config: TrainConfig) -> dict[str, Any]:
+    """What the agent reaches on the validation pairs. Where the plan's length is left open, at each of HORIZONS until all are reached;
+    the shortest of the best is written into the checkpoint's config.
+    """
+    tried: dict[int, dict[str, Any]] = {}
+    planner = parts.config["planner"]
+    for planner["horizon"] in [config.planner.horizon] if config.planner.horizon else HORIZONS:
+        agent, pairs = make_agent(parts, seed=config.seed), PairsConfig(seed=0)
+        tried[agent.planner.horizon] = measure(agent, task, config.validation_episodes, pairs, dict(planner), parts.config["cost"])
+        if tried[agent.planner.horizon]["success_end"]["rate"] == 1.0:
+            break
+    rates = {horizon: result["success_end"]["rate"] for horizon, result in tried.items()}
+    planner["horizon"] = max(rates, key=lambda horizon: rates[horizon])  # the first of equals
+    return {**tried[planner["horizon"]], "horizons": rates}
 
 
 def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:
@@ -183,6 +200,7 @@ def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
     said = asdict(config)
     spaces = {key: list(shown.shape) for key, shown in task.observation().items()}
     parts = {key: said[key] for key in ("task", "obs", "seed", "model", "training", "cost_to_go", "planner", "cost")}
+    parts["planner"]["horizon"] = config.planner.horizon or HORIZONS[0]
     parts |= {"proposals": said["proposals"]} if config.proposals.samples else {}
     return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.action_width * config.task.action_repeat}
 

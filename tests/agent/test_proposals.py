@@ -19,7 +19,7 @@ SIZES = CostToGoConfig(hidden=4, metric=4)
 
 def make_proposals(samples: int = 2, horizon: int = HORIZON, **fields) -> Proposals:
     torch.manual_seed(0)
-    return Proposals(4, WIDTH, horizon, ProposalsConfig(samples=samples, hidden=32, **fields))
+    return Proposals(4, WIDTH, ProposalsConfig(samples=samples, horizon=horizon, hidden=32, **fields))
 
 
 def test_the_loss_by_hand():
@@ -70,7 +70,7 @@ def test_goals_lie_behind_the_piece_in_the_same_episode(tmp_path):
 
 def test_episodes_shorter_than_a_plan_are_refused(tmp_path):
     z, last = torch.zeros(6, 4), np.repeat([2, 5], 3)
-    with pytest.raises(ValueError, match="proposals need episodes of at least 3 model steps; lower planner.horizon"):
+    with pytest.raises(ValueError, match="proposals need episodes of at least 3 model steps; lower proposals.horizon"):
         train_proposals(make_proposals(), CostToGo(4, SIZES), z, last, torch.zeros(6, WIDTH), tmp_path, seed=0)
 
 
@@ -107,7 +107,7 @@ def test_a_checkpoint_holds_proposals_where_they_were_trained(tmp_path: Path, mo
         "task=reacher",
         "collect.episodes=4",
         "collect.workers=1",
-        *(f"proposals.{x}" for x in ("samples=3", "hidden=16", "steps=4", "batch=8")),
+        *(f"proposals.{x}" for x in ("samples=3", "horizon=2", "hidden=16", "steps=4", "batch=8")),
     ]
     assert cli.main(["train", *sizes, *steps, *plan, *more, f"out={tmp_path / 'run'}"]) == 0
     parts = load_parts(tmp_path / "run")
