@@ -66,7 +66,7 @@ def collect(
 
     Args:
         task_options: passed to the task, JSON values only.
-        workers: processes; 0 or 1 records in this process, None takes one per usable core.
+        workers: processes, None = one per usable core; 0 or 1 records in this process, where nothing watches for hanging.
         steps: length of an episode [control steps], if not the task's own.
         patience: [s] for one episode, after which its worker counts as hung and is replaced.
         notes: what else the meta data say, JSON values only.
@@ -85,7 +85,8 @@ def collect(
     with RolloutWriter(out, said) as writer:
         numbers = range(writer.next_number, episodes)
         count = min(count, len(numbers))
-        source = in_workers(partial(recorder, job), numbers, count, patience) if count > 1 else _in_process(job, numbers)
+        watched = workers is None or count > 1  # on a single core too
+        source = in_workers(partial(recorder, job), numbers, count, patience) if watched else _in_process(job, numbers)
         try:
             with contextlib.closing(source), _bar(task_name, episodes, progress) as advance:
                 advance(episodes - len(numbers), 0)

@@ -6,6 +6,10 @@ import base64
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +129,23 @@ def test_a_killed_study_goes_on_plays_nothing_twice_and_comes_to_the_same(study:
     assert digits(read(tmp_path)) == digits(read(study))
     assert {path.stat().st_mtime for path in (tmp_path / "cache" / one.name for one in kept)} == {1}
     assert {path.name for path in (study / "cache").glob("*.json")} == {path.name for path in (tmp_path / "cache").glob("*.json")}
+
+
+def test_a_study_killed_in_the_middle_finds_what_it_had_finished(study: Path, checkpoint: Path, tmp_path: Path) -> None:
+    words = ["horizon", f"checkpoint={checkpoint}", *TINY, f"out={tmp_path}", "videos=false"]
+    with subprocess.Popen([sys.executable, "-m", "latent_mpc.agent.cli", *words], stderr=subprocess.DEVNULL) as process:
+        while len(done := list((tmp_path / "cache").glob("*.json"))) < 2 and process.poll() is None:
+            time.sleep(0.005)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    before = {path: path.stat().st_mtime_ns for path in done}
+    assert cli.main(words) == 0
+    assert {path: path.stat().st_mtime_ns for path in done} == before
+    once, anew = (
+        {(one["label"], one["pairs"]): (one["end"], one["any"], one["distance_end"]) for one in read(folder)["success"]}
+        for folder in (study, tmp_path)
+    )
+    assert once == anew
 
 
 def test_jobs_spread_by_hydras_local_launcher_fill_one_cache_with_what_the_study_plays(
