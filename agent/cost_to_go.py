@@ -70,7 +70,7 @@ class CostToGo(nn.Module):
         """Distance [model steps] between embedded latents."""
         there, back = (start - goal).chunk(2, dim=-1)
         symmetric = (there.square().sum(dim=-1) + 1e-8).sqrt()  # the gradient of a root at zero is infinite
-        return self.scale * (symmetric / there.shape[-1] ** 0.5 + back.relu().amax(dim=-1))
+        return self.scale * (symmetric / there.shape[-1] ** 0.5 + back.amax(dim=-1).relu())
 
     def forward(self, z: Float[Tensor, "*B D"], goal: Float[Tensor, "*B D"]) -> Float[Tensor, "*B"]:
         return self.between(self.embed(z), self.embed(goal))
