@@ -75,9 +75,9 @@ def make_row(row: Row) -> dict[str, Any]:
         raise
     trained = read(folder / "results.json")
     seconds = noted(counted) if trained["resumed"] else trained["train_seconds"]
-    oracle = f"oracle={str(make(row.task).has_steps_to_go).lower()}"
+    oracle = (f"oracle={str(make(row.task).has_steps_to_go).lower()}", "oracle_horizon=3")  # its cost sees beyond: one for all of a task
     with clock(folder / "evaluation.txt"):
-        latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, oracle, f"out={folder / 'independent'}")
+        latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *oracle, f"out={folder / 'independent'}")
         along = ("pairs.kind=same_trajectory", f"out={folder / 'same_trajectory'}")
         latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *along)
     result, same = read(folder / "independent" / "results.json"), read(folder / "same_trajectory" / "results.json")
