@@ -91,7 +91,8 @@ def venture(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range,
     steps, width = job.steps or task.episode_steps, task.action_width
     streams = [np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, i])) for i in numbers]
     states = [task.draw_state(rng) for rng in streams]
-    noise = np.stack([actions(rng, steps, width, task.control_period, job.behaviour) for rng in streams])  # (B, T, A)
+    period = task.control_period / task.pace
+    noise = np.stack([actions(rng, steps, width, period, job.behaviour, task.held) for rng in streams])  # (B, T, A)
     observed, physics = [stack([task.observation(state) for state in states])], [np.stack(states)]
     done: list[np.ndarray] = []
     arrived = np.zeros(len(states), dtype=bool)

@@ -131,7 +131,7 @@ def explore_once(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConf
     first = config.collect.episodes + number * config.explore.episodes
     z = train(parts, task, rollouts, config, folder, config.explore.steps)
     save(parts, rollouts, folder)
-    job = Job(task.name, task_options(config.task, config.collect), config.observations, config.collect.behaviour, config.seed)
+    job = Job(config.task.name, task_options(config.task, config.collect), config.observations, config.collect.behaviour, config.seed)
     agent, numbers = make_agent(parts, seed=config.seed), range(first, first + config.explore.episodes)
     return explore(agent, job, rollouts, z, numbers, config.explore.novelty, told=f"round {number + 1} of {config.explore.rounds}")
 

@@ -142,14 +142,18 @@ def test_a_start_that_is_no_free_cell_is_refused_and_tasks_without_cells_have_no
     assert "explore.novelty=disagreement needs model.ensemble of 2 or more, got 1" in capsys.readouterr().err
 
 
+TINY = [
+    *("model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"),
+    *("training.steps=6", "training.batch=8", "training.horizon=3", "cost_to_go.steps=6", "cost_to_go.batch=16"),
+    *("planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=1"),
+    *("collect.episodes=4", "collect.workers=1", "explore.episodes=3", "explore.steps=4"),
+]
+
+
 def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "PROBE_STEPS", 5)
-    sizes = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
-    steps = ["training.steps=6", "training.batch=8", "training.horizon=3", "cost_to_go.steps=6", "cost_to_go.batch=16"]
-    plan = ["planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=1"]
-    rounds = ["explore.rounds=2", "explore.episodes=3", "explore.steps=4", "explore.novelty=disagreement", "model.ensemble=2"]
-    data = ["task=pointmaze-umaze", "collect.start=[1,1]", "collect.episodes=4", "collect.workers=1"]
-    arguments = ["train", *data, *sizes, *steps, *plan, *rounds, f"out={tmp_path / 'run'}"]
+    rounds = ["explore.rounds=2", "explore.novelty=disagreement", "model.ensemble=2"]
+    arguments = ["train", "task=pointmaze-umaze", "collect.start=[1,1]", *TINY, *rounds, f"out={tmp_path / 'run'}"]
     assert cli.main(arguments) == 0
     rollouts = Rollouts(tmp_path / "run" / "data")
     assert rollouts.numbers.tolist() == list(range(10))
@@ -162,3 +166,10 @@ def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path
     (tmp_path / "run" / "results.json").unlink()
     assert cli.main(arguments) == 0, "a run that was stopped goes on"
     assert Rollouts(tmp_path / "run" / "data").fingerprint == before
+
+
+def test_rounds_in_an_environment_of_another_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "PROBE_STEPS", 5)
+    arguments = ["train", "task=gymnasium", "task.id=Pusher-v5", *TINY, "explore.rounds=1", f"out={tmp_path / 'run'}"]
+    assert cli.main(arguments) == 0
+    assert Rollouts(tmp_path / "run" / "data").numbers.tolist() == list(range(7))
