@@ -61,7 +61,7 @@ class Place(NamedTuple):
 
 
 def maze(name: str, parts: int) -> Places:
-    """Free cells of 1 m, `parts` squares a side: the ball's middle comes into each, as it comes to within 0.3 m of a cell's edge line."""
+    """Free cells of 1 m, `parts` squares a side; with up to 4 the ball's middle, 0.2 m or more from every wall, gets into each."""
     free = ~walls_of(name)[::-1].T  # x to the right, y up
     columns, rows = free.shape
     return Places("ball", (-columns / 2, -rows / 2), 1 / parts, free.repeat(parts, 0).repeat(parts, 1))

@@ -87,7 +87,7 @@ def draw(results: Mapping[str, Any], known: Known, path: Path) -> None:
     rows = [(task, name, squares) for task, places in known.items() for name, squares in places.items()]
     with rc_context(RC):
         figure = Figure(figsize=(14, 3.1 * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), 1 + len(LOOKS), width_ratios=[1.25, *[1] * len(LOOKS)])
+        grid = figure.subplots(len(rows), 1 + len(LOOKS), squeeze=False, width_ratios=[1.25, *[1] * len(LOOKS)])
         for (task, name, squares), axes in zip(rows, grid, strict=True):
             for (way, (colour, dash)), chart in zip(LOOKS.items(), axes[1:], strict=True):
                 found = results[task][way]
@@ -97,9 +97,9 @@ def draw(results: Mapping[str, Any], known: Known, path: Path) -> None:
                 chart.set_title(f"{way}: {share[-1]:.0%}", color=colour)
             axes[0].axvline(steps[results["settings"]["random"]] / 1000, color=GREEN, linestyle=":")
             axes[0].set(title=f"{task}, {name}", xlabel="control steps [thousands]", ylabel="squares visited [%]", ylim=(0, None))
-            axes[0].legend()
             axes[1].set_ylabel("y [m]")
             figure.colorbar(image, ax=axes[-1], label="first visit [thousand steps]")
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower left", ncols=len(LOOKS))
         save(figure, path)
 
 
@@ -111,6 +111,7 @@ def draw_map(axes: Axes, found: Mapping[str, Any], name: str, squares: Squares) 
     axes.imshow(walls.T, origin="lower", extent=extent, cmap="Greys", vmin=0, vmax=2)
     axes.set_xlabel("x [m]")
     axes.grid(False)
+    axes.spines[:].set_visible(True)
     thousands = found["steps"] / found["episodes"] * np.ma.masked_equal(first, found["episodes"]) / 1000
     return axes.imshow(thousands.T, origin="lower", extent=extent, cmap="viridis", vmin=0, vmax=found["steps"] / 1000)
 
