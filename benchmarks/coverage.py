@@ -33,7 +33,7 @@ from latent_mpc.agent.open_task import open_task
 from latent_mpc.envs.mazes import walls_of
 
 ROOT = Path(__file__).parent.parent
-AMOUNTS = {"random": 200, "rounds": 2, "episodes": 100, "updates": 1000}  # episodes before the rounds and in each, updates in each
+AMOUNTS = {"random": 200, "rounds": 1, "episodes": 100, "updates": 1000}  # episodes before the rounds and in each, updates in each
 QUICK = {"random": 8, "rounds": 2, "episodes": 2, "updates": 10}
 WAYS = {  # settings of `train`; the planner's rounds begin with coloured noise
     "random": ["collect.behaviour.name=random"],
@@ -144,9 +144,9 @@ def main(arguments: list[str] | None = None) -> int:
         for task in TASKS:
             jobs = [Job((task, way), partial(measure, task, way, amounts, runs / f"{task}-{way}")) for way in WAYS]
             store.run(jobs, task)
+            write_page(store.results, {name: place.places for name, place in TASKS.items()}, out)
     except (Exception, KeyboardInterrupt) as error:
         return tell(error)
-    write_page(store.results, {task: place.places for task, place in TASKS.items()}, out)
     print(f"wrote {out / 'coverage.json'}, .md and .png")
     return 0
 

@@ -27,9 +27,9 @@ Share of squares visited, in %: when the planner's rounds begin, and at the end.
 visit, the same for every way: a Pusher episode starts where coloured noise has led from a reset.
 
 - **random**: white noise, `collect.behaviour.name=random`. **coloured**: the default, `collect.behaviour.name=coloured`.
-- **goal-directed**: {random} episodes of coloured noise, then {rounds} rounds (`explore.rounds`) of {updates} updates and {episodes}
-  episodes, planned to where few latents are (`explore.novelty=density`). **disagreement**: the same, to where five predictors
-  disagree (`explore.novelty=disagreement model.ensemble=5`). Up to there both are what coloured noise collects.
+- **goal-directed**: {random} episodes of coloured noise, then `explore.rounds={rounds}`, each of {updates} updates and {episodes} episodes,
+  planned to where few latents are (`explore.novelty=density`). **disagreement**: the same, to where five predictors disagree
+  (`explore.novelty=disagreement model.ensemble=5`). Before the rounds both are what coloured noise collects.
 - **pointmaze-large**: every episode starts in the upper left cell (`collect.start=[1,1]`); squares of 0.25 m in all free cells.
 - **Pusher-v5**: squares of 0.05 m in a fixed box seen from above, which the arm cannot fill: the fingertip's, 1.7 x 1.7 m, holds the disc
   that it reaches, and the object's is 0.9 x 1 m of the table. Heights, velocities and other joints are not counted.
@@ -62,6 +62,11 @@ def curve(found: Mapping[str, Any], name: str) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(new) / place["squares"]])
 
 
+def share(part: float) -> str:
+    """In %."""
+    return f"{100 * part:.1f}"
+
+
 def table(results: Mapping[str, Any], known: Known) -> str:
     """A line for each task and what is looked at, a column for each way."""
     lines = [
@@ -70,12 +75,14 @@ def table(results: Mapping[str, Any], known: Known) -> str:
     ]
     begin = results["settings"]["random"]
     for task, places in known.items():
-        for name in places:
-            ways = [results[task][way] for way in LOOKS]
-            one = ways[0]["places"][name]
-            cells = [f"{one['squares']}", f"{ways[0]['steps']:,}".replace(",", " "), f"{one['starts'] / one['squares']:.1%}"]
-            cells += [f"{curve(way, name)[begin]:.1%}, **{curve(way, name)[-1]:.1%}**" for way in ways]
-            lines.append(f"| {task} | {name} | " + " | ".join(cell.replace("%", "") for cell in cells) + " |")
+        found = [results.get(task, {}).get(way) for way in LOOKS]
+        done = [one for one in found if one]
+        for name in places if done else ():
+            one = done[0]["places"][name]
+            cells = [f"{one['squares']}", f"{done[0]['steps']:,}".replace(",", " "), share(one["starts"] / one["squares"])]
+            curves = [curve(way, name) if way else None for way in found]
+            cells += ["not measured" if seen is None else f"{share(seen[begin])}, **{share(seen[-1])}**" for seen in curves]
+            lines.append(f"| {task} | {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -84,17 +91,19 @@ def draw(results: Mapping[str, Any], known: Known, path: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    rows = [(task, name, squares) for task, places in known.items() for name, squares in places.items()]
+    rows = [(task, name, squares) for task, places in known.items() if results.get(task) for name, squares in places.items()]
     with rc_context(RC):
         figure = Figure(figsize=(14, 3.1 * len(rows)), layout="constrained")
         grid = figure.subplots(len(rows), 1 + len(LOOKS), squeeze=False, width_ratios=[1.25, *[1] * len(LOOKS)])
         for (task, name, squares), axes in zip(rows, grid, strict=True):
             for (way, (colour, dash)), chart in zip(LOOKS.items(), axes[1:], strict=True):
-                found = results[task][way]
-                steps, share = np.linspace(0, found["steps"], found["episodes"] + 1), curve(found, name)
-                axes[0].plot(steps / 1000, 100 * share, dash, color=colour, linewidth=2, label=way)
+                if not (found := results[task].get(way)):
+                    chart.set_axis_off()
+                    continue
+                steps, seen = np.linspace(0, found["steps"], found["episodes"] + 1), curve(found, name)
+                axes[0].plot(steps / 1000, 100 * seen, dash, color=colour, linewidth=2, label=way)
                 image = draw_map(chart, found, name, squares)
-                chart.set_title(f"{way}: {share[-1]:.0%}", color=colour)
+                chart.set_title(f"{way}: {share(seen[-1])} %", color=colour)
             axes[0].axvline(steps[results["settings"]["random"]] / 1000, color=GREEN, linestyle=":")
             axes[0].set(title=f"{task}, {name}", xlabel="control steps [thousands]", ylabel="squares visited [%]", ylim=(0, None))
             axes[1].set_ylabel("y [m]")
