@@ -84,7 +84,6 @@ def gather(settings: list[str], folder: Path) -> tuple[mujoco.MjModel, np.ndarra
     config = compose_config("train", settings)
     task, completed = open_task(config.task, config.observations)
     config = replace(config, task=completed)
-    task.name = completed.name  # under which a round makes it again
     rollouts, parts = gathered(config, folder / "data"), initialise(describe(config, task), config.seed)
     for number in range(config.explore.rounds):
         rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
