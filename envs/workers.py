@@ -75,7 +75,7 @@ def in_workers(start: Start, numbers: Sequence[int], count: int, patience: float
                     if tries[first] == TRIES:
                         done[first] = Spoilt(f"{TRIES} worker processes in succession failed at it, the last {why}")
                     what = "it is left out" if tries[first] == TRIES else "it is done again"
-                    print(f"a worker {why} in episode {first}; another takes its place, {what}", file=sys.stderr)
+                    print(f"a worker {why} at number {first}; another takes its place, {what}", file=sys.stderr)
                     workers[i] = _replace(start, workers[i])
             yield done.pop(number)
 

@@ -14,34 +14,25 @@ Examples:
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from latent_mpc.agent.checkpoint import load_parts, make_task
 from latent_mpc.agent.commands.evaluate import command
-from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.files import replace
-from latent_mpc.agent.horizon.cache import Cache
 from latent_mpc.agent.horizon.films import film_pairs
 from latent_mpc.agent.horizon.report import write_figures, write_page
 from latent_mpc.agent.horizon.study import rungs_of, study
 from latent_mpc.agent.horizon.sweep import Sweep
-from latent_mpc.agent.results import make_folder, write_json
+from latent_mpc.agent.results import write_json
 from latent_mpc.configs.schema import HorizonConfig
 
 
 def run(config: HorizonConfig) -> int:
     """Study, draw, write, say what to do."""
     begin, folder = time.perf_counter(), config.folder()
-    parts = load_parts(config.checkpoint, resolve_device(config.device))
-    if config.data_seed == parts.config["seed"]:
-        raise ValueError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
-    task = make_task(parts.config)
-    make_folder(folder)
-    sweep = Sweep(parts, task, config, Cache(folder / "cache", [_cache_of(path) for path in config.reuse]))
+    sweep = Sweep.open(config)
     with sweep.progress:
         if config.only == "sweep":
             sweep.play(rungs_of(sweep))
@@ -87,11 +78,3 @@ def _films(sweep: Sweep, result: dict[str, Any]) -> list[dict[str, Any]]:
     )
     found = {one["label"]: one for one in result["success"]}
     return [film for label in labels for film in film_pairs(sweep, rungs[label], found[label])]
-
-
-def _cache_of(path: str) -> Path:
-    """The cache in a folder that this command wrote. Raises FileNotFoundError if there is none."""
-    cache = Path(path) / "cache"
-    if not cache.is_dir():
-        raise FileNotFoundError(f"reuse must name folders that latent-mpc horizon wrote; {path} holds no cache")
-    return cache

@@ -1,5 +1,7 @@
 """Plays settings on pairs, all pairs of a setting in one batch, each setting once: what was played before comes from the cache.
 
+On a CPU a process per core plays settings of its own: networks this small gain little from a second thread.
+
 Shapes: B pairs, T control steps, H horizon, n simulator state.
 """
 
@@ -7,29 +9,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import MISSING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from latent_mpc.agent.agent import Agent, make_planner
-from latent_mpc.agent.checkpoint import Parts, make_agent
+from latent_mpc.agent.checkpoint import Parts, load_parts, make_agent, make_task
 from latent_mpc.agent.costs import COSTS
+from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import Played, fingerprint, outcomes, play
-from latent_mpc.agent.horizon.cache import Cache, of_file
+from latent_mpc.agent.horizon.cache import Cache, address, of_file
 from latent_mpc.agent.horizon.replanning import Committed
 from latent_mpc.agent.horizon.settings import ROLES, Setting
-from latent_mpc.agent.oracle import Oracle
+from latent_mpc.agent.oracle import Oracle, usable_cores
 from latent_mpc.agent.oracle_result import code_of, see
 from latent_mpc.agent.pairs import Pairs, draw_pairs
-from latent_mpc.agent.results import versions
+from latent_mpc.agent.results import make_folder, versions
 from latent_mpc.agent.shipped import find_checkpoint
 from latent_mpc.configs.schema import HorizonConfig
 from latent_mpc.envs.task import Task
+from latent_mpc.envs.workers import in_workers
 
+WORTH = 200_000  # imagined steps in a decision of all settings together, some 30 s of playing: for less, processes are not worth starting
+PATIENCE = 3600.0  # [s] for one setting, after which its process counts as hung
 ORACLE_WEIGHT = 12  # how many times longer a step of the simulator takes than an imagined one, for the progress bar only
 PLAYED = ("agent", "costs", "cost_to_go", "ensemble", "evaluation", "networks", "oracle", "proposals", "rough", "world_model")
 CODE = ("envs", "planners", *(f"agent/{name}.py" for name in PLAYED), "agent/horizon/replanning.py")  # what outcomes come out of
@@ -54,6 +63,21 @@ class Sweep:
         self.progress = Progress(*columns, console=Console(stderr=True))
         self.bar = self.progress.add_task("", total=0)
 
+    @classmethod
+    def open(cls, config: HorizonConfig) -> Sweep:
+        """The sweep that a command's settings ask for.
+
+        Raises:
+            ValueError: the training's own seed as `data_seed`. FileNotFoundError: no such checkpoint, no cache in a folder to reuse.
+            OSError: the folder cannot be written.
+        """
+        parts = load_parts(config.checkpoint, resolve_device(config.device))
+        if config.data_seed == parts.config["seed"]:
+            raise ValueError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
+        task, caches = make_task(parts.config), [_cache_of(path) for path in config.reuse]
+        make_folder(config.folder())
+        return cls(parts, task, config, Cache(config.folder() / "cache", caches))
+
     @property
     def seconds(self) -> float:
         """Length of a model step [s]."""
@@ -74,6 +98,9 @@ class Sweep:
         """
         todo = self._missing(settings)
         self.progress.update(self.bar, total=self.progress.tasks[0].completed + sum(map(self._work, [*todo, *self._missing(then)])))
+        work, count = sum(map(self._work, todo)), min(usable_cores(), len(todo))
+        if count > 1 and work >= WORTH and self.device.type == "cpu":
+            self._play_in_processes(todo, count)
         for setting in todo:
             if self.cache.read(self.told(setting)) is None:  # two roles may be one and the same
                 self._play(setting)
@@ -115,6 +142,16 @@ class Sweep:
     def _missing(self, settings: Sequence[Setting]) -> list[Setting]:
         return [setting for setting in settings if self.cache.read(self.told(setting)) is None]
 
+    def _play_in_processes(self, settings: Sequence[Setting], count: int) -> None:
+        """The longest first. What a process could not play is left to this one, which will say why."""
+        single = {address(self.told(setting)): setting for setting in settings}  # two roles may be one and the same
+        longest = sorted(single.values(), key=self._work, reverse=True)
+        self.progress.update(self.bar, description=f"{len(longest)} settings on {count} cores")
+        plain = replace(self.config, planner=MISSING, cost=MISSING)  # a setting has its own; these are of classes that cannot be pickled
+        done = in_workers(partial(_player, plain, longest), range(len(longest)), count, PATIENCE)
+        for setting, _ in zip(longest, done, strict=True):
+            self.progress.advance(self.bar, self._work(setting))
+
     def _play(self, setting: Setting) -> None:
         drawn, begin = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
         self.progress.update(self.bar, description=f"{ROLES[setting.role]}, {setting.label}")
@@ -149,3 +186,21 @@ class Sweep:
         """Imagined steps, about; fixed costs of a decision count as two of them."""
         weight = ORACLE_WEIGHT if setting.role == "oracle" else 1
         return setting.pairs * setting.evaluations * (setting.horizon * weight + 2) / setting.every
+
+
+def _player(config: HorizonConfig, settings: Sequence[Setting]) -> Callable[[int], None]:
+    """What a process plays settings with, by their number; results go into the cache."""
+    sweep = Sweep.open(config)
+
+    def play_one(number: int) -> None:
+        sweep.play([settings[number]])
+
+    return play_one
+
+
+def _cache_of(path: str) -> Path:
+    """The cache in a folder that this command wrote. Raises FileNotFoundError if there is none."""
+    cache = Path(path) / "cache"
+    if not cache.is_dir():
+        raise FileNotFoundError(f"reuse must name folders that latent-mpc horizon wrote; {path} holds no cache")
+    return cache

@@ -138,7 +138,7 @@ def test_a_worker_that_dies_or_hangs_is_replaced_and_no_episode_is_another_for_i
     sender.start()
     rollouts = run(tmp_path / "r", 1500, workers=2, patience=2.0)
     sender.join()
-    told = re.search(rf"a worker {said} in episode (\d+); another takes its place, it is done again", capfd.readouterr().err)
+    told = re.search(rf"a worker {said} at number (\d+); another takes its place, it is done again", capfd.readouterr().err)
     assert told
     assert rollouts.numbers.tolist() == list(range(1500))
     assert rollouts.verify() == []

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from latent_mpc.agent import cli, multirun
 from latent_mpc.agent.checkpoint import build, make_agent, make_task, save_parts
 from latent_mpc.agent.evaluation import outcomes, play
-from latent_mpc.agent.horizon import imagination
+from latent_mpc.agent.horizon import imagination, sweep
 from latent_mpc.agent.pairs import draw_pairs
 from latent_mpc.envs.registry import make
 from tests.agent.horizon.browser import look
@@ -146,6 +147,19 @@ def test_a_study_killed_in_the_middle_finds_what_it_had_finished(study: Path, ch
         for folder in (study, tmp_path)
     )
     assert once == anew
+
+
+def test_processes_play_what_one_would(study: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "WORTH", 0)
+    monkeypatch.setattr(sweep, "usable_cores", lambda: 2)
+    monkeypatch.setattr(sweep.Sweep, "_play", lambda *_: pytest.fail("played in this process"))
+    assert cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, "only=sweep", f"out={tmp_path}"]) == 0
+    found = {path.name: json.loads(path.read_text()) for path in (tmp_path / "cache").glob("*.json")}
+    assert len(found) == 2
+    for name, one in found.items():
+        assert digits(one) == digits(json.loads((study / "cache" / name).read_text()))
+        with np.load(study / "cache" / f"{name[:-5]}.npz") as once, np.load(tmp_path / "cache" / f"{name[:-5]}.npz") as anew:
+            assert all(np.array_equal(once[key], anew[key]) for key in once)
 
 
 def test_jobs_spread_by_hydras_local_launcher_fill_one_cache_with_what_the_study_plays(
