@@ -93,10 +93,11 @@ def validate(parts: Parts, task: Task, config: TrainConfig) -> dict[str, Any]:
     """
     tried: dict[int, dict[str, Any]] = {}
     planner = parts.config["planner"]
-    for planner["horizon"] in [config.planner.horizon] if config.planner.horizon else HORIZONS:
+    for horizon in [config.planner.horizon] if config.planner.horizon else HORIZONS:
+        planner["horizon"] = horizon
         agent, pairs = make_agent(parts, seed=config.seed), PairsConfig(seed=0)
-        tried[agent.planner.horizon] = measure(agent, task, config.validation_episodes, pairs, dict(planner), parts.config["cost"])
-        if tried[agent.planner.horizon]["success_end"]["rate"] == 1.0:
+        tried[horizon] = measure(agent, task, config.validation_episodes, pairs, dict(planner), parts.config["cost"])
+        if tried[horizon]["success_end"]["rate"] == 1.0:
             break
     rates = {horizon: result["success_end"]["rate"] for horizon, result in tried.items()}
     planner["horizon"] = max(rates, key=lambda horizon: rates[horizon])  # the first of equals
