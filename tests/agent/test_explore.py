@@ -12,7 +12,7 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.explore import choose_goals, explore, sparse, venture
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
-from latent_mpc.envs.behaviour import BehaviourConfig
+from latent_mpc.envs.behaviour import BehaviourConfig, actions
 from latent_mpc.envs.collect import Job, collect
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.rollouts import Rollouts, RolloutWriter
@@ -93,6 +93,20 @@ def test_an_episode_is_what_the_task_does_with_its_actions_and_starts_in_its_cel
             np.testing.assert_array_equal(task.observation()["state"], episode["state"][t])
             task.apply(action)
         assert not episode["action"][-1].any()
+
+
+def test_its_random_actions_keep_the_pace_of_the_task_and_hold_what_it_holds(monkeypatch):
+    held, asked = np.array([True, False]), []
+    monkeypatch.setattr(PointMaze, "pace", 0.5)
+    monkeypatch.setattr(PointMaze, "held", held)
+
+    def watched(*arguments):
+        asked.append(arguments)
+        return actions(*arguments)
+
+    monkeypatch.setattr("latent_mpc.agent.explore.actions", watched)
+    venture(umaze_agent(), JOB, torch.zeros(2, 4), range(5, 7))
+    assert [(period, behaviour, kept) for _, _, _, period, behaviour, kept in asked] == [(0.2, JOB.behaviour, held)] * 2
 
 
 def test_the_agent_plans_until_it_has_arrived_and_then_acts_at_random():

@@ -41,6 +41,15 @@ def test_the_bytes_do_not_depend_on_workers_or_interruptions(tmp_path: Path) -> 
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
+def test_on_a_single_core_too_another_process_records_and_this_one_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr("latent_mpc.envs.collect._in_process", lambda *_: pytest.fail("recorded in this process"))
+    run(tmp_path / "watched", 2, workers=None)
+    monkeypatch.undo()
+    run(tmp_path / "here", 2)
+    assert contents(tmp_path / "watched") == contents(tmp_path / "here")
+
+
 def test_an_episode_is_what_the_task_does_with_its_actions(tmp_path: Path) -> None:
     rollouts, task = run(tmp_path / "r", 2, steps=None), Reacher()
     episode = rollouts.episode(1)
