@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -112,7 +113,8 @@ def _collect(workers: Sequence[Worker], done: dict[int, Any], patience: float) -
 
 
 def _serve(connection: Connection, start: Start) -> None:
-    """A worker: a number comes, a reply goes. Ends when the parent does."""
+    """A worker: a number comes, a reply goes. Ends when the parent does, even with a number in hand."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     run: Callable[[int], Any] | None = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -123,6 +125,13 @@ def _serve(connection: Connection, start: Start) -> None:
             except Exception as error:
                 reply = Failed(f"{type(error).__name__}: {error}")
             connection.send(reply)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # it was started by one
+    parent.join()
+    os._exit(1)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,46 @@
+"""Worker processes on their own; what they are to a collection stands in test_collect.py."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+SCRIPT = """
+from functools import partial
+from latent_mpc.envs.workers import in_workers
+from tests.envs.test_workers import sleeper
+list(in_workers(partial(sleeper, {path!r}), [600], 1, 1000.0))
+"""
+
+
+def sleeper(path: str) -> Callable[[int], None]:
+    """Says who it is, then sleeps for as many seconds as it is told."""
+    Path(path).write_text(f"{os.getpid()}\n")
+    return time.sleep
+
+
+def test_a_worker_ends_with_a_parent_that_is_killed_even_at_work(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", SCRIPT.format(path=str(path))], cwd=Path(__file__).parents[2]) as parent:
+        while not (path.exists() and path.read_text().endswith("\n")):
+            assert parent.poll() is None
+            time.sleep(0.02)
+        parent.kill()
+    worker = int(path.read_text())
+    for _ in range(1000):  # an orphan is taken over by another process, which may be slow to clear it away
+        if not running(worker):
+            return
+        time.sleep(0.02)
+    os.kill(worker, 9)
+    raise AssertionError("the worker goes on")
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
