@@ -26,6 +26,7 @@ QUEUED = 2  # numbers a worker has been given: one in work, one waiting, so that
 AHEAD = 4  # numbers per worker that may be finished before their turn: bounds memory
 TRIES = 3  # workers that one number may cost
 STARTUP = 60.0  # [s] at least that a new worker may take for its first reply: imports, the task
+IMPORTS = 10.0  # [s] that a worker which nobody needs any more is given to finish its imports
 Start = Callable[[], Callable[[int], Any]]
 
 
@@ -49,6 +50,7 @@ class Worker:
     connection: Connection
     given: deque[int] = field(default_factory=deque)
     since: float = 0.0  # when it began with the one in hand [s]
+    started: bool = False  # its imports are over
     replied: bool = False
 
     def waits(self, patience: float) -> float:
@@ -105,6 +107,9 @@ def _collect(workers: Sequence[Worker], done: dict[int, Any], patience: float) -
                 worker.process.join(timeout=5)
                 lost.append((i, f"died (exit code {worker.process.exitcode})"))
                 continue
+            if not worker.started:
+                worker.started = True  # said so: the reply is still to come
+                continue
             done[worker.given.popleft()] = reply
             worker.since, worker.replied = time.monotonic(), True
         elif worker.waits(patience) <= 0:
@@ -117,6 +122,7 @@ def _serve(connection: Connection, start: Start) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     run: Callable[[int], Any] | None = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send(None)  # the imports are over
         while True:
             number = connection.recv()
             try:
@@ -158,6 +164,8 @@ def _begin(start: Start) -> Worker:
 
 
 def _end(worker: Worker) -> None:
+    if not worker.started:  # glfw, which MuJoCo imports, asks a process of its own, whose traceback is seen where this one is killed
+        worker.connection.poll(IMPORTS)
     worker.connection.close()
     worker.process.kill()  # it holds nothing, and one that hangs may not answer to less
     worker.process.join()
