@@ -67,7 +67,8 @@ class CoordinateTask(Task):
         flat = None if poses is None else poses.reshape(-1, model.nq)
         self.coordinates = read_coordinates(model, success, flat)
         if poses is not None and not (control_period and episode_steps):
-            found = time_scale.follow_rule(poses, self.coordinates, step)
+            moved = [f"{joint_names(model)[j]}:1" for j in default_joints(model)]  # success may lie in what is rarely touched, a cube
+            found = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
             control_period, episode_steps = control_period or found.control_period, episode_steps or found.episode_steps
         self.steps_held = round(control_period / step)  # of the adapter's own
         if self.steps_held < 1 or abs(self.steps_held * step - control_period) > 1e-6:
@@ -157,14 +158,9 @@ class CoordinateTask(Task):
         }
 
     def about(self) -> list[str]:
-        unit = {True: "rad", False: "m"}
-        joints = dict.fromkeys(
-            f"{name} within {tolerance:.3g} {unit[int(self.model.joint(joint_names(self.model).index(name)).type[0]) == HINGE]}"
-            for name, tolerance in zip(self.coordinates.names, self.coordinates.tolerance, strict=True)
-        )
         return [
             f"{self.name}: {self.action_width} numbers in an action; followed from probing or from the command line:",
-            f"  reached: {', '.join(joints)}  (task.success='[{','.join(self.coordinates.written())}]')",
+            f"  reached: {', '.join(self.coordinates.described())}  (task.success='[{','.join(self.coordinates.written())}]')",
             f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
             f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
             f"(task.episode_steps={self.episode_steps})",

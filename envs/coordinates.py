@@ -1,6 +1,8 @@
 """Which coordinates have to come to the goal, and how near: what `reached` means for a task that is a model and nothing more.
 
 By default the joints that actuators move and the positions of free bodies. Orientations of free bodies and ball joints are not compared.
+A config names them `JOINT`, `JOINT:TOLERANCE`, or `JOINT+JOINT:TOLERANCE` for a distance over several; a free joint stands for the
+position of its body, `JOINT.xy` for the horizontal part of it.
 
 Shapes: C coordinates, n positions (`nq`), M states.
 """
@@ -16,31 +18,40 @@ import numpy as np
 
 SHARE = 0.05  # of its range: a coordinate's tolerance
 ANGLE = 0.1  # [rad] tolerance of an unlimited hinge
+PLANE = "xy"  # the horizontal part of a free body's position
 HINGE, SLIDE, FREE = (int(getattr(mujoco.mjtJoint, f"mjJNT_{name}")) for name in ("HINGE", "SLIDE", "FREE"))
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """The coordinates that count, a row each; a free body has three, under one name."""
+    """The coordinates that count, a row each; those of one name count together, by their Euclidean distance."""
 
-    names: tuple[str, ...]  # of their joints
+    names: tuple[str, ...]  # as written, without the tolerance; equal ones stand side by side
     index: np.ndarray  # (C,) where they stand in qpos
     wraps: np.ndarray  # (C,) bool: unlimited hinges, compared the short way round
     tolerance: np.ndarray  # (C,) [rad] or [m]
+    unit: tuple[str, ...]  # rad or m
 
     def distance(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """The largest difference in units of its tolerance `[...]`, of positions `[..., n]`."""
+        """The largest distance in units of its tolerance `[...]`, of positions `[..., n]`."""
         difference = goal[..., self.index] - qpos[..., self.index]
         turned = (difference + np.pi) % (2 * np.pi) - np.pi
-        return np.abs(np.where(self.wraps, turned, difference) / self.tolerance).max(axis=-1)
+        squares = (np.where(self.wraps, turned, difference) / self.tolerance) ** 2
+        first = [c for c, name in enumerate(self.names) if c == 0 or name != self.names[c - 1]]
+        return np.sqrt(np.add.reduceat(squares, first, axis=-1)).max(axis=-1)
 
     def written(self) -> list[str]:
-        """`JOINT:TOLERANCE` of each joint, as `read_coordinates` takes it."""
+        """`NAME:TOLERANCE` of each name, as `read_coordinates` takes it."""
         return list(dict.fromkeys(f"{name}:{tolerance:.4g}" for name, tolerance in zip(self.names, self.tolerance, strict=True)))
+
+    def described(self) -> list[str]:
+        """The same for people, with units."""
+        rows = zip(self.names, self.tolerance, self.unit, strict=True)
+        return list(dict.fromkeys(f"{name} within {tolerance:.3g} {unit}" for name, tolerance, unit in rows))
 
 
 def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.ndarray | None = None) -> Coordinates:
-    """The coordinates that a config names, `JOINT` or `JOINT:TOLERANCE`; none named means the default ones.
+    """The coordinates that a config names, see above; none named means the default ones.
 
     Args:
         poses: positions `[M, n]` that the model visits, for the range of joints that have no limits.
@@ -48,22 +59,26 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
     Raises:
         ValueError: no joint of that name (suggests others), a joint that cannot be compared, a tolerance that is not above 0.
     """
-    names = joint_names(model)
-    rows: list[tuple[str, int, bool, float]] = []
-    for entry in written or [names[j] for j in default_joints(model)]:
-        name, asked = _split(entry, names)
-        joint = names.index(name)
-        kind, start = int(model.jnt_type[joint]), int(model.jnt_qposadr[joint])
-        if kind not in (HINGE, SLIDE, FREE):
-            raise ValueError(f"ball joints cannot be compared, got {name!r} in success; name hinges, slides or free joints")
-        wraps = kind == HINGE and not model.jnt_limited[joint]
-        indices = range(start, start + (3 if kind == FREE else 1))
-        tolerance = asked or (ANGLE if wraps else SHARE * _range(model, joint, indices, poses))
-        rows += [(name, index, wraps, tolerance) for index in indices]
+    known = joint_names(model)
+    rows: list[tuple[str, int, bool, float, str]] = []
+    for entry in written or [known[j] for j in default_joints(model)]:
+        name, asked = _split(entry, known)
+        parts = [_positions(model, part, known) for part in _joints(name, known)]
+        if len({kind == HINGE for kind, _, _ in parts}) > 1:
+            raise ValueError(f"what is written with + must be all angles or all lengths, got {name!r} in success")
+        wraps = [kind == HINGE and not model.jnt_limited[joint] for kind, joint, _ in parts]
+        tolerance = asked or max(
+            ANGLE if wrap else SHARE * _range(model, joint, indices, poses) for wrap, (_, joint, indices) in zip(wraps, parts, strict=True)
+        )
+        rows += [
+            (name, i, wrap, tolerance, "rad" if kind == HINGE else "m")
+            for wrap, (kind, _, indices) in zip(wraps, parts, strict=True)
+            for i in indices
+        ]
     if not rows:
         raise ValueError("the model has no coordinate that actuators move; name those that count: task.success=[JOINT]")
-    found, index, wrap, tolerances = zip(*rows, strict=True)
-    return Coordinates(found, np.array(index), np.array(wrap), np.array(tolerances))
+    found, index, wrap, tolerances, units_found = zip(*rows, strict=True)
+    return Coordinates(found, np.array(index), np.array(wrap), np.array(tolerances), units_found)
 
 
 def joint_names(model: mujoco.MjModel) -> list[str]:
@@ -88,20 +103,38 @@ def actuator_moment(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
     return dense
 
 
-def _split(entry: str, names: list[str]) -> tuple[str, float]:
-    """Joint and tolerance, 0 where none is written."""
-    name, _, number = entry.rpartition(":") if entry not in names else (entry, "", "0")
-    if name not in names:
-        name = entry.partition(":")[0]
-        near = difflib.get_close_matches(name, names, n=3) or names
-        raise ValueError(f"no joint {name!r} in success; there are: {', '.join(near)}")
+def _split(entry: str, known: list[str]) -> tuple[str, float]:
+    """Name and tolerance, 0 where none is written."""
+    name, colon, number = (entry, "", "0") if entry in known or ":" not in entry else entry.rpartition(":")
     try:
         tolerance = float(number)
     except ValueError:
         tolerance = -1.0
-    if not 0 <= tolerance < np.inf or (":" in entry and entry not in names and tolerance == 0):
+    if not 0 <= tolerance < np.inf or (colon and tolerance == 0):
         raise ValueError(f"a tolerance must be a number above 0, got {entry!r} in success")
     return name, tolerance
+
+
+def _joints(name: str, known: list[str]) -> list[str]:
+    """What a name that may be a sum consists of."""
+    return [name] if name in known else name.split("+")
+
+
+def _positions(model: mujoco.MjModel, name: str, known: list[str]) -> tuple[int, int, range]:
+    """Kind, number and positions of a joint, `JOINT.xy` included."""
+    stem, _, suffix = name.rpartition(".")
+    horizontal = suffix == PLANE and name not in known and stem in known
+    name = stem if horizontal else name
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or known
+        raise ValueError(f"no joint {name!r} in success; there are: {', '.join(near)}")
+    joint = known.index(name)
+    kind, start = int(model.jnt_type[joint]), int(model.jnt_qposadr[joint])
+    if kind not in (HINGE, SLIDE, FREE):
+        raise ValueError(f"ball joints cannot be compared, got {name!r} in success; name hinges, slides or free joints")
+    if horizontal and kind != FREE:
+        raise ValueError(f"only a free joint has .{PLANE}, got {name}.{PLANE} in success")
+    return kind, joint, range(start, start + (2 if horizontal else 3 if kind == FREE else 1))
 
 
 def _range(model: mujoco.MjModel, joint: int, indices: range, poses: np.ndarray | None) -> float:

@@ -15,6 +15,7 @@ import mujoco
 import numpy as np
 
 from latent_mpc.envs.coordinate_task import CoordinateTask
+from latent_mpc.envs.ogbench_success import own_success
 
 EXTRAS = {"gymnasium_robotics": "robotics", "ogbench": "ogbench"}  # modules that a stored id may import, and the extra that brings them
 NO_IDS = "task.id must be given: task.id=Pusher-v5, or with the module that registers it: task.id=gymnasium_robotics:PointMaze_UMaze-v3"
@@ -45,6 +46,7 @@ class GymnasiumTask(CoordinateTask):
         step = data.time - begun
         if step <= 0:
             raise ValueError(f"{id}: its step must advance the simulation's clock, which stood still; it cannot be a task")
+        options["success"] = options.get("success") or own_success(self.env)
         super().__init__(model, data, step=round(step, 9), controls=controls, **options)
 
     def begin(self, rng: np.random.Generator) -> None:
@@ -52,12 +54,7 @@ class GymnasiumTask(CoordinateTask):
 
     def begin_env(self, seed: int) -> None:
         """The environment's own reset. Raises ValueError if what it shows is not finite, or it builds another model."""
-        before = np.random.get_state()
-        np.random.seed(seed)  # some environments, OGBench's among them, draw from the global generator; it is put back
-        try:
-            shown, _ = self.env.reset(seed=seed)
-        finally:
-            np.random.set_state(before)
+        shown = _reset(self.env, seed)
         if _physics(self.env) != self._own:
             raise ValueError(f"{self.id}: its reset builds another MuJoCo model or data; a task must keep the one it has")
         if not all(np.isfinite(part).all() for part in _numbers(shown)):
@@ -81,6 +78,9 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
     except gymnasium.error.Error as error:
         raise ValueError(f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})") from error
     model, data = _physics(env)
+    if model is None and hasattr(type(env), "model"):  # some build it at their first reset, OGBench's cubes among them
+        _reset(env, 0)
+        model, data = _physics(env)
     if not isinstance(model, mujoco.MjModel) or not isinstance(data, mujoco.MjData):
         needs = "an environment must have a MuJoCo model and data (env.unwrapped.model, .data) once it is made"
         raise ValueError(f"{id}: {needs}, {type(env).__name__} has not")
@@ -107,6 +107,16 @@ def require_known(id: str, repeated: str = "") -> None:
         raise ValueError(
             f"the checkpoint wants the Python module {module!r} imported, which runs its code; if you trust it, say so: task.id={id}"
         )
+
+
+def _reset(env: gymnasium.Env[Any, Any], seed: int) -> Any:
+    """The environment's own reset, and what it shows. Some draw from the global generator, OGBench's among them; it is put back."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        return env.reset(seed=seed)[0]
+    finally:
+        np.random.set_state(before)
 
 
 def _physics(env: Any) -> tuple[Any, Any]:

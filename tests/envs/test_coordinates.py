@@ -54,6 +54,9 @@ def test_distance_is_the_largest_difference_in_tolerances_the_short_way_round_wh
         (["bent"], "no joint 'bent' in success; there are: bend"),
         (["bent:0.1"], "no joint 'bent' in success; there are: bend"),
         (["bend:near"], "a tolerance must be a number above 0, got 'bend:near'"),
+        (["bend.xy:1"], r"only a free joint has \.xy, got bend\.xy in success"),
+        (["bend+cube:1"], r"what is written with \+ must be all angles or all lengths, got 'bend\+cube'"),
+        (["bend+bent:1"], "no joint 'bent' in success; there are: bend"),
         (["bend:0"], "a tolerance must be a number above 0, got 'bend:0'"),
         (["cube"], r"nothing moves 'cube', or it has no limits: give its tolerance, task.success=\[cube:TOLERANCE\]"),
     ],
@@ -85,3 +88,16 @@ def test_controls_without_limits_are_a_servos_joint_range_or_one() -> None:
     np.testing.assert_array_equal(control_range(model_of(unlimited)), [[-1, 1], [-1, 1]])
     wide = unlimited.replace("bend", "idle")
     np.testing.assert_array_equal(control_range(model_of(wide)), [[-1, 1], [-2, 2]])
+
+
+def test_coordinates_of_one_name_count_together_by_their_distance() -> None:
+    found = read_coordinates(model_of(), ["spin+bend:0.5", "cube:2", "cube.xy:1"])
+    assert found.names == ("spin+bend", "spin+bend", "cube", "cube", "cube", "cube.xy", "cube.xy")
+    assert found.written() == ["spin+bend:0.5", "cube:2", "cube.xy:1"]
+    assert found.described() == ["spin+bend within 0.5 rad", "cube within 2 m", "cube.xy within 1 m"]
+    start, goal = np.zeros(10), np.zeros(10)
+    goal[:2] = [0.3, 0.4]
+    assert found.distance(start, goal) == pytest.approx(1.0)
+    goal[3:6] = [0.6, 0.8, 2.4]  # 2.6 m away, 1 m of it horizontally
+    assert found.distance(start, goal) == pytest.approx(1.3)
+    assert found.distance(np.stack([start, goal]), goal) == pytest.approx([1.3, 0.0])

@@ -48,6 +48,29 @@ class Cart(gymnasium.Env[np.ndarray, np.ndarray]):
         return np.zeros(1), 0.0, False, False, {}
 
 
+class LateCart(Cart):
+    """Builds its model at the first reset, as OGBench's cubes do."""
+
+    def __init__(self) -> None:
+        self.built = True
+        super().__init__()
+        self.built = False
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        if not self.built:
+            raise ValueError("not yet")
+        return self._model
+
+    @model.setter
+    def model(self, model: mujoco.MjModel) -> None:
+        self._model = model
+
+    def reset(self, **options: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        self.built = True
+        return super().reset(**options)
+
+
 @pytest.fixture(autouse=True)
 def registered() -> Any:
     """The carts, for one test."""
@@ -66,8 +89,9 @@ def registered() -> Any:
     }
     for name, kwargs in spoilt.items():
         gymnasium.register(f"{name}Cart-v0", partial(Cart, **kwargs))
+    gymnasium.register("LateCart-v0", partial(LateCart))
     yield
-    for name in spoilt:
+    for name in [*spoilt, "Late"]:
         gymnasium.registry.pop(f"{name}Cart-v0")
 
 
@@ -175,6 +199,11 @@ def test_a_rail_without_limits_has_the_range_that_was_seen() -> None:
     task = registry.make("gymnasium", id="RailCart-v0")
     assert isinstance(task, CoordinateTask)
     assert 0.5 < task.coordinates.tolerance[0] < 3.0  # pushed at up to 5 m/s for 6 s, either way: 60 m at most
+
+
+def test_an_environment_that_builds_its_model_at_the_first_reset_is_a_task() -> None:
+    task = registry.make("gymnasium", id="LateCart-v0", control_period=0.1)
+    assert task.reset(seed=0)[0]["state"].shape == (2,)
 
 
 @pytest.mark.parametrize(

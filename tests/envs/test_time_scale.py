@@ -10,7 +10,7 @@ from latent_mpc.envs.time_scale import follow_rule, probe
 
 
 def coordinates(count: int) -> Coordinates:
-    return Coordinates(tuple("abc"[:count]), np.arange(count), np.zeros(count, bool), np.ones(count))
+    return Coordinates(tuple("abc"[:count]), np.arange(count), np.zeros(count, bool), np.ones(count), ("m",) * count)
 
 
 def test_steps_are_a_sixth_of_the_time_to_a_third_of_the_range_and_an_episode_seven_of_the_slowest() -> None:
