@@ -11,7 +11,7 @@ from latent_mpc.agent.cost_to_go import CostToGoConfig
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.proposals import ProposalsConfig
 from latent_mpc.agent.world_model import ModelConfig
-from latent_mpc.configs.tasks import TASK_CONFIGS, TaskConfig
+from latent_mpc.configs.brought import task_config
 
 FORMAT = 1
 KINDS: dict[Any, str] = {dict: "keys and values", int: "an integer", float: "a number", str: "text", bool: "true or false"}
@@ -37,7 +37,7 @@ def check_config(config: Mapping[str, Any]) -> None:
         sizes = shape if isinstance(shape, list) else []
         if len(sizes) != RANKS.get(key) or not all(_is(int, n) and n > 0 for n in sizes):
             raise ValueError(f"spaces must hold state: [S], pixels: [H, W, C] or both, got {key}: {shape!r:.60}")
-    _check_part("task", TASK_CONFIGS.get(config["task"]["name"], TaskConfig), config["task"])
+    _check_part("task", task_config(config["task"]["name"]), config["task"])
     _check_part("model", ModelConfig, config["model"])
     _check_part("cost_to_go", CostToGoConfig, config["cost_to_go"])
     if "proposals" in config:

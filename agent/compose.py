@@ -122,7 +122,7 @@ def to_dataclass(config: DictConfig, path: str = "") -> Any:
 
 
 def _compose(command: str, picks: dict[str, str]) -> DictConfig:
-    groups.register(command)
+    groups.register(command, picks.values())
     with initialize_config_module("latent_mpc.configs", version_base="1.3"):
         return compose(command, overrides=[f"{group}={choice}" for group, choice in picks.items()])
 

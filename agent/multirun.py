@@ -31,7 +31,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         key, _, name = argument.partition("=")
         if key == "hydra/launcher" and name in PLUGINS and not _installed(PLUGINS[name]):
             raise ValueError(f"hydra/launcher={name} is a plugin that is not installed: pip install 'latent-mpc[sweep]'")
-    groups.register(command)
+    groups.register(command, [value for argument in arguments for value in argument.partition("=")[2].split(",")])
     folder = Path("runs/multirun") / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     own = (f"hydra.sweep.dir={folder}", "hydra.output_subdir=null", "hydra/job_logging=none")
     with _words(sys.argv[0], *arguments, *own):  # where Hydra reads them

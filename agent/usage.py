@@ -68,7 +68,7 @@ def _groups(command: str, picked: dict[str, str]) -> list[str]:
         lines.append(_row(f"  {group}={choice}", "choices: " + ", ".join(valid)))
         shown = choice if choice in valid else valid[0]
         fields = [field for field in groups.part_fields(group, groups.part_name(group, shown)) if field.name != "name"]
-        values = {**groups.read_yaml(group, shown), **groups.read_yaml(command).get(group, {})}
+        values = {**groups.read_choice(group, shown), **groups.read_yaml(command).get(group, {})}
         lines += _rows(fields, values, f"    {group}.")
     return [*lines, ""]
 

@@ -8,7 +8,8 @@ says all about it. `register` puts the schemas into Hydra's ConfigStore, for the
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
+from collections.abc import Collection
+from functools import cache, partial
 from importlib import import_module
 from importlib.resources import files
 from typing import Any, get_type_hints
@@ -17,6 +18,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from latent_mpc.configs import schema
+from latent_mpc.configs.brought import brought, task_config
 from latent_mpc.configs.source import PACKAGE, Field, find_class, read_fields
 
 POSITIONAL = {"inspect": ("path",), "export": ("format", "path")}  # keys of a command that may be given as bare words, in this order
@@ -35,7 +37,17 @@ def commands() -> list[str]:
 
 def choices(group: str) -> list[str]:
     """The names one can write after `GROUP=`."""
-    return _stems(group)
+    return sorted({*_stems(group), *(brought() if group == "task" else ())})
+
+
+def is_brought(group: str, choice: str) -> bool:
+    """Whether it is a task of an installed package, which has no yaml here."""
+    return group == "task" and choice in brought() and choice not in _stems(group)
+
+
+def read_choice(group: str, choice: str) -> dict[str, Any]:
+    """What the yaml of a choice says."""
+    return {"name": choice} if is_brought(group, choice) else read_yaml(group, choice)
 
 
 def groups(command: str) -> dict[str, str]:
@@ -46,6 +58,8 @@ def groups(command: str) -> dict[str, str]:
 
 def part_name(group: str, choice: str) -> str:
     """The registered part a choice is built on: `/schema/planner/cem@_here_` -> `cem`."""
+    if is_brought(group, choice):
+        return choice
     prefix = f"/schema/{group}/"
     for entry in read_yaml(group, choice).get("defaults", []):
         if isinstance(entry, str) and entry.startswith(prefix):
@@ -73,20 +87,26 @@ def command_fields(command: str) -> list[Field]:
 
 
 def part_fields(group: str, name: str) -> list[Field]:
-    """The fields of a part's dataclass as its node of the config has them, read without importing it."""
+    """The fields of a part's dataclass as its node of the config has them, read without importing it; what packages bring is imported."""
+    if is_brought(group, name):
+        return [Field(item.name, str(item.type), _written(item), "", schema.__name__) for item in dataclasses.fields(task_config(name))]
     base = read_fields(schema.__name__, BASES[group].__name__) if group in BASES else []
     return list({field.name: field for field in (*base, *read_fields(*locate(group, name)))}.values())
 
 
-def register(command: str) -> None:
-    """Store the schemas of a command and of every choice of its groups in Hydra's ConfigStore."""
+def register(command: str, named: Collection[str]) -> None:
+    """Store the schemas of a command and of every choice of its groups in Hydra's ConfigStore; of what packages bring only those named."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
     store.store(group="schema/command", name=command, node=_node(getattr(schema, f"{command.capitalize()}Config")))
     for group in groups(command):
-        for name in {part_name(group, choice) for choice in choices(group)}:
+        for name in {part_name(group, choice) for choice in _stems(group)}:
             store.store(group=f"schema/{group}", name=name, node=_node(part(group, name)))
+        for choice in filter(partial(is_brought, group), named):
+            node = _node(task_config(choice))
+            node.name = choice
+            store.store(group=group, name=choice, node=node)
 
 
 def _node(cls: type) -> DictConfig:
@@ -122,6 +142,12 @@ def _with_name(cls: type, base: type, group: str, name: str) -> type:
 
 def _has_default(item: dataclasses.Field[Any]) -> bool:
     return item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
+
+
+def _written(item: dataclasses.Field[Any]) -> str:
+    """Its default, as one would write it."""
+    made = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
+    return str(made)
 
 
 def _copy(item: dataclasses.Field[Any]) -> Any:

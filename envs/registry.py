@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import entry_points
 from typing import Any
 
+from latent_mpc.configs.brought import brought
 from latent_mpc.envs.gymnasium_task import GymnasiumTask
 from latent_mpc.envs.mazes import MAPS
 from latent_mpc.envs.mjcf_task import MjcfTask
@@ -16,7 +16,6 @@ from latent_mpc.envs.task import Task
 
 TASKS: dict[str, Callable[..., Task]] = {"reacher": Reacher, **{f"pointmaze-{maze}": partial(PointMaze, maze) for maze in MAPS}}
 ADAPTERS: dict[str, Callable[..., Task]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # have to be told of what
-GROUP = "latent_mpc.tasks"  # entry points by which an installed package brings tasks of its own: name -> callable(**options) -> Task
 
 
 def make(name: str, **options: Any) -> Task:
@@ -24,7 +23,7 @@ def make(name: str, **options: Any) -> Task:
     known = TASKS | ADAPTERS
     if name in known:
         return known[name](**options)
-    brought = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in brought:
-        raise KeyError(f"no task {name!r}; there are: {', '.join(sorted({*known, *brought}))}")
-    return brought[name].load()(**options)
+    if name not in brought():
+        raise KeyError(f"no task {name!r}; there are: {', '.join(sorted({*known, *brought()}))}")
+    task: Task = brought()[name].load()(**options)
+    return task

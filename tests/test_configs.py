@@ -46,7 +46,7 @@ def test_every_choice_of_every_group_composes_under_every_command(command: str, 
 @pytest.mark.parametrize("task", groups.choices("task"))
 def test_the_file_of_a_task_bears_its_name_and_the_registry_knows_it(task: str) -> None:
     assert compose_config("collect", [f"task={task}"]).task.name == task
-    assert task in registry.TASKS | registry.ADAPTERS or task == "registered"  # which stands for those of other packages
+    assert task in registry.TASKS | registry.ADAPTERS
     assert gymnasium_id(task).startswith("latent_mpc/")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import gymnasium
@@ -12,6 +13,8 @@ import pytest
 import yaml
 
 from latent_mpc.agent import cli, training
+from latent_mpc.agent.compose import compose_config
+from latent_mpc.configs.brought import brought
 from latent_mpc.envs import registry
 from latent_mpc.envs.reacher import Reacher
 
@@ -66,8 +69,6 @@ def test_the_class_on_the_page_has_at_most_25_lines_and_trains_evaluates_and_is_
 
 
 def test_the_commands_of_the_table_compose() -> None:
-    from latent_mpc.agent.compose import compose_config
-
     commands = re.findall(r"\| `latent-mpc train (.*?)`", PAGE)
     assert len(commands) == 3
     for command in commands:
@@ -76,8 +77,6 @@ def test_the_commands_of_the_table_compose() -> None:
 
 
 def test_the_keys_on_the_page_are_those_of_the_config() -> None:
-    from latent_mpc.agent.compose import compose_config
-
     keys = set(re.findall(r"`((?:task|collect)\.[a-z_.]+)", PAGE))
     assert {"task.success", "task.control_period", "collect.behaviour.correlation"} <= keys
     for key in keys - {"task.name"}:
@@ -86,12 +85,69 @@ def test_the_keys_on_the_page_are_those_of_the_config() -> None:
             config = getattr(config, part)
 
 
-def test_a_task_of_an_installed_package_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+MINE = """
+from dataclasses import dataclass
+from latent_mpc.configs.tasks import TaskConfig
+from latent_mpc.envs.reacher import Reacher
+
+class Heavy(Reacher):
+    def __init__(self, load: float = 0.0, **options):
+        super().__init__(**options)
+        self.load = load
+
+@dataclass
+class HeavyConfig(TaskConfig):
+    load: float = 0.5  # [kg]
+"""
+POINTS = """
+[latent_mpc.tasks]
+heavy = mine:Heavy
+plain = mine:Heavy
+odd = mine:Heavy
+[latent_mpc.configs]
+heavy = mine:HeavyConfig
+odd = mine:Heavy
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package `mine` with tasks of its own, one of them with settings."""
     package = tmp_path / "mine-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text("[latent_mpc.tasks]\nmy-task = latent_mpc.envs.reacher:Reacher\n")
+    (package / "entry_points.txt").write_text(POINTS)
+    (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
-    assert isinstance(registry.make("my-task", size=16), Reacher)
-    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, mjcf, my-task, pointmaze-giant"):
+    brought.cache_clear()
+    yield
+    brought.cache_clear()
+    sys.modules.pop("mine", None)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_task_of_an_installed_package_is_found_by_its_entry_point(capsys: pytest.CaptureFixture[str]) -> None:
+    assert isinstance(registry.make("plain", size=16), Reacher)
+    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, heavy, mjcf, odd, plain, pointmaze-giant"):
         registry.make("other")
+    config = compose_config("collect", ["task=plain", "task.size=32"])
+    assert (config.task.name, config.task.size) == ("plain", 32)
+    assert cli.main(["tasks"]) == 0
+    assert "  plain                Of the package mine.\n" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("installed")
+def test_it_brings_its_settings_too(capsys: pytest.CaptureFixture[str]) -> None:
+    config = compose_config("train", ["task=heavy", "task.load=2"])
+    assert vars(config.task) == {"name": "heavy", "action_repeat": 1, "size": 64, "load": 2.0}
+    assert registry.make("heavy", **config.task.options()).load == 2.0  # type: ignore[attr-defined]
+    assert cli.main(["train", "task=heavy", "--help"]) == 0
+    assert "    task.load=0.5" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="task.load must be a number, got 'much'"):
+        compose_config("train", ["task=heavy", "task.load=much"])
+    with pytest.raises(KeyError, match="no key 'load' in task; there are: name, action_repeat, size"):
+        compose_config("train", ["task=plain", "task.load=2"])
+    with pytest.raises(
+        ValueError, match="the entry point odd of latent_mpc.configs must be a subclass of latent_mpc.configs.tasks.TaskConfig"
+    ):
+        compose_config("train", ["task=odd"])

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from latent_mpc.agent.shipped import shipped
-from latent_mpc.configs.groups import choices
+from latent_mpc.configs.brought import brought
+from latent_mpc.configs.groups import choices, is_brought
 from latent_mpc.configs.source import PACKAGE
 
 
@@ -27,6 +28,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def about(task: str) -> str:
-    """What a task is: the comment that its yaml begins with."""
+    """What a task is: the comment that its yaml begins with, or which package brings it."""
+    if is_brought("task", task):
+        found = brought()[task].dist
+        return f"Of the package {found.name}." if found else ""
     first = files(PACKAGE).joinpath("configs", "task", f"{task}.yaml").read_text(encoding="utf-8").partition("\n")[0]
     return first.lstrip("# ") if first.startswith("#") else ""
