@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from latent_mpc.configs.brought import brought
+from latent_mpc.configs.brought import TASK_POINTS, brought, load
 from latent_mpc.envs.gymnasium_task import GymnasiumTask
 from latent_mpc.envs.mazes import MAPS
 from latent_mpc.envs.mjcf_task import MjcfTask
@@ -25,5 +25,5 @@ def make(name: str, **options: Any) -> Task:
         return known[name](**options)
     if name not in brought():
         raise KeyError(f"no task {name!r}; there are: {', '.join(sorted({*known, *brought()}))}")
-    task: Task = brought()[name].load()(**options)
+    task: Task = load(TASK_POINTS, name)(**options)
     return task

@@ -104,6 +104,7 @@ POINTS = """
 heavy = mine:Heavy
 plain = mine:Heavy
 odd = mine:Heavy
+lost = mine:Lost
 [latent_mpc.configs]
 heavy = mine:HeavyConfig
 odd = mine:Heavy
@@ -128,8 +129,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 @pytest.mark.usefixtures("installed")
 def test_a_task_of_an_installed_package_is_found_by_its_entry_point(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(registry.make("plain", size=16), Reacher)
-    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, heavy, mjcf, odd, plain, pointmaze-giant"):
+    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, heavy, lost, mjcf, odd, plain, pointmaze-giant"):
         registry.make("other")
+    with pytest.raises(ValueError, match="the entry point lost of latent_mpc.tasks must be importable, got mine:Lost"):
+        registry.make("lost")
     config = compose_config("collect", ["task=plain", "task.size=32"])
     assert (config.task.name, config.task.size) == ("plain", 32)
     assert cli.main(["tasks"]) == 0
