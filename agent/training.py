@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent import losses
+from latent_mpc.agent.augment import shift
 from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.networks import StateEncoder, mlp
 from latent_mpc.agent.optimise import LOG_EVERY, Schedule, optimise
@@ -43,7 +44,11 @@ class TrainingConfig:
     prediction: float = 1.0  # weight of the imagined latents' squared error
     sigreg: float = 0.1  # weight of the isotropic Gaussian regulariser at the first step; a weak one never finds velocity in pixels
     sigreg_final: float = 0.02  # its weight at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
+    sigreg_width: int = (
+        0  # dimensions of the latent that it looks at, the first ones; 0 = all. As in Sub-JEPA (2026), for states of few numbers
+    )
     inverse: float = 1.0  # weight of inverse dynamics
+    shift: int = 0  # pixels of each window are moved by up to this much at random [pixels]
     least_rank: float = 1.5  # training stops if the latent's effective rank falls below
     validation: float = 0.1  # share of episodes kept out of training
     precision: str = "auto"  # of the pixel encoder's convolutions: fp32, bf16, or auto = bf16 where the processor has it
@@ -53,7 +58,7 @@ class TrainingConfig:
         for name in ("steps", "batch", "horizon", "save_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("prediction", "sigreg", "sigreg_final", "inverse", "least_rank"):
+        for name in ("prediction", "sigreg", "sigreg_final", "sigreg_width", "inverse", "shift", "least_rank"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.learning_rate <= 0:
@@ -101,6 +106,8 @@ def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingCon
     def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
         obs, action = windows.draw(rng, config.batch, history - 1 + config.horizon, episodes)
         generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+        if config.shift and "pixels" in obs:
+            obs["pixels"] = shift(obs["pixels"], config.shift, generator)
         with autocast:
             frames = model.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float()
         z = model.believe(frames.view(config.batch, -1, frames.shape[-1]).unfold(1, history, 1).transpose(-1, -2))
@@ -127,7 +134,7 @@ def world_model_loss(
 ) -> dict[str, Tensor]:
     """Each term on its own line, weighted by its line in the config; `progress` in [0, 1] is the share of training that is over."""
     predicted = losses.prediction(model.futures(z[:, 0], action), z[None, :, 1:])
-    gaussian = losses.sigreg(z, generator)
+    gaussian = losses.sigreg(z[..., : config.sigreg_width or None], generator)
     inverse = losses.inverse_dynamics(model.invert(z[:, :-1], z[:, 1:]), action)
     sigreg = config.sigreg + progress * (config.sigreg_final - config.sigreg)
     loss = config.prediction * predicted + sigreg * gaussian + config.inverse * inverse

@@ -40,8 +40,10 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "expectile-0.1": "cost_to_go.expectile=0.1",
     "no-paths": "cost_to_go.landmarks=0",
     "latent-16": "model.latent=16",
+    "sigreg-16": "training.sigreg_width=16",
     "dropout": "model.dropout=0.1",
     "ensemble": "model.ensemble=5",
+    "ensemble-penalty": "model.ensemble=5 cost.disagreement=1",
     "proposals": "proposals.samples=16",
     "horizon-1": "planner.horizon=1",
     "horizon-8": "planner.horizon=8",
@@ -50,8 +52,16 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "icem": "planner=icem",
     "predictive-sampling": "planner=predictive_sampling",
     "gradient": "planner=gradient",
+    "shifts": "training.shift=2",
+    "larger-frames": "task.size=96",
 }
+PIXELS = ("shifts", "larger-frames")  # variants that change nothing without them
 JUDGED = ("planner", "cost")  # groups that training does not look at
+
+
+def variants(obs: str) -> list[str]:
+    """Names of those that differ from the defaults for this kind of observation."""
+    return [name for name in VARIANTS if obs == "pixels" or name not in PIXELS]
 
 
 def budget(share: int = SHARE) -> list[str]:
@@ -103,12 +113,12 @@ def result_path(task: str, obs: str, settings: str, spent: Sequence[str], runs: 
 
 def results(spent: Sequence[str], runs: Path = RUNS) -> Results:
     """Of every task and variant what there is; `{}` for what has not been made."""
-    return {(task, obs): {name: read(result_path(task, obs, VARIANTS[name], spent, runs)) for name in VARIANTS} for task, obs in TASKS}
+    return {(task, obs): {name: read(result_path(task, obs, VARIANTS[name], spent, runs)) for name in variants(obs)} for task, obs in TASKS}
 
 
 def names() -> dict[str, tuple[str, ...]]:
     """`task-obs/variant` of all there are, and the shorter names that each goes by."""
-    return {f"{task}-{obs}/{name}": (name, f"{task}-{obs}", task) for task, obs in TASKS for name in VARIANTS}
+    return {f"{task}-{obs}/{name}": (name, f"{task}-{obs}", task) for task, obs in TASKS for name in variants(obs)}
 
 
 def left_over(found: Results, chosen: Sequence[str]) -> dict[str, float]:

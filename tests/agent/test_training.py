@@ -163,6 +163,29 @@ def test_the_regulariser_weakens_linearly_while_training():
         assert told["loss"].item() == pytest.approx(weight * told["sigreg"].item(), rel=1e-5)
 
 
+def test_the_regulariser_may_look_at_the_first_dimensions_only():
+    model, generator = make_model().eval(), torch.Generator().manual_seed(1)
+    z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
+
+    def regularised(z: torch.Tensor, width: int) -> float:
+        return world_model_loss(model, z, action, make_config(sigreg_width=width), torch.Generator().manual_seed(0), 0.0)["sigreg"].item()
+
+    changed = torch.cat([z[..., :2], 5 + z[..., 2:]], dim=-1)
+    assert regularised(z, 2) == regularised(changed, 2) != regularised(z, 3)
+    assert regularised(z, 0) == regularised(z, 4) != regularised(changed, 0)
+
+
+def test_shifted_pixels_train_another_model_and_states_alone_the_same(tmp_path):
+    rollouts, trained = gliding(tmp_path / "r"), {}
+    for obs in (("pixels",), ("state",)):
+        for shift in (0, 2):
+            model = make_model(obs)
+            train_world_model(model, rollouts, make_config(steps=3, shift=shift), 1, tmp_path / f"{obs[0]}-{shift}", seed=0)
+            trained[obs[0], shift] = torch.cat([one.detach().flatten() for one in model.parameters()])
+    assert not torch.equal(trained["pixels", 0], trained["pixels", 2])
+    assert torch.equal(trained["state", 0], trained["state", 2])
+
+
 def test_training_stops_when_the_latent_has_collapsed(tmp_path, monkeypatch):
     monkeypatch.setattr("latent_mpc.agent.training.CHECK_FROM", 0)
     rollouts, config = gliding(tmp_path / "r"), make_config(least_rank=4.5)  # of 4 dimensions: none can pass

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import ablations
-from benchmarks.ablations import VARIANTS, budget, left_over, make_variant, names, result_path, results, split
+from benchmarks.ablations import TASKS, VARIANTS, budget, left_over, make_variant, names, result_path, results, split
 from benchmarks.ablations_page import page
 from benchmarks.running import pick
 from latent_mpc.agent import training
@@ -43,6 +43,12 @@ def test_every_variant_is_settings_that_train_takes_and_differs_from_the_default
     defaults = compose_config("train", ["task=reacher"])
     for name, settings in VARIANTS.items():
         assert (compose_config("train", ["task=reacher", *settings.split()]) == defaults) == (name == "defaults"), name
+
+
+def test_what_only_pixels_feel_is_tried_on_pixels_only() -> None:
+    for task, obs in TASKS:
+        compared = {name.partition("/")[2] for name in names() if name.startswith(f"{task}-{obs}/")}
+        assert compared == (set(VARIANTS) if obs == "pixels" else set(VARIANTS) - {"shifts", "larger-frames"})
 
 
 def test_a_quarter_of_the_budget_is_a_quarter_of_episodes_and_updates() -> None:
