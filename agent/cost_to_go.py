@@ -10,12 +10,15 @@ Shapes: B batch, D latent, M metric embedding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent.networks import mlp
+
+ROWS = 32  # starts compared with all goals at a time: their differences stay in the cache
 
 
 @dataclass
@@ -72,8 +75,32 @@ class CostToGo(nn.Module):
         symmetric = (there.square().sum(dim=-1) + 1e-8).sqrt()  # the gradient of a root at zero is infinite
         return self.scale * (symmetric / there.shape[-1] ** 0.5 + back.amax(dim=-1).relu())
 
+    def pairwise(self, start: Float[Tensor, "B M2"], goal: Float[Tensor, "G M2"]) -> Float[Tensor, "B G"]:
+        """Distances [model steps] from each to each, as `between` has them, several times faster for many."""
+        (there, rising), (end, reference) = start.chunk(2, dim=-1), goal.chunk(2, dim=-1)
+        symmetric = torch.cdist(there, end, compute_mode="donot_use_mm_for_euclid_dist")  # products would cancel where near
+        return self.scale * (symmetric / there.shape[-1] ** 0.5 + _LargestRise.apply(rising, reference).relu())
+
     def forward(self, z: Float[Tensor, "*B D"], goal: Float[Tensor, "*B D"]) -> Float[Tensor, "*B"]:
         return self.between(self.embed(z), self.embed(goal))
+
+
+class _LargestRise(torch.autograd.Function):
+    """`max over M of a - b` of each pair. Autograd would hold all differences, `[B, G, M]`, several times; here one chunk of them lives."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Float[Tensor, "B M"], b: Float[Tensor, "G M"]) -> Float[Tensor, "B G"]:
+        if not any(ctx.needs_input_grad):
+            return torch.cat([(some[:, None] - b).amax(dim=-1) for some in a.split(ROWS)])
+        found = [(some[:, None] - b).max(dim=-1) for some in a.split(ROWS)]
+        largest, ctx.where = torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+        ctx.width = a.shape[-1]
+        return largest
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Float[Tensor, "B G"]) -> tuple[Float[Tensor, "B M"], Float[Tensor, "G M"]]:
+        a, b = (gradient.new_zeros(len(one), ctx.width) for one in (gradient, gradient.T))
+        return a.scatter_add_(1, ctx.where, gradient), b.scatter_add_(1, ctx.where.T, -gradient.T)
 
 
 def expectile_loss(predicted: Float[Tensor, " B"], target: Float[Tensor, " B"], expectile: float) -> Float[Tensor, ""]:

@@ -24,8 +24,6 @@ from torch.nn.functional import smooth_l1_loss
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig, expectile_loss
 from latent_mpc.agent.optimise import Losses, Schedule, optimise
 
-ROWS = 128  # landmarks measured against all others at a time: 128 x 2000 x 128 numbers are 130 MB
-
 
 def train_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarray, folder: Path, seed: int, updates: int = 0) -> None:
     """Fit the learned distance; phase 2 is left out where the config asks for no landmarks.
@@ -74,7 +72,7 @@ class _Fit:
             near = self._wanted(row, np.minimum(config.n_step, goal - row), goal, pairwise=False)
             far = self._wanted(row, np.minimum(config.n_step, self.last[row] - row), other, pairwise=True)
         own = self._loss(self.online.between(start, ends), near)
-        between = self.online.between(start[:, None], others[None])  # (B, G)
+        between = self.online.pairwise(start, others)  # (B, G)
         loss = config.hindsight * own + (1 - config.hindsight) * self._loss(between, far)
         return {"loss": loss, "mean": between.mean()}
 
@@ -92,9 +90,10 @@ class _Fit:
             with torch.no_grad():
                 wanted = self._wanted(row, np.minimum(config.n_step, goal - row), goal, pairwise=False)
             near = self._loss(self.online.between(start, end), wanted)
-            length, scale = lengths[i][:, j].clamp(max=config.clamp), self.online.scale  # (B, G)
-            error = smooth_l1_loss(self.online.between(left[:, None], right[None]) / scale, length / scale, reduction="none")
-            far = torch.where(lengths[i][:, j].isfinite(), error, 0.0).mean()
+            found, scale = lengths[i[:, None], j], self.online.scale  # (B, G)
+            length = found.clamp(max=config.clamp)
+            error = smooth_l1_loss(self.online.pairwise(left, right) / scale, length / scale, reduction="none")
+            far = torch.where(found.isfinite(), error, 0.0).mean()
             return {"loss": near + far, "near": near, "far": far}
 
         return terms
@@ -113,7 +112,7 @@ class _Fit:
         ahead, end = self.target.embed(self.z[np.concatenate([row + steps, goal])]).split([len(row), len(goal)])
         taken = torch.as_tensor(steps, device=self.z.device, dtype=self.z.dtype)
         if pairwise:
-            ahead, end, taken = ahead[:, None], end[None], taken[:, None]
+            return (taken[:, None] + self.target.pairwise(ahead, end)).clamp(max=self.config.clamp)
         return (taken + self.target.between(ahead, end)).clamp(max=self.config.clamp)
 
     def _loss(self, predicted: Tensor, wanted: Tensor) -> Tensor:
@@ -125,7 +124,7 @@ class _Fit:
 def near_distances(cost_to_go: CostToGo, z: Float[Tensor, "L D"], near: float) -> Float[Tensor, "L L"]:
     """What the network says of pairs of latents, +inf where it is more than `near` [model steps]."""
     embedded = cost_to_go.embed(z)
-    found = torch.cat([cost_to_go.between(some[:, None], embedded[None]) for some in embedded.split(ROWS)])
+    found = cost_to_go.pairwise(embedded, embedded)
     return torch.where(found <= near, found, torch.inf).fill_diagonal_(0.0)
 
 

@@ -5,6 +5,9 @@ Shapes: B batch, T steps, D latent, A action, M directions, K knots.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -32,16 +35,35 @@ def sigreg(z: Float[Tensor, "B T D"], generator: torch.Generator | None = None, 
 
 def epps_pulley(x: Float[Tensor, "*T B M"]) -> Float[Tensor, "*T M"]:
     """Epps-Pulley statistic of normality over the B samples, trapezoid over t in [0, 3], doubled for the even integrand."""
-    t = torch.linspace(0.0, LAST_KNOT, KNOTS, device=x.device)
-    normal = torch.exp(-t.square() / 2)  # (K,) both the normal's characteristic function and the weight
-    # cos(k a) and sin(k a) by rotation: 2.5 times faster than asking for each (43 -> 17 ms for 96 x 6 x 256 on one core).
-    angle = x * (LAST_KNOT / (KNOTS - 1))
-    turn = torch.complex(angle.cos(), angle.sin())
-    phase, integrand = torch.ones_like(turn), []
-    for k in range(KNOTS):
-        integrand.append((phase.mean(dim=-2) - normal[k]).abs().square() * normal[k])
-        phase = phase * turn
-    return 2 * x.shape[-2] * torch.trapezoid(torch.stack(integrand, dim=-1), t, dim=-1)
+    return _EppsPulley.apply(x)
+
+
+class _EppsPulley(torch.autograd.Function):
+    """The statistic with its gradient: both are sums over the same sines and cosines, and autograd would keep each of them."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Float[Tensor, "*T B M"]) -> Float[Tensor, "*T M"]:
+        step, batch = LAST_KNOT / (KNOTS - 1), x.shape[-2]
+        turn = torch.stack([(x * step).cos(), (x * step).sin()])
+        twice, before, now = 2 * turn[0], torch.zeros_like(turn), turn  # cos and sin of k - 1 and of k steps
+        before[0] = 1.0
+        found, slope = torch.zeros_like(x[..., 0, :]), torch.zeros_like(x)
+        for k in range(1, KNOTS):  # at t = 0 all characteristic functions are 1
+            t, last = k * step, k == KNOTS - 1
+            normal = math.exp(-t * t / 2)  # both the normal's characteristic function and the weight
+            weight = 2 * batch * normal * step * (0.5 if last else 1.0)
+            error = now.mean(dim=-2, keepdim=True)  # real and imaginary part of the empirical one
+            error[0] -= normal
+            found += weight * error.square().sum(dim=0).squeeze(-2)
+            error *= 2 * weight * t / batch
+            slope.addcmul_(error[1], now[0]).addcmul_(error[0], now[1], value=-1.0)
+            before, now = now, (twice * now).sub_(before)  # cos(k + 1)a = 2 cos a cos ka - cos(k - 1)a, sin alike: no complex numbers
+        ctx.save_for_backward(slope)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Float[Tensor, "*T M"]) -> Float[Tensor, "*T B M"]:
+        return gradient.unsqueeze(-2) * ctx.saved_tensors[0]
 
 
 def inverse_dynamics(predicted: Float[Tensor, "*B A"], actions: Float[Tensor, "*B A"]) -> Float[Tensor, ""]:

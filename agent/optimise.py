@@ -57,7 +57,7 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
         KeyboardInterrupt: after Ctrl-C, when the step in hand was finished and saved, saying how to go on.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
     state, metrics = folder / "training" / f"{phase}.safetensors", Metrics(folder / "metrics.jsonl")
     state.parent.mkdir(parents=True, exist_ok=True)
     begin = load_state(state, module, optimizer)

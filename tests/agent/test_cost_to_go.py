@@ -65,6 +65,22 @@ def test_a_goal_embedded_once_gives_the_same_distance():
     torch.testing.assert_close(d.between(d.embed(z), d.embed(goal)), d(z, goal.expand(6, -1)))
 
 
+def test_each_to_each_is_what_one_to_one_says_in_distances_and_gradients():
+    d = make().double()
+    z = points(90).double()  # more than are compared at a time
+    found = []
+    for pairwise in (False, True):
+        start, goal = z[:70].clone().requires_grad_(), z[60:].clone().requires_grad_()  # ten of them are equal
+        one, other = d.embed(start), d.embed(goal)
+        distance = d.pairwise(one, other) if pairwise else d.between(one[:, None], other)
+        (distance * torch.linspace(-1, 1, distance.numel()).view_as(distance)).sum().backward()
+        found.append((distance.detach(), start.grad, goal.grad))
+    for slow, fast in zip(*found, strict=True):
+        torch.testing.assert_close(slow, fast, atol=2e-3, rtol=1e-6)  # the root's 1e-8
+    with torch.no_grad():
+        torch.testing.assert_close(d.pairwise(d.embed(z[:70]), d.embed(z[60:])), found[1][0])
+
+
 def test_the_gradient_at_the_goal_is_finite():
     d, z = make(), points(2).requires_grad_()
     (gradient,) = torch.autograd.grad(d(z, z.detach()).sum(), z)
