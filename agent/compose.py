@@ -1,7 +1,8 @@
 """From the words on the command line to one checked dataclass. Hydra composes the groups; keys and values are set here, one by one,
 so that each mistake is answered with what would do. Not Hydra's launcher: no working directory, no log files, no sweeps.
 
-Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and cost, the command line.
+Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and cost, the command line. A group that starts
+from `default` starts from the choice named after the task where there is one.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
     stored = _stored(command, values) if "checkpoint" in [field.name for field in groups.command_fields(command)] else {}
     picks = {**{group: node["name"] for group, node in stored.items()}, **picked}
     for group, choice in used.items():
+        if choice == "default" and (own := picks.get("task")) in groups.choices(group):
+            picks.setdefault(group, own)  # what was measured to be right for one task only, with its reason in the file
         if choice == "???" and group not in picks:
             raise ValueError(f"{group} must be given: {group}=NAME; there are: {', '.join(groups.choices(group))}")
     config = _compose(command, picks)

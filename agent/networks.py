@@ -5,6 +5,8 @@ Shapes: B batch, S observed state, E frame embedding, H and W pixels.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -21,15 +23,21 @@ def mlp(inputs: int, outputs: int, hidden: int, layers: int = 2, dropout: float 
 
 
 class StateEncoder(nn.Module):
-    """Normalised state vector -> embedding. `mean` and `std` are those of the training data, so a checkpoint carries them."""
+    """Normalised state vector -> embedding. `mean` and `std` are those of the training data, so a checkpoint carries them.
 
-    def __init__(self, states: int, embedding: int, hidden: int) -> None:
+    Args:
+        octaves: each number of the state also enters as sines and cosines of that many frequencies, from pi up, each twice the last
+            (Tancik et al. 2020). A plain network is slow to learn what changes over a small part of its range, such as a thin wall.
+    """
+
+    def __init__(self, states: int, embedding: int, hidden: int, octaves: int = 0) -> None:
         super().__init__()
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(states))
         self.register_buffer("std", torch.ones(states))
-        self.layers = mlp(states, embedding, hidden)
+        self.octaves = octaves
+        self.layers = mlp(states * (1 + 2 * octaves), embedding, hidden)
 
     def fit(self, states: Float[Tensor, "B S"]) -> None:
         """Take mean and standard deviation from training data; a constant dimension is left unscaled."""
@@ -38,7 +46,11 @@ class StateEncoder(nn.Module):
         self.std.copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
 
     def forward(self, state: Float[Tensor, "B S"]) -> Float[Tensor, "B E"]:
-        return self.layers((state - self.mean) / self.std)
+        state = (state - self.mean) / self.std
+        if self.octaves:
+            phase = (state[..., None] * (math.pi * 2.0 ** torch.arange(self.octaves, device=state.device))).flatten(-2)
+            state = torch.cat([state, phase.sin(), phase.cos()], dim=-1)
+        return self.layers(state)
 
 
 class PixelEncoder(nn.Module):

@@ -32,6 +32,7 @@ class ModelConfig:
     latent: int = 32  # width of the latent z
     history: int = 3  # frames that z is made from [model steps]; 3 show position, velocity and the last action's effect
     hidden: int = 256  # width of every hidden layer
+    octaves: int = 0  # frequencies at which each number of the state is also shown, as sines and cosines; for thin walls in a wide world
     width: int = 32  # channels of the pixel encoder's first convolution
     ensemble: int = 1  # predictors beside one another; their disagreement says where the data are thin (cost.disagreement)
     dropout: float = 0.0  # share of the predictor's hidden units that each update leaves out
@@ -40,6 +41,8 @@ class ModelConfig:
         for name in ("embedding", "latent", "history", "hidden", "width", "ensemble"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.octaves < 0:
+            raise ValueError(f"octaves must be at least 0, got {self.octaves}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be a share in [0, 1), got {self.dropout}")
 
@@ -96,7 +99,7 @@ class WorldModel(nn.Module):
 
     def _encoder(self, key: str, shape: tuple[int, ...]) -> nn.Module:
         if key == "state":
-            return StateEncoder(shape[0], self.config.embedding, self.config.hidden)
+            return StateEncoder(shape[0], self.config.embedding, self.config.hidden, self.config.octaves)
         if shape[0] != shape[1] or shape[0] % 16:
             raise ValueError(f"pixels must be square with a side that is a multiple of 16, got {shape}")
         return PixelEncoder(shape[0], shape[2], self.config.embedding, self.config.width)

@@ -40,6 +40,7 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "expectile-0.1": "cost_to_go.expectile=0.1",
     "no-paths": "cost_to_go.landmarks=0",
     "latent-16": "model.latent=16",
+    "octaves": "model.octaves=3",
     "sigreg-16": "training.sigreg_width=16",
     "dropout": "model.dropout=0.1",
     "ensemble": "model.ensemble=5",
@@ -55,13 +56,13 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "shifts": "training.shift=2",
     "larger-frames": "task.size=96",
 }
-PIXELS = ("shifts", "larger-frames")  # variants that change nothing without them
+PIXELS, STATES = ("shifts", "larger-frames"), ("octaves",)  # variants that change nothing without them
 JUDGED = ("planner", "cost")  # groups that training does not look at
 
 
 def variants(obs: str) -> list[str]:
     """Names of those that differ from the defaults for this kind of observation."""
-    return [name for name in VARIANTS if obs == "pixels" or name not in PIXELS]
+    return [name for name in VARIANTS if name not in (STATES if obs == "pixels" else PIXELS)]
 
 
 def budget(share: int = SHARE) -> list[str]:

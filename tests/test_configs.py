@@ -64,6 +64,16 @@ def test_a_frozen_dataclass_inside_takes_settings_too_and_stays_the_class_that_i
     assert config.behaviour == BehaviourConfig(correlation=0.2)
 
 
+def test_a_choice_named_after_the_task_goes_before_the_default_and_gives_way_to_what_is_asked_for() -> None:
+    def octaves(*words: str) -> int:
+        return compose_config("train", words).model.octaves
+
+    assert octaves("task=pointmaze-giant") == 3
+    assert octaves("task=pointmaze-large") == octaves("task=pointmaze-giant", "model=default") == 0
+    assert octaves("task=pointmaze-large", "model=pointmaze-giant") == 3
+    assert octaves("task=pointmaze-giant", "model.octaves=1") == 1
+
+
 def test_the_last_of_two_settings_wins() -> None:
     assert compose_config("collect", ["task=reacher", "seed=1", "seed=2"]).seed == 2
 

@@ -1,5 +1,7 @@
 """Encoders against slow loops."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,15 @@ def test_a_state_encoder_normalises_by_what_it_was_fitted_to_and_leaves_a_consta
     one = torch.tensor([[95.0, -3.2, 8.0]])
     expected = encoder.layers((one - torch.tensor(data.mean(axis=0)).float()) / encoder.std)
     torch.testing.assert_close(encoder(one), expected)
+
+
+def test_a_state_encoder_with_octaves_also_sees_sines_and_cosines_of_each_number():
+    encoder = StateEncoder(2, 4, 16, octaves=3)
+    encoder.fit(torch.tensor([[0.0, 1.0], [4.0, 9.0], [2.0, 5.0]]))
+    x, y = (3.0 - 2) / 2, (2.0 - 5) / 4
+    angles = [math.pi * octave * number for number in (x, y) for octave in (1, 2, 4)]
+    shown = torch.tensor([[x, y, *map(math.sin, angles), *map(math.cos, angles)]])
+    torch.testing.assert_close(encoder(torch.tensor([[3.0, 2.0]])), encoder.layers(shown))
 
 
 def test_what_a_state_encoder_was_fitted_to_travels_with_its_weights():

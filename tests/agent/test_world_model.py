@@ -174,6 +174,11 @@ def test_a_model_without_an_observation_or_with_odd_pixels_is_refused():
             WorldModel(ModelConfig(), {"pixels": shape}, 2)
 
 
+def test_less_than_no_octaves_are_refused():
+    with pytest.raises(ValueError, match="octaves must be at least 0, got -1"):
+        ModelConfig(octaves=-1)
+
+
 @pytest.mark.parametrize("field", ["embedding", "latent", "history", "hidden", "width"])
 def test_a_size_below_one_is_refused_by_name(field):
     with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
