@@ -1,8 +1,9 @@
 """What each part is worth: `make ablations`, or some: `make ablations VARIANTS="no-inverse reacher-pixels"`; writes docs/ablations.md.
 
 Every variant is trained from nothing at a quarter of the default budget, seed 0, and plays 100 validation pairs (`pairs.seed=0`, never
-the reported ones). Variants of planner and cost alone are judged on the defaults' training. Results are kept in runs/ablations/ under
-the settings and the code that they came out of, so that a second call makes only what is missing; a killed training goes on.
+the reported ones) with plans of one length: were it chosen anew for each on these pairs, the choice would blur the comparison.
+Variants of planner and cost alone are judged on the defaults' training. Results are kept in runs/ablations/ under the settings and the
+code that they came out of, so that a second call makes only what is missing; a killed training goes on.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "ablations.md"
 SHARE = 4  # the default budget is divided by it
 PAIRS = 100
 GUESS = {"state": 240.0, "pixels": 900.0}  # [s] of one training, until one was measured
-TASKS = (("pointmaze-umaze", "state"), ("pointmaze-medium", "state"), ("reacher", "pixels"))
+TASKS = (("pointmaze-medium", "state"), ("reacher", "pixels"), ("pointmaze-umaze", "state"))
+LENGTH = {"state": 5, "pixels": 3}  # of plans [model steps]: what training chooses on medium and Reacher
 VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as one writes them on the command line
     "defaults": "",
     "latent-cost": "cost=latent",
@@ -94,7 +96,7 @@ def make_variant(task: str, obs: str, settings: str, spent: Sequence[str], runs:
         return found
     folder, out = result_path(task, obs, " ".join(trained), spent, runs).with_suffix(""), path.with_suffix("")
     try:
-        latent_mpc("train", f"task={task}", f"obs={obs}", *spent, *trained, f"validation_episodes={PAIRS}", f"out={folder}")
+        latent_mpc("train", *_settings(task, obs, spent), *trained, f"validation_episodes={PAIRS}", f"out={folder}")
         if judged:
             latent_mpc("evaluate", f"checkpoint={folder}", f"episodes={PAIRS}", "pairs.seed=0", *judged, f"out={out}")
         result = read(out / "results.json")
@@ -107,7 +109,7 @@ def make_variant(task: str, obs: str, settings: str, spent: Sequence[str], runs:
 def result_path(task: str, obs: str, settings: str, spent: Sequence[str], runs: Path = RUNS) -> Path:
     """Where a variant's result is kept: named after all that it comes out of, code and packages included."""
     trained, judged = split(settings)
-    config = _composed(f"task={task}", f"obs={obs}", *spent, *trained)
+    config = _composed(*_settings(task, obs, spent), *trained)
     said = json.dumps([config, judged, PAIRS, versions(), _code()], sort_keys=True)
     return runs / f"{task}-{obs}-{hashlib.sha256(said.encode()).hexdigest()[:12]}.json"
 
@@ -149,6 +151,10 @@ def main(asked: Sequence[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         return tell(error)
     return 0
+
+
+def _settings(task: str, obs: str, spent: Sequence[str]) -> list[str]:
+    return [f"task={task}", f"obs={obs}", f"planner.horizon={LENGTH[obs]}", *spent]
 
 
 @cache  # every result is looked up again and again

@@ -2,7 +2,8 @@
 
 PointMaze large, where every episode starts in the upper left cell, so that random actions never see the far end. Every row has equally
 many episodes, the last ones of the agent's own in 0 to 3 rounds, is trained from nothing with the default budget, seed 0, and plays 100
-validation pairs (`pairs.seed=0`, never the reported ones) from anywhere to anywhere. A killed call goes on where it was.
+validation pairs (`pairs.seed=0`, never the reported ones) from anywhere to anywhere, with plans of 8 model steps. A killed call goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def settings(rounds: int) -> list[str]:
     """Of `latent-mpc train`."""
     amounts = [f"collect.episodes={EPISODES - rounds * OWN}", f"explore.rounds={rounds}", f"explore.episodes={OWN}"]
     where = ["task=pointmaze-large", "obs=state", "collect.start=[1,1]"]
-    return [*where, *amounts, f"explore.steps={UPDATES}", f"validation_episodes={PAIRS}", *SMALLER]
+    return [*where, *amounts, f"explore.steps={UPDATES}", "planner.horizon=8", f"validation_episodes={PAIRS}", *SMALLER]
 
 
 def row(rounds: int, result: dict[str, Any]) -> str:
