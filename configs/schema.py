@@ -164,7 +164,7 @@ class TrainConfig(_Experience):
     training: TrainingConfig = MISSING
     cost_to_go: CostToGoConfig = MISSING
     proposals: ProposalsConfig = MISSING
-    validation_episodes: int = 50  # pairs of pairs.seed=0 played at the end [episodes]
+    validation_episodes: int = 100  # pairs of pairs.seed=0 played at the end [episodes]
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING
 
