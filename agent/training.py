@@ -44,9 +44,7 @@ class TrainingConfig:
     prediction: float = 1.0  # weight of the imagined latents' squared error
     sigreg: float = 0.1  # weight of the isotropic Gaussian regulariser at the first step; a weak one never finds velocity in pixels
     sigreg_final: float = 0.02  # its weight at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
-    sigreg_width: int = (
-        0  # dimensions of the latent that it looks at, the first ones; 0 = all. As in Sub-JEPA (2026), for states of few numbers
-    )
+    sigreg_width: int = 0  # dimensions of the latent that it looks at, the first ones (as Sub-JEPA, 2026, in a sub-space); 0 = all
     inverse: float = 1.0  # weight of inverse dynamics
     shift: int = 0  # pixels of each window are moved by up to this much at random [pixels]
     least_rank: float = 1.5  # training stops if the latent's effective rank falls below
