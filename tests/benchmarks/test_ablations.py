@@ -121,5 +121,5 @@ def test_other_settings_budget_and_code_have_results_of_their_own(runs: Path, mo
 def test_an_unknown_variant_is_answered_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert ablations.main(["no-invers"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("benchmarks: no variant 'no-invers'; there are: pointmaze-medium-state/defaults, ")
+    assert err.startswith("benchmarks: no variant 'no-invers'; there are: pointmaze-large-state/defaults, ")
     assert err.count("\n") == 1
