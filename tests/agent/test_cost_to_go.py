@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from latent_mpc.agent import cost_to_go_training
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig, expectile_loss
 from latent_mpc.agent.cost_to_go_training import near_distances, shortest_paths, train_cost_to_go
 
@@ -180,8 +181,10 @@ def test_targets_come_from_within_an_episode_only(tmp_path):
     assert found[3, 4] > 2 * found[0, 3], "row 4 follows row 3 in memory, in no episode"
 
 
-def test_shortest_paths_are_those_of_trying_every_order():
-    """Five nodes, the direct edge or the best of all ways through the others."""
+@pytest.mark.parametrize("block", [1, 2, 64])
+def test_shortest_paths_are_those_of_trying_every_order(monkeypatch, block):
+    """Five nodes, in several blocks or one: the direct edge or the best of all ways through the others."""
+    monkeypatch.setattr(cost_to_go_training, "BLOCK", block)
     rng = np.random.default_rng(0)
     edges = np.where(rng.random((5, 5)) < 0.5, rng.uniform(1, 9, (5, 5)), np.inf)
     np.fill_diagonal(edges, 0.0)
