@@ -2,8 +2,9 @@
 
 Every variant is trained from nothing at a quarter of the default budget, seed 0, and plays 100 validation pairs (`pairs.seed=0`, never
 the reported ones) with plans of one length: were it chosen anew for each on these pairs, the choice would blur the comparison.
-Variants of planner and cost alone are judged on the defaults' training. Results are kept in runs/ablations/ under the settings and the
-code that they came out of, so that a second call makes only what is missing; a killed training goes on.
+Variants of planner and cost alone are judged on the defaults' training. Results are kept in docs/ablations/, so that a second call makes
+only what is missing: delete a file to make it anew. A killed training goes on; trainings lie in runs/ablations/ under the settings and the
+code that they come out of.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from latent_mpc.agent.compose import compose_config
 from latent_mpc.agent.results import versions, write_json
 
 RUNS = Path("runs/ablations")
-PAGE = Path(__file__).parents[1] / "docs" / "ablations.md"
+RESULTS = Path(__file__).parents[1] / "docs" / "ablations"
+PAGE = RESULTS.with_suffix(".md")
 SHARE = 4  # the default budget is divided by it
 PAIRS = 100
 GUESS = {"state": 240.0, "pixels": 900.0}  # [s] of one training, until one was measured
-TASKS = (("pointmaze-large", "state"), ("reacher", "pixels"), ("pointmaze-medium", "state"))
+TASKS = (("pointmaze-large", "state"), ("reacher", "pixels"), ("reacher", "state"))
 LENGTH = {"state": 5, "pixels": 3}  # of plans [model steps]: what training mostly chooses there
 VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as one writes them on the command line
     "defaults": "",
@@ -59,6 +61,10 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "larger-frames": "task.size=96",
 }
 PIXELS, STATES = ("shifts", "larger-frames"), ("octaves",)  # variants that change nothing without them
+KEPT = (  # of a result
+    *("success_end", "success_any", "thirds", "cost_to_go", "plan_ms", "episodes", "pairs"),
+    *("train_seconds", "resumed", "machine", "versions", "command"),
+)
 JUDGED = ("planner", "cost")  # groups that training does not look at
 
 
@@ -84,39 +90,48 @@ def split(settings: str) -> tuple[list[str], list[str]]:
     return [one for one in settings.split() if one not in judged], judged
 
 
-def make_variant(task: str, obs: str, settings: str, spent: Sequence[str], runs: Path = RUNS) -> dict[str, Any]:
-    """The result of a variant, from its file where it was made before; `{"failed": why}` if its training failed.
+def make_variant(task: str, obs: str, name: str, spent: Sequence[str], runs: Path = RUNS, kept: Path = RESULTS) -> dict[str, Any]:
+    """The result of a variant, from its file where there is one; `{"failed": why}` if its training failed.
 
     Args:
-        settings: what differs from the defaults.
         spent: the budget, as settings of `train`.
     """
-    (trained, judged), path = split(settings), result_path(task, obs, settings, spent, runs)
-    if (found := read(path)) and "failed" not in found:
+    settings = VARIANTS[name]
+    if (found := kept_result(task, obs, name, spent, kept)) and "failed" not in found:
         return found
-    folder, out = result_path(task, obs, " ".join(trained), spent, runs).with_suffix(""), path.with_suffix("")
+    trained, judged = split(settings)
+    folder, out = (run_folder(task, obs, one, spent, runs) for one in (" ".join(trained), settings))
     try:
         latent_mpc("train", *_settings(task, obs, spent), *trained, f"validation_episodes={PAIRS}", f"out={folder}")
         if judged:
             latent_mpc("evaluate", f"checkpoint={folder}", f"episodes={PAIRS}", "pairs.seed=0", *judged, f"out={out}")
-        result = read(out / "results.json")
+        whole = read(out / "results.json")
+        result = {key: whole[key] for key in KEPT if key in whole}
     except RuntimeError as error:  # the latent collapsed, the loss is not finite
         result = {"failed": str(error)}
-    write_json(path, result)
-    return result
+    path = _path(task, obs, name, kept)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"settings": settings, "budget": list(spent), **result})
+    return kept_result(task, obs, name, spent, kept)
 
 
-def result_path(task: str, obs: str, settings: str, spent: Sequence[str], runs: Path = RUNS) -> Path:
-    """Where a variant's result is kept: named after all that it comes out of, code and packages included."""
+def kept_result(task: str, obs: str, name: str, spent: Sequence[str], kept: Path = RESULTS) -> dict[str, Any]:
+    """What was kept of a variant; `{}` if it has not been made, or with other settings or another budget than now."""
+    found = read(_path(task, obs, name, kept))
+    return found if (found.get("settings"), found.get("budget")) == (VARIANTS[name], list(spent)) else {}
+
+
+def run_folder(task: str, obs: str, settings: str, spent: Sequence[str], runs: Path = RUNS) -> Path:
+    """Where a variant is trained or judged: named after all that its result comes out of, code and packages included."""
     trained, judged = split(settings)
     config = _composed(*_settings(task, obs, spent), *trained)
     said = json.dumps([config, judged, PAIRS, versions(), _code()], sort_keys=True)
-    return runs / f"{task}-{obs}-{hashlib.sha256(said.encode()).hexdigest()[:12]}.json"
+    return runs / f"{task}-{obs}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
-def results(spent: Sequence[str], runs: Path = RUNS) -> Results:
+def results(spent: Sequence[str], kept: Path = RESULTS) -> Results:
     """Of every task and variant what there is; `{}` for what has not been made."""
-    return {(task, obs): {name: read(result_path(task, obs, VARIANTS[name], spent, runs)) for name in variants(obs)} for task, obs in TASKS}
+    return {(task, obs): {name: kept_result(task, obs, name, spent, kept) for name in variants(obs)} for task, obs in TASKS}
 
 
 def names() -> dict[str, tuple[str, ...]]:
@@ -145,7 +160,7 @@ def main(asked: Sequence[str]) -> int:
             tell_left({other: left[other] for other in todo[i:]})
             where, _, name = one.partition("/")
             task, _, obs = where.rpartition("-")
-            make_variant(task, obs, VARIANTS[name], spent)
+            make_variant(task, obs, name, spent)
             write_page(PAGE, results(spent), VARIANTS, spent)
         tell_left({})
     except (Exception, KeyboardInterrupt) as error:
@@ -157,14 +172,17 @@ def _settings(task: str, obs: str, spent: Sequence[str]) -> list[str]:
     return [f"task={task}", f"obs={obs}", f"planner.horizon={LENGTH[obs]}", *spent]
 
 
-@cache  # every result is looked up again and again
+def _path(task: str, obs: str, name: str, kept: Path) -> Path:
+    return kept / f"{task}-{obs}" / f"{name}.json"
+
+
 def _composed(*settings: str) -> dict[str, Any]:
     return asdict(compose_config("train", settings))
 
 
 @cache
 def _code() -> str:
-    """Of the source that training and evaluation come out of."""
+    """A digest of the source that training and evaluation come out of."""
     digest = hashlib.sha256()
     for name in ("agent", "envs", "planners", "configs"):
         for path in sorted((Path(str(files("latent_mpc"))) / name).rglob("*")):

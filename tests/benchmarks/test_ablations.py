@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks import ablations
-from benchmarks.ablations import TASKS, VARIANTS, budget, left_over, make_variant, names, result_path, results, split
+from benchmarks.ablations import TASKS, VARIANTS, budget, kept_result, left_over, make_variant, names, results, run_folder, split
 from benchmarks.ablations_page import page
 from benchmarks.running import pick
 from latent_mpc.agent import training
@@ -66,20 +66,21 @@ def test_only_settings_of_planner_and_cost_leave_the_training_as_it_is() -> None
 
 
 def test_variants_are_made_once_and_those_of_the_planner_play_on_the_same_training(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = runs.parent / "kept"
+
     def make(name: str) -> dict[str, Any]:
-        return make_variant("reacher", "state", ablations.VARIANTS[name], TINY, runs)
+        return make_variant("reacher", "state", name, TINY, runs, kept)
 
     made = {name: make(name) for name in ("defaults", "mppi", "no-inverse")}
     assert commands(capsys.readouterr().out) == ["train", "train", "evaluate", "train"], "the second finds its training finished"
     assert len(list(runs.glob("*/model.safetensors"))) == 2
-    assert made["mppi"]["planner"] == "mppi"
+    assert "planner=mppi" in made["mppi"]["command"]
     for one in made.values():
         assert (one["episodes"], one["pairs"]["seed"], one["pairs"]["kind"]) == (3, 0, "independent")
-    assert made["mppi"]["checkpoint"]["data"] == made["defaults"]["checkpoint"]["data"]
     assert {name: make(name) for name in made} == made
     assert commands(capsys.readouterr().out) == []
 
-    found = results(TINY, runs)
+    found = results(TINY, kept)
     whole = (made["defaults"]["train_seconds"] + made["no-inverse"]["train_seconds"]) / 2
     assert left_over(found, pick(["reacher-state"], names(), "variant")) == {"reacher-state/late": pytest.approx(whole)}
     assert left_over(found, pick(["mppi"], names(), "variant")) == {}
@@ -94,27 +95,36 @@ def test_variants_are_made_once_and_those_of_the_planner_play_on_the_same_traini
 
 
 def test_a_training_that_fails_is_told_as_that_and_tried_again(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = "training.learning_rate=1e30"
-    ablations.VARIANTS["late"] = settings
+    kept = runs.parent / "kept"
+    ablations.VARIANTS["late"] = "training.learning_rate=1e30"
     for _ in range(2):
-        told = make_variant("reacher", "state", settings, TINY, runs)
+        told = make_variant("reacher", "state", "late", TINY, runs, kept)
         assert "the loss is" in told["failed"]
     assert commands(capsys.readouterr().out) == ["train", "train"]
-    text = page(results(TINY, runs), ablations.VARIANTS, TINY)
+    text = page(results(TINY, kept), ablations.VARIANTS, TINY)
     assert "its training failed: world_model: the loss is" in text
 
 
-def test_other_settings_budget_and_code_have_results_of_their_own(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_kept_of_other_settings_or_another_budget_does_not_count(runs: Path) -> None:
+    ablations.VARIANTS["late"] = "training.learning_rate=1e30"
+    made = make_variant("reacher", "state", "late", TINY, runs, runs)
+    assert made == kept_result("reacher", "state", "late", TINY, runs) != {}
+    assert kept_result("reacher", "state", "late", TINY[1:], runs) == {}
+    ablations.VARIANTS["late"] = "training.learning_rate=1e31"
+    assert kept_result("reacher", "state", "late", TINY, runs) == {}
+
+
+def test_other_settings_budget_and_code_have_runs_of_their_own(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = {
-        result_path("reacher", "state", "", TINY, runs),
-        result_path("reacher", "state", "model.history=1", TINY, runs),
-        result_path("reacher", "state", "planner=mppi", TINY, runs),
-        result_path("reacher", "state", "cost=latent", TINY, runs),
-        result_path("reacher", "state", "", TINY[1:], runs),
-        result_path("reacher", "pixels", "", TINY, runs),
+        run_folder("reacher", "state", "", TINY, runs),
+        run_folder("reacher", "state", "model.history=1", TINY, runs),
+        run_folder("reacher", "state", "planner=mppi", TINY, runs),
+        run_folder("reacher", "state", "cost=latent", TINY, runs),
+        run_folder("reacher", "state", "", TINY[1:], runs),
+        run_folder("reacher", "pixels", "", TINY, runs),
     }
     monkeypatch.setattr(ablations, "_code", lambda: "changed")
-    paths.add(result_path("reacher", "state", "", TINY, runs))
+    paths.add(run_folder("reacher", "state", "", TINY, runs))
     assert len(paths) == 7
 
 
