@@ -19,8 +19,9 @@ import numpy as np
 from latent_mpc.agent.checkpoint import load_parts, make_agent
 from latent_mpc.agent.commands import train
 from latent_mpc.agent.compose import compose_config
-from latent_mpc.agent.evaluation import play, wilson
+from latent_mpc.agent.evaluation import play
 from latent_mpc.agent.pairs import Pairs, draw_pairs
+from latent_mpc.agent.rates import wilson
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.registry import make

@@ -15,8 +15,9 @@ from dataclasses import replace
 from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
 from latent_mpc.agent.commands import train
 from latent_mpc.agent.compose import compose_config
-from latent_mpc.agent.evaluation import play, wilson
+from latent_mpc.agent.evaluation import play
 from latent_mpc.agent.pairs import draw_pairs
+from latent_mpc.agent.rates import wilson
 
 PAIRS = 60
 BUDGETS = ((16, 1), (16, 2), (32, 2), (64, 2), (64, 6))  # samples x iterations: 16, 32, 64, 128 and 384
