@@ -76,6 +76,11 @@ class Played:
         """Success at any time after the start, bool `[B]`."""
         return np.any(self.reached[1:], axis=0)
 
+    @property
+    def time_at_goal(self) -> float:
+        """Share of all control steps after which the goal is reached: larger for who comes sooner and for who stays."""
+        return float(self.reached[1:].mean())
+
 
 def play(
     policy: Policy,
@@ -121,6 +126,7 @@ def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple
         "episodes": len(drawn.pairs),
         "success_end": rate(played.end),
         "success_any": rate(played.any),
+        "time_at_goal": played.time_at_goal,
         "outcomes": {"pairs": fingerprint(drawn), **outcomes(played)},
         "thirds": by_third and {**measure, **by_third},
         "cost_to_go": rank_correlation(agent, task, drawn.pairs),

@@ -70,7 +70,8 @@ def print_results(result: Mapping[str, Any]) -> None:
     distance = result["distance_end"]
     rejected = sum(pairs["rejected"].values())
     times, batch = result["plan_ms"], result["plan_ms_batch"]
-    console.print(f"median distance at the end: {distance['median']:.4f} {distance['unit']}")
+    there = f"; at the goal for {result['time_at_goal']:.1%} of the steps" if "time_at_goal" in result else ""
+    console.print(f"median distance at the end: {distance['median']:.4f} {distance['unit']}{there}")
     console.print(
         f"one decision: {times['median']:.1f} ms, 95 % below {times['p95']:.1f}; {batch['batch']} at once: {batch['median']:.0f} ms"
     )

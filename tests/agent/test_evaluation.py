@@ -152,6 +152,7 @@ def test_an_agents_result_is_what_it_did_and_the_same_once_more(repeat):
     result, played = evaluate(make_agent(repeat), task, drawn)
     assert result["episodes"] == 3
     assert result["success_end"] == rate(played.end) and result["success_any"] == rate(played.any)
+    assert result["time_at_goal"] == played.time_at_goal == np.mean(played.reached[1:])
     steps = np.array([task.steps_to_go(pair.start[None], pair.goal)[0] for pair in drawn.pairs])
     assert result["thirds"] == {"by": "steps_to_go", "unit": "control steps", **thirds(played.end, steps)}
     assert result["cost_to_go"].keys() == {"rank_correlation", "pairs"}
