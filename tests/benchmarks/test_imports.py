@@ -1,0 +1,17 @@
+"""Every measurement still starts: what it imports from the project is there."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+import benchmarks
+
+MODULES = sorted(path.stem for path in Path(benchmarks.__file__).parent.glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports(name: str) -> None:
+    assert importlib.import_module(f"benchmarks.{name}").__doc__
