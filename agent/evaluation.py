@@ -116,9 +116,9 @@ def play(
     return Played(np.stack(history), reached, distance, times)
 
 
-def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "") -> tuple[dict[str, Any], Played]:
-    """Success, floors, distances and times as `results.json` holds them, and what the agent did."""
-    played = play(agent, task, drawn.pairs, drawn.steps, told=told)
+def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "", played: Played | None = None) -> tuple[dict[str, Any], Played]:
+    """Success, floors, distances and times as `results.json` holds them, and what the agent did: `played`, if it has played them before."""
+    played = played or play(agent, task, drawn.pairs, drawn.steps, told=told)
     decided = played.decision_s[:: agent.action_repeat]
     far, measure = how_far(task, drawn.pairs)
     by_third = thirds(played.end, far)

@@ -21,7 +21,7 @@ from typing import Any
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
 from latent_mpc.agent.devices import machine, resolve_device
-from latent_mpc.agent.evaluation import evaluate
+from latent_mpc.agent.evaluation import Played, evaluate
 from latent_mpc.agent.oracle_result import cached_oracle
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
@@ -75,10 +75,15 @@ def measure(
     planner: dict[str, Any],
     cost: dict[str, Any],
     oracle: Callable[[Pairs], dict[str, Any]] | None = None,
+    played: Played | None = None,
 ) -> dict[str, Any]:
-    """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same pairs, if there is one."""
+    """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same pairs, if there is one.
+
+    Args:
+        played: what the agent did on these pairs, if it has played them before.
+    """
     drawn = draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset)
-    found, _ = evaluate(agent, task, drawn, told=f"evaluating {task.name}")
+    found, _ = evaluate(agent, task, drawn, told=f"evaluating {task.name}", played=played)
     seconds = planner["horizon"] * agent.action_repeat * task.control_period
     head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}
     head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}

@@ -33,6 +33,8 @@ from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.explore import explore
 from latent_mpc.agent.files import only_writer
 from latent_mpc.agent.open_task import open_task
+from latent_mpc.agent.pairs import draw_pairs
+from latent_mpc.agent.plan_length import HORIZONS, play_lengths
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
@@ -42,8 +44,6 @@ from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
 
 PROBED = 1_000_000  # rows that the probe is fitted to, at most
-# Plan lengths to choose from [model steps]: noisy models stop best with 3, thin walls of mazes need 5 to 8 (docs/log.md).
-HORIZONS = (3, 5, 8)
 
 
 def run(config: TrainConfig) -> int:
@@ -89,18 +89,13 @@ def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: R
 
 
 def validate(parts: Parts, task: Task, config: TrainConfig) -> dict[str, Any]:
-    """What the agent reaches on the validation pairs. Where the plan's length is left open, at each of HORIZONS; the best of them is
-    written into the checkpoint's config: reached at the end most often, then longest at the goal, to the percent, then the shortest.
-    """
-    tried: dict[int, dict[str, Any]] = {}
-    planner = parts.config["planner"]
-    for horizon in [config.planner.horizon] if config.planner.horizon else HORIZONS:
-        planner["horizon"] = horizon
-        agent, pairs = make_agent(parts, seed=config.seed), PairsConfig(seed=0)
-        tried[horizon] = measure(agent, task, config.validation_episodes, pairs, dict(planner), parts.config["cost"])
-    found = {horizon: {"success_end": one["success_end"]["rate"], "time_at_goal": one["time_at_goal"]} for horizon, one in tried.items()}
-    planner["horizon"] = max(found, key=lambda h: (found[h]["success_end"], round(found[h]["time_at_goal"], 2)))  # the first of equals
-    return {**tried[planner["horizon"]], "horizons": found}
+    """What the agent reaches on the validation pairs; where the plan's length is left open, with the best, which stays in `parts`."""
+    count, pairs, planner = config.validation_episodes, PairsConfig(seed=0), parts.config["planner"]
+    drawn = draw_pairs(task, count, pairs.seed, pairs.kind, pairs.offset)
+    played = play_lengths(parts, task, drawn, config.seed, [config.planner.horizon] if config.planner.horizon else HORIZONS)
+    found = {horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal} for horizon, one in played.items()}
+    agent, best = make_agent(parts, seed=config.seed), played[planner["horizon"]]
+    return {**measure(agent, task, count, pairs, dict(planner), parts.config["cost"], played=best), "horizons": found}
 
 
 def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:
