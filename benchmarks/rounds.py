@@ -2,8 +2,8 @@
 
 PointMaze large, where every episode starts in the upper left cell, so that random actions never see the far end. Every row has equally
 many episodes, the last ones of the agent's own in 0 to 3 rounds, is trained from nothing with the default budget, seed 0, and plays 100
-validation pairs (`pairs.seed=0`, never the reported ones) from anywhere to anywhere, with plans of 8 model steps. A killed call goes on
-where it was.
+validation pairs (`pairs.seed=0`, never the reported ones) from anywhere to anywhere, with plans of 8 model steps. A row that has its file
+in docs/rounds/ is skipped: delete it to make it anew. A killed call goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 
 from benchmarks.ablations_page import line, percent
 from benchmarks.running import latent_mpc, pick, read, tell
+from latent_mpc.agent.results import write_json
 
 RUNS = Path("runs/rounds")
-PAGE = Path(__file__).parents[1] / "docs" / "rounds.md"
+RESULTS = Path(__file__).parents[1] / "docs" / "rounds"
+KEPT = ("success_end", "success_any", "thirds", "train_seconds", "resumed", "machine", "versions", "command")
 EPISODES, OWN, UPDATES, PAIRS = 900, 200, 1000, 100  # in all, of a round, of the training before a round
 ROUNDS = (0, 1, 2, 3)
 COLUMNS = ("rounds", "random episodes", "own episodes", "reached at the end", "near", "middle", "far third", "any time", "trained in")
@@ -29,6 +31,16 @@ def settings(rounds: int) -> list[str]:
     amounts = [f"collect.episodes={EPISODES - rounds * OWN}", f"explore.rounds={rounds}", f"explore.episodes={OWN}"]
     where = ["task=pointmaze-large", "obs=state", "collect.start=[1,1]"]
     return [*where, *amounts, f"explore.steps={UPDATES}", "planner.horizon=8", f"validation_episodes={PAIRS}", *SMALLER]
+
+
+def make_row(rounds: int) -> None:
+    """Train, validate, keep; nothing where it was kept before."""
+    path = RESULTS / f"{rounds}.json"
+    if not path.exists():
+        latent_mpc("train", *settings(rounds), f"out={RUNS / str(rounds)}")
+        whole = read(RUNS / str(rounds) / "results.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {key: whole[key] for key in KEPT})
 
 
 def row(rounds: int, result: dict[str, Any]) -> str:
@@ -68,8 +80,8 @@ def main(asked: Sequence[str]) -> int:
     try:
         chosen = pick(asked, {str(rounds): () for rounds in ROUNDS}, "number of rounds")
         for rounds in map(int, chosen):
-            latent_mpc("train", *settings(rounds), f"out={RUNS / str(rounds)}")
-            PAGE.write_text(page({one: read(RUNS / str(one) / "results.json") for one in ROUNDS}), encoding="utf-8")
+            make_row(rounds)
+            RESULTS.with_suffix(".md").write_text(page({one: read(RESULTS / f"{one}.json") for one in ROUNDS}), encoding="utf-8")
     except (Exception, KeyboardInterrupt) as error:
         return tell(error)
     return 0

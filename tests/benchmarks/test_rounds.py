@@ -25,12 +25,12 @@ def test_every_row_has_as_many_episodes() -> None:
         assert (config.explore.rounds, config.collect.start) == (number, [1, 1])
 
 
-def test_rows_are_picked_and_written_beside_those_not_run(
+def test_rows_are_picked_kept_and_written_beside_those_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training, "PROBE_STEPS", 2)
     monkeypatch.setattr(sys, "argv", [])  # is written
-    for name, value in {"RUNS": tmp_path, "PAGE": tmp_path / "rounds.md", "EPISODES": 6, "OWN": 2, "UPDATES": 4, "PAIRS": 3}.items():
+    for name, value in {"RUNS": tmp_path, "RESULTS": tmp_path / "rounds", "EPISODES": 6, "OWN": 2, "UPDATES": 4, "PAIRS": 3}.items():
         monkeypatch.setattr(rounds, name, value)
     monkeypatch.setattr(rounds, "SMALLER", TINY)
     assert rounds.main(["1"]) == 0
@@ -38,6 +38,9 @@ def test_rows_are_picked_and_written_beside_those_not_run(
     assert "| 0 | 6 | 0 | not run |" in written
     assert "| 1 | 4 | 2 | **" in written
     assert len(list((tmp_path / "1" / "round-0").glob("model.safetensors"))) == 1
-    capsys.readouterr()
+    assert "$ latent-mpc train" in capsys.readouterr().out
+    assert rounds.main(["1"]) == 0
+    assert (tmp_path / "rounds.md").read_text() == written
+    assert "$ latent-mpc" not in capsys.readouterr().out, "it was kept"
     assert rounds.main(["4"]) == 2
     assert "no number of rounds '4'; there are: 0, 1, 2, 3" in capsys.readouterr().err
