@@ -48,7 +48,7 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "sigreg-16": "training.sigreg_width=16",
     "dropout": "model.dropout=0.1",
     "ensemble": "model.ensemble=5",
-    "ensemble-penalty": "model.ensemble=5 cost.disagreement=1",
+    "ensemble-penalty": "model.ensemble=5 cost.disagreement=30",
     "proposals": "proposals.samples=16",
     "horizon-1": "planner.horizon=1",
     "horizon-8": "planner.horizon=8",

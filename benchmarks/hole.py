@@ -3,9 +3,10 @@
     python benchmarks/hole.py FOLDER [TASK] [KEY=VALUE ...]
 
 collects random rollouts, cuts out every state in a region, trains an ensemble of five on what is left (further settings as for
-`latent-mpc train`), and plays the same pairs, which start and end outside, with several weights of `cost.disagreement`. Printed: success,
-and how often the ball entered the region. Regions: the middle of the open room, which is harmless to cross, and what lies close to the
-dividing wall, where a model that never met the wall believes it can pass.
+`latent-mpc train`), and plays the same pairs, which start and end outside, with several weights of `cost.disagreement`. Printed: how
+far the members lie apart on states inside and outside, success, and how often the ball entered the region. Regions: the middle of the
+open room, which is harmless to cross, and what lies close to the dividing wall, where a model that never met the wall believes it can
+pass.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from latent_mpc.agent.checkpoint import load_parts, make_agent
+from latent_mpc.agent.checkpoint import Parts, load_parts, make_agent
 from latent_mpc.agent.commands import train
 from latent_mpc.agent.compose import compose_config
+from latent_mpc.agent.ensemble import disagreement
 from latent_mpc.agent.evaluation import play
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.rates import wilson
+from latent_mpc.agent.training import encode_rollouts
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.registry import make
@@ -70,6 +74,17 @@ def pairs_outside(task: Task, inside: Inside) -> Pairs:
     return Pairs(keep[:PAIRS], drawn.steps)
 
 
+@torch.no_grad()
+def members_apart(parts: Parts, rollouts: Rollouts, task: Task, inside: Inside) -> tuple[float, float, float]:
+    """Mean disagreement one random action ahead, of states inside and outside; how often the former is the larger, of one state each."""
+    z, _, source = encode_rollouts(parts.model, rollouts, parts.config["task"]["action_repeat"], rollouts.path)
+    action = torch.rand(len(z), 1, parts.model.actions, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    apart = disagreement(parts.model.futures(z, action))[:, 0].numpy()
+    within = inside(task.qpos_qvel(rollouts.arrays["physics"][source])[0])
+    below = np.searchsorted(np.sort(apart[~within]), apart[within]) / (~within).sum()
+    return float(apart[within].mean()), float(apart[~within].mean()), float(below.mean())
+
+
 def main(folder: str, name: str = "pointmaze-open", *settings: str) -> None:
     out, task, inside = Path(folder), make(name), HOLES[name]
     whole = collect(name, {}, ("state",), BehaviourConfig(), EPISODES, 0, out / "all")
@@ -77,6 +92,8 @@ def main(folder: str, name: str = "pointmaze-open", *settings: str) -> None:
     train.run(compose_config("train", [f"task={name}", f"data={data.path}", f"out={out / 'run'}", "model.ensemble=5", *settings]))
     parts, drawn = load_parts(out / "run"), pairs_outside(task, inside)
     print(f"{name}: {len(data)} pieces of {len(whole)} episodes, {len(drawn.pairs)} pairs")
+    there, elsewhere, share = members_apart(parts, whole, task, inside)
+    print(f"members apart: {there:.3f} inside, {elsewhere:.3f} outside; more inside in {share:.0%} of comparisons")
     print(f"{'disagreement':>12} {'end':>5} {'95 %':>11} {'any':>5} {'entered':>8} {'steps inside':>12}")
     for weight in WEIGHTS:
         agent = make_agent(parts, cost={**parts.config["cost"], "disagreement": weight})
