@@ -16,13 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from latent_mpc.agent.checkpoint import Parts, load_parts, make_agent
 from latent_mpc.agent.commands import train
 from latent_mpc.agent.compose import compose_config
-from latent_mpc.agent.ensemble import disagreement
 from latent_mpc.agent.evaluation import play
+from latent_mpc.agent.explore import disputed
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.rates import wilson
 from latent_mpc.agent.training import encode_rollouts
@@ -74,12 +73,10 @@ def pairs_outside(task: Task, inside: Inside) -> Pairs:
     return Pairs(keep[:PAIRS], drawn.steps)
 
 
-@torch.no_grad()
 def members_apart(parts: Parts, rollouts: Rollouts, task: Task, inside: Inside) -> tuple[float, float, float]:
     """Mean disagreement one random action ahead, of states inside and outside; how often the former is the larger, of one state each."""
     z, _, source = encode_rollouts(parts.model, rollouts, parts.config["task"]["action_repeat"], rollouts.path)
-    action = torch.rand(len(z), 1, parts.model.actions, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    apart = disagreement(parts.model.futures(z, action))[:, 0].numpy()
+    apart = disputed(make_agent(parts), z, z, np.random.default_rng(0)).numpy()
     within = inside(task.qpos_qvel(rollouts.arrays["physics"][source])[0])
     below = np.searchsorted(np.sort(apart[~within]), apart[within]) / (~within).sum()
     return float(apart[within].mean()), float(apart[~within].mean()), float(below.mean())
