@@ -103,8 +103,13 @@ class Agent:
             now.memory, now.warm = now.memory.reset(there), now.warm.reset(again)
             now.elapsed = torch.where(again, 0, now.elapsed)
 
-    def act(self, obs: Arrays) -> Float[np.ndarray, "B A"]:
-        """The next control action of every episode, in [-1, 1]. Raises ValueError before `reset` or if B differs."""
+    def act(self, obs: Arrays, still: Float[np.ndarray, "B A"] | None = None) -> Float[np.ndarray, "B A"]:
+        """The next control action of every episode, in [-1, 1]. Raises ValueError before `reset` or if B differs.
+
+        Args:
+            obs: as the model was trained on, B first.
+            still: the actions that keep each robot where it is (`Task.still`): a candidate of the planner's. Zeros by default.
+        """
         now = self._begun()
         if len(now.elapsed) != (came := len(next(iter(obs.values()), ()))):
             raise ValueError(f"observations must be of {len(now.elapsed)} episodes, got {came}")
@@ -112,7 +117,7 @@ class Agent:
         due = (phase == 0).nonzero()[:, 0]
         with torch.no_grad():
             if len(due):
-                self._decide(now, self._tensors(obs), due)
+                self._decide(now, self._tensors(obs), due, rest_plan(still, self.action_repeat, now.plan)[due.to(self.device)])
         width = self.model.actions // self.action_repeat
         block = now.plan[:, 0].cpu().unflatten(-1, (self.action_repeat, width))
         action = block[torch.arange(len(phase)), phase]
@@ -135,13 +140,12 @@ class Agent:
         with torch.inference_mode():
             return self.cost_to_go(now.memory.z, now.z_goal).cpu().numpy()
 
-    def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor) -> None:
+    def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor, rest: Float[Tensor, "B 1 H A"]) -> None:
         """Observe and plan anew for the episodes that are due."""
         there = due.to(self.device)
         last_action = now.plan[there, 0]
         memory = self.model.observe(now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action)
         cost = self.plan_cost(memory, now.z_goal[there])
-        rest = torch.zeros(len(due), 1, *now.plan.shape[1:], device=self.device)
         # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
         plan = self.planner.plan(cost, now.warm.select(due), proposals=self._proposed(memory.z, now.z_goal[there], rest))
         now.memory = now.memory.put(there, memory)
@@ -172,6 +176,14 @@ class Agent:
             value = value.astype(np.float32, copy=False) if value.dtype == np.float64 else value  # what most environments give
             tensors[key] = torch.as_tensor(value, device=self.device)
         return tensors
+
+
+def rest_plan(still: Float[np.ndarray, "B A"] | None, action_repeat: int, plans: Float[Tensor, "B H RA"]) -> Float[Tensor, "B 1 H RA"]:
+    """Plans like `plans` that hold one action of each robot all the time; zeros if there is none."""
+    if still is None:
+        return torch.zeros_like(plans)[:, None]
+    block = torch.as_tensor(still, dtype=plans.dtype, device=plans.device).repeat(1, action_repeat)
+    return block[:, None, None].expand(-1, 1, plans.shape[1], -1)
 
 
 def make_planner(name: str, *, actions: int, horizon: int, action_repeat: int, device: torch.device, **fields: object) -> Planner:

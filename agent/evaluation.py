@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -32,7 +32,8 @@ class Policy(Protocol):
 
     def reset(self, goal: Observed) -> None: ...
 
-    def act(self, obs: Observed) -> np.ndarray: ...
+    def act(self, obs: Observed, still: np.ndarray | None = None) -> np.ndarray:
+        """Actions `[B, A]`; `still`: those that would keep each robot where it is."""
 
 
 class Decider(Policy, Protocol):
@@ -42,7 +43,7 @@ class Decider(Policy, Protocol):
 
 
 class Floor:
-    """A policy that knows nothing: stays still, or acts at random (uniform, one stream per episode)."""
+    """A policy that knows nothing: holds the robot where it began, or acts at random (uniform, one stream per episode)."""
 
     def __init__(self, width: int, seed: int | None) -> None:
         self.width, self.seed = width, seed
@@ -50,10 +51,13 @@ class Floor:
     def reset(self, goal: Observed) -> None:
         batch = len(next(iter(goal.values())))
         self.streams = [np.random.default_rng([i, self.seed or 0]) for i in range(batch)]
+        self.first: np.ndarray | None = None  # what kept the robots where they began
 
-    def act(self, obs: Observed) -> np.ndarray:
+    def act(self, obs: Observed, still: np.ndarray | None = None) -> np.ndarray:
         if self.seed is None:
-            return np.zeros((len(self.streams), self.width), np.float32)
+            if self.first is None:
+                self.first = np.zeros((len(self.streams), self.width), np.float32) if still is None else still
+            return self.first
         return np.stack([rng.uniform(-1, 1, self.width) for rng in self.streams]).astype(np.float32)
 
 
@@ -103,9 +107,9 @@ def play(
     states = np.stack([pair.start for pair in pairs])
     history, times = [states], []
     for step in track(range(steps), told, console=Console(stderr=True), disable=not told):
-        obs = stack([observe(state) for state in states])
+        obs, still = stack([observe(state) for state in states]), still_actions(task, states)
         begin = time.perf_counter()
-        action = policy.act(obs)
+        action = policy.act(obs, still)
         times.append(time.perf_counter() - begin)
         if watch:
             watch(step, obs)
@@ -165,9 +169,9 @@ def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Obser
     agent.reset(stack([observe(pair.goal)]))
     state, times = pair.start, []
     for step in range((TIMED + 3) * agent.action_repeat):
-        obs = stack([observe(state)])
+        obs, still = stack([observe(state)]), still_actions(task, [state])
         begin = time.perf_counter()
-        action = agent.act(obs)[0]
+        action = agent.act(obs, still)[0]
         if step % agent.action_repeat == 0:
             times.append(time.perf_counter() - begin)
         state = _advance(task, state, action)
@@ -177,6 +181,15 @@ def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Obser
 def milliseconds(seconds: list[float]) -> dict[str, float]:
     """Median and 95th percentile [ms]."""
     return {"median": float(np.median(seconds)) * 1e3, "p95": float(np.percentile(seconds, 95)) * 1e3}
+
+
+def still_actions(task: Task, states: Iterable[np.ndarray]) -> np.ndarray:
+    """What keeps the robot where it is in each of B simulator states, float32 `[B, A]`; the task is left at the last of them."""
+    found = []
+    for state in states:
+        task.restore(state)
+        found.append(task.still())
+    return np.stack(found).astype(np.float32)
 
 
 def _advance(task: Task, state: np.ndarray, action: np.ndarray) -> np.ndarray:

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.ensemble import disagreement
-from latent_mpc.agent.evaluation import stack
-from latent_mpc.envs.behaviour import actions
+from latent_mpc.agent.evaluation import stack, still_actions
+from latent_mpc.envs.behaviour import Motion
 from latent_mpc.envs.collect import Job, check_physics
 from latent_mpc.envs.rollouts import Arrays, Rollouts, RolloutWriter
 
@@ -92,24 +92,24 @@ def venture(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range,
     streams = [np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, i])) for i in numbers]
     states = [task.draw_state(rng) for rng in streams]
     period = task.control_period / task.pace
-    noise = np.stack([actions(rng, steps, width, period, job.behaviour, task.held) for rng in streams])  # (B, T, A)
+    motions = [Motion(rng, steps, width, period, job.behaviour) for rng in streams]
     observed, physics = [stack([task.observation(state) for state in states])], [np.stack(states)]
     done: list[np.ndarray] = []
     arrived = np.zeros(len(states), dtype=bool)
     agent.reset(goals)
     for t in track(range(steps), told, console=Console(stderr=True), disable=not told):
-        action = noise[:, t]
+        planned = None
         if t < LATEST * steps and not arrived.all():
-            planned = agent.act(observed[-1])
+            planned = agent.act(observed[-1], still_actions(task, physics[-1]))
             arrived |= agent.to_go() < ARRIVED
-            action = np.where(arrived[:, None], action, planned)
-        states, seen = [], []
-        for state, a in zip(physics[-1], action, strict=True):
+        states, seen, chosen = [], [], []
+        for b, state in enumerate(physics[-1]):
             task.restore(state)
-            task.apply(a)
+            chosen.append(motions[b].action(t, task) if planned is None or arrived[b] else planned[b])
+            task.apply(chosen[-1])
             states.append(task.snapshot())
             seen.append(task.observation())
-        done.append(action.astype(np.float32))
+        done.append(np.stack(chosen).astype(np.float32))
         observed.append(stack(seen))
         physics.append(np.stack(states))
     done.append(np.zeros_like(done[0]))  # belongs to no step

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from mujoco.rollout import Rollout
 from torch import Tensor
 
+from latent_mpc.agent.agent import rest_plan
 from latent_mpc.agent.costs import Cost
 from latent_mpc.agent.devices import usable_cores
 from latent_mpc.envs.task import INTEGRATION, Task
@@ -132,11 +133,11 @@ class Oracle:
         self.goals = goal[SEEN]
         self.warm, self.elapsed = self.planner.init(len(self.goals), self.seed), 0
 
-    def act(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The next control action `[B, A]` of every episode, in [-1, 1]."""
+    def act(self, obs: Mapping[str, np.ndarray], still: np.ndarray | None = None) -> np.ndarray:
+        """The next control action `[B, A]` of every episode, in [-1, 1]; `still` as the agent has it."""
         if self.elapsed % self.action_repeat == 0:
             cost = SimulatorCost(self.simulator, obs[SEEN], self.goals, self.config, self.action_repeat)
-            rest = torch.zeros(len(self.goals), 1, *self.warm.mean.shape[1:])  # as the agent has it
+            rest = rest_plan(still, self.action_repeat, self.warm.mean)
             plan = self.planner.plan(cost, self.warm, proposals=rest)
             self.warm = plan.warm.shift(1)
             self.block = plan.actions[:, 0].unflatten(-1, (self.action_repeat, -1)).numpy()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from latent_mpc.envs.behaviour import BehaviourConfig, actions
+from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.task import Pair, Task
 
 KINDS = ("independent", "same_trajectory")
@@ -64,12 +64,13 @@ def draw_pairs(task: Task, episodes: int, seed: int, kind: str = "independent", 
 
 
 def solved(task: Task, pair: Pair, steps: int) -> str:
-    """ "at_start" or "stay" if doing nothing reaches the goal, else ""."""
+    """ "at_start" or "stay" if standing still reaches the goal, else ""."""
     if task.reached(pair.start, pair.goal):
         return "at_start"
     task.restore(pair.start)
+    still = task.still()
     for _ in range(steps):
-        task.apply(np.zeros(task.action_width))
+        task.apply(still)
     return "stay" if task.reached(task.snapshot(), pair.goal) else ""
 
 
@@ -78,8 +79,9 @@ def _along(task: Task, rng: np.random.Generator, offset: int) -> Pair:
     task.restore(task.draw_state(rng))
     begin = int(rng.integers(offset + 1))
     states = [task.snapshot()]
-    for action in actions(rng, begin + offset, task.action_width, task.control_period / task.pace, BehaviourConfig(), task.held):
-        task.apply(action)
+    motion = Motion(rng, begin + offset, task.action_width, task.control_period / task.pace, BehaviourConfig())
+    for t in range(begin + offset):
+        task.apply(motion.action(t, task))
         states.append(task.snapshot())
     start, goal = (task.rest_state(task.qpos_qvel(states[t])[0]) for t in (begin, begin + offset))
     return Pair(start, goal)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class BehaviourConfig:
     name: str = "coloured"  # one of BEHAVIOURS
     correlation: float = 0.3  # [s] after which the noise's autocorrelation is 1/e; 0 is white
     std: float = 1.0  # of the Gaussian before it is clipped to [-1, 1]; 1.0 gives std 0.72 and 32 % of actions at a bound
-    rest: float = 0.25  # share of time at exactly zero, on average over episodes
+    rest: float = 0.25  # share of time at rest, the robot held where it is, on average over episodes
     rest_shortest: float = 0.5  # [s] of one rest
     rest_longest: float = 1.5  # [s] of one rest
 
@@ -42,41 +43,56 @@ class BehaviourConfig:
             raise ValueError(f"rests must have 0 s < rest_shortest <= rest_longest, got {self.rest_shortest} and {self.rest_longest}")
 
 
-def actions(
-    rng: np.random.Generator,
-    steps: int,
-    action_width: int,
-    control_period: float,
-    config: BehaviourConfig,
-    held: np.ndarray | None = None,
-) -> np.ndarray:
-    """One episode's actions, float32 `[T, A]` in [-1, 1].
+class Still(Protocol):
+    """What a rest asks of a task."""
+
+    def still(self) -> np.ndarray:
+        """The action `[A]` that keeps the robot where it is now."""
+
+
+class Motion:
+    """One episode's actions. A rest holds the action that keeps the robot where it is when the rest begins.
 
     Args:
         steps: T [control steps].
+        action_width: A.
         control_period: [s].
-        held: bool `[A]`, actions that set a position: they rest where they are, the others at zero.
     """
-    plan = BEHAVIOURS[config.name](rng, steps, action_width, control_period, config).astype(np.float32)
-    if held is not None:
-        for t in np.flatnonzero(~plan[1:].any(axis=1)) + 1:
-            plan[t, held] = plan[t - 1, held]
-    return plan
+
+    def __init__(self, rng: np.random.Generator, steps: int, action_width: int, control_period: float, config: BehaviourConfig) -> None:
+        self.noise, self.rest = actions(rng, steps, action_width, control_period, config)
+        self._resting: np.ndarray | None = None
+
+    def action(self, t: int, task: Still) -> np.ndarray:
+        """The action float32 `[A]` of step t of a task that has come to it; asked of each step in order."""
+        if not self.rest[t]:
+            self._resting = None
+            return self.noise[t]
+        if self._resting is None:
+            self._resting = task.still().astype(np.float32)
+        return self._resting
 
 
-def coloured(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> np.ndarray:
-    """A stationary Ornstein-Uhlenbeck process, clipped, and zero during rests."""
+def actions(
+    rng: np.random.Generator, steps: int, action_width: int, control_period: float, config: BehaviourConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """One episode's noise, float32 `[T, A]` in [-1, 1], and which steps rest instead, bool `[T]`; arguments as for `Motion`."""
+    noise, rest = BEHAVIOURS[config.name](rng, steps, action_width, control_period, config)
+    return noise.astype(np.float32), rest
+
+
+def coloured(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> tuple[np.ndarray, np.ndarray]:
+    """A stationary Ornstein-Uhlenbeck process, clipped, interrupted by rests."""
     decay = np.exp(-period / config.correlation) if config.correlation else 0.0
     noise = rng.standard_normal((steps, width))
     for t in range(1, steps):
         noise[t] = decay * noise[t - 1] + np.sqrt(1 - decay**2) * noise[t]
-    moving = ~resting(rng, steps, period, config)
-    return np.clip(config.std * noise, -1.0, 1.0) * moving[:, None]
+    return np.clip(config.std * noise, -1.0, 1.0), resting(rng, steps, period, config)
 
 
-def white(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> np.ndarray:
-    """Independent uniform actions."""
-    return rng.uniform(-1.0, 1.0, (steps, width))
+def white(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Independent uniform actions, no rests."""
+    return rng.uniform(-1.0, 1.0, (steps, width)), np.zeros(steps, dtype=bool)
 
 
 def resting(rng: np.random.Generator, steps: int, period: float, config: BehaviourConfig) -> np.ndarray:
@@ -105,5 +121,5 @@ def _rest_lengths(rng: np.random.Generator, steps: int, period: float, config: B
     return np.array(lengths, dtype=np.int64)
 
 
-Behaviour = Callable[[np.random.Generator, int, int, float, BehaviourConfig], np.ndarray]
+Behaviour = Callable[[np.random.Generator, int, int, float, BehaviourConfig], tuple[np.ndarray, np.ndarray]]
 BEHAVIOURS: dict[str, Behaviour] = {"coloured": coloured, "random": white}

@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latent_mpc.envs.behaviour import BehaviourConfig, actions
+from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.quarantine import QUARANTINE, quarantine, quarantined
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Arrays, Rollouts, RolloutWriter
@@ -142,14 +142,16 @@ def play(task: Task, job: Job, number: int) -> Arrays:
     rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, number]))
     task.restore(task.draw_state(rng))
     steps, width = job.steps or task.episode_steps, task.action_width
-    plan = actions(rng, steps, width, task.control_period / task.pace, job.behaviour, task.held)
-    observations, physics = [task.observation()], [task.snapshot()]
-    for action in plan:
-        task.apply(action)
+    motion = Motion(rng, steps, width, task.control_period / task.pace, job.behaviour)
+    observations, physics, done = [task.observation()], [task.snapshot()], []
+    for t in range(steps):
+        done.append(motion.action(t, task))
+        task.apply(done[-1])
         observations.append(task.observation())
         physics.append(task.snapshot())
+    done.append(np.zeros(width, np.float32))  # belongs to no step
     episode = {key: np.stack([observation[key] for observation in observations]) for key in job.obs}
-    episode |= {"action": np.concatenate([plan, np.zeros((1, width), np.float32)]), "physics": np.stack(physics)}
+    episode |= {"action": np.stack(done), "physics": np.stack(physics)}
     return episode
 
 

@@ -15,14 +15,16 @@ import mujoco
 import numpy as np
 
 from latent_mpc.envs import time_scale
-from latent_mpc.envs.behaviour import BehaviourConfig, actions
+from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.coordinates import HINGE, Coordinates, default_joints, joint_names, read_coordinates
-from latent_mpc.envs.settle import settle
-from latent_mpc.envs.task import Pair, Task, set_integration_state
+from latent_mpc.envs.feasible import constraint_violation, linked_trees
+from latent_mpc.envs.settle import hold, settle
+from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
 from latent_mpc.envs.view import choose_view
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen
+MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
 
 
 class CoordinateTask(Task):
@@ -101,17 +103,23 @@ class CoordinateTask(Task):
             self.advance_step(control)
 
     def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps, brought to rest."""
-        here = self.snapshot()
-        self.begin(rng)
-        steps = int(rng.integers(self.episode_steps + 1))
-        for action in (
-            actions(rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig(), self.held) if steps else ()
-        ):
-            self.apply(action)
-        state = self._settled(self.snapshot())
+        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps, brought to rest.
+
+        Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that comes nearest.
+        """
+        here, drawn = self.snapshot(), []
+        while len(drawn) < MOST_DRAWS:
+            self.begin(rng)
+            steps = int(rng.integers(self.episode_steps + 1))
+            motion = Motion(rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig())
+            for t in range(steps):
+                self.apply(motion.action(t, self))
+            state, violation = self._settled(self.snapshot())
+            drawn.append((violation, len(drawn), state))
+            if violation <= 1.0:
+                break
         self.restore(here)
-        return state
+        return min(drawn)[-1]
 
     def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
         """Both drawn alike; what is in the scene and does not count, such as a marker, stands at the goal where it stands at the start."""
@@ -119,7 +127,7 @@ class CoordinateTask(Task):
         if self._kept.any():
             qpos = 1 + np.flatnonzero(self._kept)  # behind the time
             goal[qpos] = start[qpos]
-            goal = self._settled(goal)
+            goal, _ = self._settled(goal)
         return Pair(start, goal)
 
     def state_vector(self) -> np.ndarray:
@@ -146,7 +154,20 @@ class CoordinateTask(Task):
 
     def rest_state(self, qpos: np.ndarray) -> np.ndarray:
         """The simulator state `[n]` at the given positions, brought to rest."""
-        return self._settled(super().rest_state(qpos))
+        return self._settled(super().rest_state(qpos))[0]
+
+    def still(self) -> np.ndarray:
+        """What holds the robot: a servo's own position, no force, and gravity's share where actuators can carry it."""
+        ranges = self.actuator_range()
+        if ranges is None:
+            return self._neutral
+        set_integration_state(self.model, self._scratch, self.snapshot())
+        self._scratch.qvel[:] = 0.0
+        return action_of(hold(self.model, self._scratch, contacts=True).control, ranges)
+
+    def actuator_range(self) -> np.ndarray | None:
+        """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an action for each, scaled."""
+        return self._controls
 
     def settings(self) -> dict[str, Any]:
         success = self.coordinates.written()
@@ -169,13 +190,11 @@ class CoordinateTask(Task):
             f"  pixels from {self.camera_names}  (task.camera={self.camera_names})",
         ]
 
-    def _settled(self, state: np.ndarray) -> np.ndarray:
+    def _settled(self, state: np.ndarray) -> tuple[np.ndarray, float]:
+        """The state brought to rest, and how far it violates the mechanism's constraints, above 1 where it cannot take it."""
         set_integration_state(self.model, self._scratch, state)
         settle(self.model, self._scratch)
-        self.data, self._scratch = self._scratch, self.data
-        settled = self.snapshot()
-        self.data, self._scratch = self._scratch, self.data
-        return settled
+        return integration_state(self.model, self._scratch), constraint_violation(self.model, self._scratch)
 
     def _begin_probe(self, rng: np.random.Generator) -> np.ndarray:
         self.begin(rng)
@@ -187,10 +206,11 @@ class CoordinateTask(Task):
 
 
 def _bystanders(model: mujoco.MjModel, coordinates: Coordinates) -> np.ndarray:
-    """Positions bool `[nq]` of the kinematic trees that hold none of the coordinates."""
+    """Positions bool `[nq]` of the kinematic trees that hold none of the coordinates and are tied to none that does."""
     owner = _joint_of_position(model)
     tree = model.dof_treeid[model.jnt_dofadr]
-    return ~np.isin(tree[owner], tree[owner[coordinates.index]])
+    counting = linked_trees(model, set(tree[owner[coordinates.index]].tolist()))
+    return ~np.isin(tree[owner], list(counting))
 
 
 def _joint_of_position(model: mujoco.MjModel) -> np.ndarray:

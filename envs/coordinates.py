@@ -82,8 +82,15 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
 
 
 def joint_names(model: mujoco.MjModel) -> list[str]:
-    """Names of all joints; `joint3` for one without a name."""
-    return [model.joint(j).name or f"joint{j}" for j in range(model.njnt)]
+    """Names of all joints; `joint3` for one without a name, with as many `_` behind it as tell it from those that have one."""
+    names = [model.joint(j).name for j in range(model.njnt)]
+    given = set(names)
+    for j, name in enumerate(names):
+        if not name:
+            names[j] = f"joint{j}"
+            while names[j] in given:
+                names[j] += "_"
+    return names
 
 
 def default_joints(model: mujoco.MjModel) -> list[int]:

@@ -46,6 +46,7 @@ class GymnasiumTask(CoordinateTask):
         step = data.time - begun
         if step <= 0:
             raise ValueError(f"{id}: its step must advance the simulation's clock, which stood still; it cannot be a task")
+        self._actuators = self._probe_actuators(controls)
         options["success"] = options.get("success") or own_success(self.env)
         super().__init__(model, data, step=round(step, 9), controls=controls, **options)
 
@@ -59,6 +60,22 @@ class GymnasiumTask(CoordinateTask):
             raise ValueError(f"{self.id}: its reset builds another MuJoCo model or data; a task must keep the one it has")
         if not all(np.isfinite(part).all() for part in _numbers(shown)):
             raise ValueError(f"{self.id}: its observation after reset(seed={seed}) holds NaN or infinity; mend the environment first")
+
+    def actuator_range(self) -> np.ndarray | None:
+        return self._actuators
+
+    def _probe_actuators(self, controls: np.ndarray) -> np.ndarray | None:
+        """What the environment's step gives the actuators at the ends of the actions `[A, 2]`; None if it does not scale each by itself."""
+        low, high = controls.T
+        shares = (0.0, 1.0, 0.5, np.resize([0.25, 0.75], len(low)))
+        given = []
+        for share in shares:
+            self.advance_step(low + share * (high - low))
+            given.append(self._own[1].ctrl.copy())
+        at_low, at_high, *between = given
+        scaled = [at_low + share * (at_high - at_low) for share in shares[2:]] if at_low.shape == low.shape else []
+        same = scaled and all(np.allclose(ours, theirs, atol=1e-6) for ours, theirs in zip(scaled, between, strict=True))
+        return np.stack([at_low, at_high], axis=-1) if same else None
 
     def advance_step(self, control: np.ndarray) -> None:
         self.env.step(control.astype(self._dtype))

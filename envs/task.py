@@ -55,7 +55,6 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     control_period: float  # [s]
     episode_steps: int  # [control steps]
     pace: float = 1.0  # times of the collector's behaviour are multiplied by it
-    held: np.ndarray | None = None  # bool [A]: actions that set a position, so that at rest the last one is kept, not zero; None: none
 
     def __init__(
         self,
@@ -90,6 +89,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self.observation_space = gymnasium.spaces.Dict({key: spaces[key] for key in self.obs_keys})  # type: ignore[assignment]
         controls = model.actuator_ctrlrange if actions is None else actions
         self._control_mid, self._control_half = controls.mean(axis=1), np.ptp(controls, axis=1) / 2
+        self._neutral = action_of(np.zeros(len(controls)), controls)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (len(controls),), np.float32)
 
     # What a task family writes
@@ -180,6 +180,13 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """What the actuators are told for actions `[..., A]`: clipped to [-1, 1], then scaled to their control ranges."""
         return self._control_mid + self._control_half * np.clip(action, -1.0, 1.0)
 
+    def still(self) -> np.ndarray:
+        """The action `[A]` that, held from now on, keeps the robot where it is now; here: that without effect, zero of each control.
+
+        One meaning everywhere: the floor that stays, pairs that are solved by it, the collector's rests, the planner's candidate.
+        """
+        return self._neutral
+
     def snapshot(self) -> np.ndarray:
         """The full integration state of the simulator, float64 `[n]`."""
         return integration_state(self.model, self.data)
@@ -235,6 +242,12 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         state = self.snapshot()
         goal = {key: value.copy() for key, value in self._goal_observation.items()}  # the caller may keep or change what it is given
         return {"goal": goal, "success": self.reached(state, self.goal), "distance": self.distance(state, self.goal)}
+
+
+def action_of(control: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """The action `[A]` in [-1, 1] nearest to a control `[A]`, where actions -1 and 1 stand for `ends` `[A, 2]`."""
+    low, high = ends.T
+    return np.clip((control - (low + high) / 2) / np.where(high == low, 1.0, (high - low) / 2), -1.0, 1.0)
 
 
 def integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:

@@ -20,9 +20,9 @@ class Committed(Agent):
             raise ValueError(f"every must lie within the plan's 1 to {agent.planner.horizon} model steps, got {every}")
         self.every = every
 
-    def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor) -> None:
+    def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor, rest: Tensor) -> None:
         if int(now.elapsed[0]) // self.action_repeat % self.every == 0:
-            super()._decide(now, obs, due)
+            super()._decide(now, obs, due, rest)
             return
         now.memory = self.model.observe(now.memory, obs, now.plan[:, 0])
         now.warm = now.warm.shift(1)

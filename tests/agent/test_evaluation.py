@@ -24,7 +24,7 @@ class Scripted:
     def reset(self, goal):
         self.batch, self.calls = len(goal["state"]), 0
 
-    def act(self, obs):
+    def act(self, obs, still):
         self.calls += 1
         return np.tile(np.asarray(self.actions[self.calls - 1], np.float32), (self.batch, 1))
 
@@ -43,7 +43,7 @@ class Following:
     def reset(self, goal):
         self.goals = [self._state(observed) for observed in goal["state"]]
 
-    def act(self, obs):
+    def act(self, obs, still):
         return np.stack([follow(self.task, self._state(o), g) for o, g in zip(obs["state"], self.goals, strict=True)])
 
 

@@ -1,5 +1,6 @@
 """Data that the agent collects itself: goals at the frontier, episodes that physics confirms, the same bytes after an interruption."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.explore import choose_goals, explore, sparse, venture
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
-from latent_mpc.envs.behaviour import BehaviourConfig, actions
+from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.collect import Job, collect
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.rollouts import Rollouts, RolloutWriter
@@ -95,24 +96,30 @@ def test_an_episode_is_what_the_task_does_with_its_actions_and_starts_in_its_cel
         assert not episode["action"][-1].any()
 
 
-def test_its_random_actions_keep_the_pace_of_the_task_and_hold_what_it_holds(monkeypatch):
-    held, asked = np.array([True, False]), []
+def test_its_random_actions_keep_the_pace_of_the_task_and_rest_as_it_does(monkeypatch):
+    asked, motions, still = [], [], np.array([0.25, -0.5])
     monkeypatch.setattr(PointMaze, "pace", 0.5)
-    monkeypatch.setattr(PointMaze, "held", held)
+    monkeypatch.setattr(PointMaze, "still", lambda task: still)
 
     def watched(*arguments):
-        asked.append(arguments)
-        return actions(*arguments)
+        asked.append(arguments[-2:])
+        motions.append(Motion(*arguments))
+        return motions[-1]
 
-    monkeypatch.setattr("latent_mpc.agent.explore.actions", watched)
-    venture(umaze_agent(), JOB, torch.zeros(2, 4), range(5, 7))
-    assert [(period, behaviour, kept) for _, _, _, period, behaviour, kept in asked] == [(0.2, JOB.behaviour, held)] * 2
+    monkeypatch.setattr("latent_mpc.agent.explore.Motion", watched)
+    job = replace(JOB, behaviour=BehaviourConfig(rest=0.7))
+    for motion, episode in zip(motions, venture(umaze_agent(), job, torch.zeros(2, 4), range(5, 7)), strict=False):
+        by_noise = episode["action"][30:40]  # after three quarters of the episode
+        assert (by_noise[motion.rest[30:]] == still).all()
+        assert (by_noise[~motion.rest[30:]] == motion.noise[30:][~motion.rest[30:]]).all()
+    assert asked == [(0.2, job.behaviour)] * 2
+    assert any(motion.rest[30:].any() for motion in motions)
 
 
 def test_the_agent_plans_until_it_has_arrived_and_then_acts_at_random():
     agent, acts = umaze_agent(), []
 
-    def act(obs: Any) -> np.ndarray:
+    def act(obs: Any, still: Any) -> np.ndarray:
         acts.append(len(obs["state"]))
         return np.full((2, 2), 0.123, np.float32)
 

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from latent_mpc.envs.behaviour import BehaviourConfig, actions, resting
+from latent_mpc.envs.behaviour import BehaviourConfig, Motion, actions, resting
 
 
 def sample(config: BehaviourConfig, steps: int = 60, episodes: int = 400, period: float = 0.1, width: int = 2) -> np.ndarray:
     rng = np.random.default_rng(0)
-    return np.stack([actions(rng, steps, width, period, config) for _ in range(episodes)])
+    noise, rest = zip(*(actions(rng, steps, width, period, config) for _ in range(episodes)), strict=True)
+    return np.stack(noise) * ~np.stack(rest)[..., None]
 
 
 @pytest.mark.parametrize("name", ["coloured", "random"])
 def test_actions_are_bounded_and_a_function_of_the_seed(name: str) -> None:
-    first, again, other = (actions(np.random.default_rng(seed), 50, 3, 0.05, BehaviourConfig(name)) for seed in (1, 1, 2))
+    first, again, other = (actions(np.random.default_rng(seed), 50, 3, 0.05, BehaviourConfig(name))[0] for seed in (1, 1, 2))
     assert first.shape == (50, 3)
     assert first.dtype == np.float32
     assert np.abs(first).max() <= 1
@@ -48,6 +49,22 @@ def test_rests_take_their_share_of_time_on_average(rest: float, steps: int, peri
     rng, config = np.random.default_rng(0), BehaviourConfig(rest=rest)
     share = np.mean([resting(rng, steps, period, config).mean() for _ in range(6000)])
     assert share == pytest.approx(rest, abs=0.015)
+
+
+def test_a_rest_holds_what_keeps_the_robot_where_it_is_when_it_begins() -> None:
+    class Drifting:
+        calls = 0
+
+        def still(self) -> np.ndarray:
+            self.calls += 1
+            return np.full(2, self.calls / 10)
+
+    task, motion = Drifting(), Motion(np.random.default_rng(0), 60, 2, 0.1, BehaviourConfig(rest=0.5))
+    played = np.stack([motion.action(t, task) for t in range(60)])
+    begins = motion.rest & ~np.concatenate([[False], motion.rest[:-1]])
+    assert begins.sum() == task.calls > 1
+    expected = np.where(motion.rest[:, None], np.cumsum(begins)[:, None] / 10, motion.noise)
+    np.testing.assert_allclose(played, expected, rtol=1e-6)
 
 
 def test_a_rest_is_exactly_zero_for_half_to_one_and_a_half_seconds() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from latent_mpc.envs.coordinates import read_coordinates
-from latent_mpc.envs.settle import control_range, holding_control, settle
+from latent_mpc.envs.settle import control_range, hold, settle
 
 XML = """<mujoco><compiler angle="radian"/><option timestep="0.01"/><worldbody>
 <body pos="0 0 1"><joint name="spin" axis="0 0 1" damping="1"/><geom size=".1" pos=".3 0 0"/>
@@ -78,7 +78,7 @@ def test_holding_controls_carry_the_arm_against_gravity_and_a_falling_cube_comes
     assert data.time == 0
     slack = mujoco.MjData(model)
     slack.qpos[:] = data.qpos
-    slack.ctrl[:] = holding_control(model, slack) * [1, 0]
+    slack.ctrl[:] = hold(model, slack).control * [1, 0]
     mujoco.mj_step(model, slack, 100)
     assert abs(slack.qpos[1] - 0.4) > 0.1  # without its actuator's hold the joint falls
 

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from latent_mpc.envs import registry
-from latent_mpc.envs.behaviour import BehaviourConfig, actions
 from latent_mpc.envs.mjcf_files import copy_files, fingerprint
 from latent_mpc.envs.mjcf_task import MjcfTask
-from latent_mpc.envs.settle import holding_control
 
 ARM = str(Path(__file__).parents[2] / "docs" / "examples" / "three_joint_arm.xml")
 OBJ = "v 0 0 0\nv .2 0 0\nv 0 .2 0\nv 0 0 .2\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
@@ -46,10 +44,9 @@ def test_poses_are_spread_over_the_joint_ranges_and_stay_where_they_are(arm: Mjc
     assert (poses > low - 0.02).all()
     assert (poses < high + 0.02).all()
     arm.restore(state := arm.rest_state(poses[0]))
-    hold = (holding_control(arm.model, arm.data) - low) / (high - low) * 2 - 1
-    arm.restore(state)
+    still = arm.still()
     for _ in range(20):
-        arm.apply(hold)
+        arm.apply(still)
     assert arm.distance(arm.snapshot(), state) < 0.01
 
 
@@ -63,18 +60,6 @@ def test_the_observation_is_positions_velocities_and_named_sensors(arm: MjcfTask
 def test_full_actions_are_the_ends_of_the_actuators_ranges(robot: Path) -> None:
     task = registry.make("mjcf", xml=str(robot))
     np.testing.assert_allclose(task.control(np.array([[-1.0], [0.0], [1.0]])), [[-1], [1], [3]])
-
-
-def test_servos_rest_where_they_are_and_motors_at_zero(arm: MjcfTask) -> None:
-    assert arm.held is not None
-    config = BehaviourConfig(rest=0.5)
-    plain = actions(np.random.default_rng(0), 60, 3, 0.1, config)
-    kept = actions(np.random.default_rng(0), 60, 3, 0.1, config, np.array([True, False, True]))
-    resting = ~plain[1:].any(axis=1)
-    assert resting.any()
-    np.testing.assert_array_equal(kept[1:][resting][:, [0, 2]], kept[:-1][resting][:, [0, 2]])
-    assert not kept[1:][resting][:, 1].any()
-    np.testing.assert_array_equal(kept[1:][~resting], plain[1:][~resting])
 
 
 def test_a_copy_holds_meshes_and_includes_and_is_the_same_model(robot: Path, tmp_path: Path) -> None:
