@@ -107,7 +107,8 @@ class CoordinateTask(Task):
 
         Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that comes nearest.
         """
-        here, drawn = self.snapshot(), []
+        here = self.snapshot()
+        drawn: list[tuple[float, int, np.ndarray]] = []
         while len(drawn) < MOST_DRAWS:
             self.begin(rng)
             steps = int(rng.integers(self.episode_steps + 1))
