@@ -19,6 +19,7 @@ from torch import Tensor
 from latent_mpc import planners
 from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.costs import Cost, PlanCost, TwoStageCost, plan_cost
+from latent_mpc.agent.observations import as_tensors, require_finite
 from latent_mpc.agent.proposals import Proposals
 from latent_mpc.agent.rough import rough_networks
 from latent_mpc.agent.world_model import Memory, WorldModel
@@ -84,10 +85,12 @@ class Agent:
 
         Raises:
             KeyError: an observation that the model was trained on is missing.
-            ValueError: a mask without earlier episodes, or of another length.
+            ValueError: a mask without earlier episodes, or of another length; an observation as in `act`.
         """
         with torch.no_grad():  # not inference_mode: planners that take gradients need tensors that autograd may save
-            z_goal = goal if isinstance(goal, Tensor) else self.model.encode_goal(self._tensors(goal))
+            if isinstance(goal, Tensor):
+                require_finite(goal.cpu().numpy(), "goal")
+            z_goal = goal if isinstance(goal, Tensor) else self.model.encode_goal(self._tensors(goal, "goal"))
             batch = len(z_goal)
             if mask is None:
                 plan = torch.zeros(batch, self.planner.horizon, self.model.actions, device=self.device)
@@ -104,11 +107,15 @@ class Agent:
             now.elapsed = torch.where(again, 0, now.elapsed)
 
     def act(self, obs: Arrays, still: Float[np.ndarray, "B A"] | None = None) -> Float[np.ndarray, "B A"]:
-        """The next control action of every episode, in [-1, 1]. Raises ValueError before `reset` or if B differs.
+        """The next control action of every episode, in [-1, 1].
 
         Args:
             obs: as the model was trained on, B first.
             still: the actions that keep each robot where it is (`Task.still`): a candidate of the planner's. Zeros by default.
+
+        Raises:
+            KeyError: an observation that the model was trained on is missing.
+            ValueError: before `reset`; B differs; pictures that are not uint8; states that are not finite numbers.
         """
         now = self._begun()
         if len(now.elapsed) != (came := len(next(iter(obs.values()), ()))):
@@ -164,18 +171,8 @@ class Agent:
             raise ValueError("the agent has no goal yet; call reset(goal) first")
         return self.episodes
 
-    def _tensors(self, obs: Arrays) -> dict[str, Tensor]:
-        missing = [key for key in self.model.shapes if key not in obs]
-        if missing:
-            raise KeyError(f"the model needs the observations {', '.join(self.model.shapes)}; missing: {', '.join(missing)}")
-        tensors = {}
-        for key, shape in self.model.shapes.items():
-            value = np.asarray(obs[key])
-            if value.shape[1:] != tuple(shape):
-                raise ValueError(f"observation {key!r} must be [B, {', '.join(map(str, shape))}], got {list(value.shape)}")
-            value = value.astype(np.float32, copy=False) if value.dtype == np.float64 else value  # what most environments give
-            tensors[key] = torch.as_tensor(value, device=self.device)
-        return tensors
+    def _tensors(self, obs: Arrays, what: str = "observation") -> dict[str, Tensor]:
+        return as_tensors(obs, self.model.shapes, self.device, what)
 
 
 def rest_plan(still: Float[np.ndarray, "B A"] | None, action_repeat: int, plans: Float[Tensor, "B H RA"]) -> Float[Tensor, "B 1 H RA"]:

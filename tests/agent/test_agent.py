@@ -213,9 +213,9 @@ def test_an_observation_that_is_missing_or_of_another_shape_is_refused_by_name()
     agent = make_agent(shapes={"state": (STATES,), "pixels": (16, 16, 3)})
     with pytest.raises(KeyError, match="needs the observations state, pixels; missing: pixels"):
         agent.reset({"state": seen(1, 2)[0]})
-    with pytest.raises(ValueError, match=r"observation 'pixels' must be \[B, 16, 16, 3\], got \[2, 32, 32, 3\]"):
+    with pytest.raises(ValueError, match=r"goal 'pixels' must be \[B, 16, 16, 3\], got \[2, 32, 32, 3\]"):
         agent.reset({"state": seen(1, 2)[0], "pixels": np.zeros((2, 32, 32, 3), np.uint8)})
-    with pytest.raises(ValueError, match=r"observation 'state' must be \[B, 3\], got \[3\]"):
+    with pytest.raises(ValueError, match=r"goal 'state' must be \[B, 3\], got \[3\]"):
         agent.reset({"state": seen(1, 1)[0, 0], "pixels": np.zeros((1, 16, 16, 3), np.uint8)})
 
 
