@@ -28,6 +28,7 @@ from latent_mpc.agent.run_state import require_fit
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.agent.training import make_probe
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
+from latent_mpc.configs.command_line import setting
 from latent_mpc.envs.gymnasium_task import require_known
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
@@ -68,12 +69,15 @@ def save_parts(parts: Parts, folder: Path) -> None:
     replace(folder / "config.yaml", yaml.safe_dump(parts.config, sort_keys=False).encode())
 
 
-def load_parts(path: str | os.PathLike[str], device: torch.device | None = None) -> Parts:
+def load_parts(path: str | os.PathLike[str], device: torch.device | None = None, finite: bool = True) -> Parts:
     """Read a checkpoint: a folder, or the name of one that ships.
+
+    Args:
+        finite: refuse weights that are not; false to look at what is wrong with them.
 
     Raises:
         FileNotFoundError: no such checkpoint, or weights are missing.
-        ValueError: another format, a damaged file, or weights that do not fit the config (the first is named).
+        ValueError: another format, a damaged file, weights that do not fit the config or are not finite (the first is named).
     """
     folder = find_checkpoint(os.fspath(path))
     config = read_config(folder)
@@ -86,7 +90,7 @@ def load_parts(path: str | os.PathLike[str], device: torch.device | None = None)
         raise ValueError(f"{folder / 'config.yaml'}: {reason}") from error
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise FileNotFoundError(f"{weights} is missing; the checkpoint is not whole, train it again with out={folder}")
+        raise FileNotFoundError(f"{weights} is missing; the checkpoint is not whole, train it again with {setting('out', folder)}")
     try:
         tensors = load_file(weights)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:  # a header that names no type that there is: KeyError
@@ -95,6 +99,10 @@ def load_parts(path: str | os.PathLike[str], device: torch.device | None = None)
         require_fit(wanted, tensors)
     except ValueError as error:
         raise ValueError(f"{weights} does not fit its config.yaml: {error}") from error
+    broken = [name for name, tensor in sorted(tensors.items()) if not tensor.isfinite().all()]
+    if broken and finite:
+        more = f" (and {len(broken) - 1} more)" if broken[1:] else ""
+        raise ValueError(f"{weights} must hold finite numbers, {broken[0]}{more} does not; restore it from a copy or train again")
     parts = build(located(config, folder))
     parts.modules().load_state_dict(tensors)
     for part in parts.modules().values():

@@ -21,13 +21,22 @@ NEEDED = {  # what is read from config.yaml beside the fields of its parts
     **{"planner": dict, "planner.name": str, "planner.horizon": int, "cost": dict, "cost.name": str},
     **{"spaces": dict, "actions": int, "model": dict, "cost_to_go": dict, "seed": int, "data": dict, "data.fingerprint": str},
 }
+NOTES = ("obs", "training", "versions")  # what is written down and not read
+KEYS = ("format", *(path for path in NEEDED if "." not in path), "proposals", *NOTES)
 RANKS = {"state": 1, "pixels": 3}  # observation -> number of its dimensions
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """Raise ValueError, naming the key, unless a checkpoint's config holds all that loading and judging it needs."""
+    """Raise ValueError, naming the key, unless a checkpoint's config holds all that loading and judging it needs, and nothing unknown.
+
+    Fields of its parts may be missing, as those are that came later: they are at their default, and sizes that do not fit the
+    weights are refused on loading. `versions` are a note: whether a checkpoint can be read is for `format` to say.
+    """
     if config.get("format") != FORMAT:
         raise ValueError(f"checkpoint format must be {FORMAT}, got {config.get('format')!r:.60}; train it again with this version")
+    for key in config:
+        if key not in KEYS:
+            raise ValueError(f"no key {key!r:.60} in a checkpoint; there are: {', '.join(KEYS)}")
     for path, kind in NEEDED.items():
         _check_kind(path, kind, _find(config, path))
     actions, repeat = config["actions"], config["task"]["action_repeat"]

@@ -26,6 +26,7 @@ from latent_mpc.agent.coverage_plot import draw_coverage
 from latent_mpc.agent.files import replace
 from latent_mpc.agent.results import make_folder
 from latent_mpc.agent.shipped import shipped
+from latent_mpc.configs.command_line import write
 from latent_mpc.configs.schema import InspectConfig
 from latent_mpc.envs.contact_sheet import contact_sheet
 from latent_mpc.envs.quarantine import quarantined
@@ -66,7 +67,8 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
         print(f"anomaly      {anomaly}")
     for path in draw(rollouts, config.folder()):
         print(f"wrote        {path}")
-    whole = "every checksum holds" if config.verify else f"not compared with its checksums: latent-mpc inspect {rollouts.path} --verify"
+    verify = write("inspect", {"path": rollouts.path}, "--verify")
+    whole = "every checksum holds" if config.verify else f"not compared with its checksums: {verify}"
     print(f"verified     {whole}")
 
 
@@ -118,7 +120,7 @@ def draw(rollouts: Rollouts, folder: Path) -> list[Path]:
 
 def inspect_checkpoint(name: str) -> None:
     """What was trained on what, how large its parts are, and whether every weight is a number."""
-    parts = load_parts(name)
+    parts = load_parts(name, finite=False)  # which parts are not is what is shown
     config = parts.config
     said: dict[str, str] = {
         key: json.dumps(config[key], default=str)

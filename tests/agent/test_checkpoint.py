@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.checkpoint import Parts, build, load_agent, load_parts, make_agent, make_task, save_parts
+from latent_mpc.agent.shipped import shipped
 from latent_mpc.envs.registry import make
 
 Edit = Callable[[dict[str, Any]], object]
@@ -149,6 +150,9 @@ def test_loading_leaves_the_callers_planner_and_cost_to_choose(folder: Path) -> 
         (lambda c: c["planner"].update(std="big"), "planner.std must be a number, got 'big'"),
         (lambda c: c["cost"].update(name="far"), "no cost 'far'; there are: cost_to_go, latent"),
         (lambda c: c["cost"].update(running=-1), "cost: running and terminal must be at least 0"),
+        (lambda c: c.update(modle={}), "no key 'modle' in a checkpoint; there are: format, task, planner, cost, "),
+        (lambda c: c.update({"task.name": "x"}), "no key 'task.name' in a checkpoint; there are: format, "),
+        (lambda c: c.update({1: 2}), "no key 1 in a checkpoint; there are: format, "),
     ],
 )
 def test_a_config_that_does_not_do_is_refused_naming_the_key_and_what_would(folder: Path, change: Edit, message: str) -> None:
@@ -187,6 +191,31 @@ def test_tensors_that_are_missing_too_many_or_others_are_named(folder: Path, cha
     change(tensors)
     save_file(tensors, folder / "model.safetensors")
     assert refused(folder) == f"{folder / 'model.safetensors'} does not fit its config.yaml: {message}"
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_finite_are_refused_naming_the_first(folder: Path, value: float) -> None:
+    weights = folder / "model.safetensors"
+    tensors = load_file(weights)
+    tensors["probe.0.bias"][3] = value
+    save_file(tensors, weights)
+    assert refused(folder) == f"{weights} must hold finite numbers, probe.0.bias does not; restore it from a copy or train again"
+    tensors["model.encoders.state.std"][0] = value
+    save_file(tensors, weights)
+    assert "model.encoders.state.std (and 1 more) does not" in refused(folder)
+    assert load_parts(folder, finite=False).probe[0].bias[3].isfinite().logical_not()  # type: ignore[index]
+
+
+def test_fields_that_came_later_are_at_their_default_and_sizes_that_do_not_fit_are_still_refused(folder: Path) -> None:
+    edit(folder, lambda c: [c.update(versions={"torch": "0.1", "a robot": 3}), c["cost_to_go"].pop("steps"), c["cost"].pop("running")])
+    assert load_parts(folder).config["versions"] == {"torch": "0.1", "a robot": 3}
+    edit(folder, lambda c: c["model"].pop("embedding"))
+    assert "must be [64], is [8]" in refused(folder)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_checkpoint_that_ships_is_read(name: str) -> None:
+    assert load_parts(name).config["format"] == 1
 
 
 def test_missing_and_truncated_files_are_named(folder: Path, tmp_path: Path) -> None:
