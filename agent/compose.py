@@ -7,6 +7,7 @@ starts from `default` starts from the choice named after the task where there is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, get_type_hints
 
@@ -23,6 +24,9 @@ from latent_mpc.configs import groups
 TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 TYPE_NAMES |= {list[str]: "a list: [A,B]", list[int]: "a list of integers like [3,5]"}
 STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
+QUOTES, BRACKETS = ("'", '"'), ("[", "{")
+SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)  # what an element of a list cannot hold without quotes
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 
 
@@ -65,6 +69,7 @@ def read_words(command: str, arguments: Sequence[str]) -> list[Setting]:
         if argument in flags:
             settings.append(Setting(argument[2:], True, "true"))
         elif free and "=" not in argument and not argument.startswith("-"):
+            _refuse_interpolation(argument)
             settings.append(Setting(free.pop(0), argument, argument))
         else:
             settings.append(parse(argument))
@@ -72,20 +77,33 @@ def read_words(command: str, arguments: Sequence[str]) -> list[Setting]:
 
 
 def parse(argument: str) -> Setting:
-    """Read one `key=value`. Raises ValueError on anything else, interpolations included."""
+    """Read one `key=value`; the value as Hydra reads lists, dicts, numbers and what stands in quotes, else as the text that was typed.
+
+    Raises ValueError on anything else, interpolations included. `set_value` knows which keys take text.
+    """
     if argument.startswith("-"):
         raise ValueError(f"no option {argument!r}; settings are written KEY=VALUE, and --help lists them")
-    if "${" in argument:
-        raise ValueError(f"cannot take {argument!r}: interpolations such as ${{…}} are refused, write the value itself")
-    try:
-        override: Override = OverridesParser.create().parse_override(argument)
-    except HydraException:
-        raise ValueError(f"cannot read {argument!r}: write KEY=VALUE, and KEY=\"'…'\" for text with commas, brackets or quotes") from None
-    if override.is_add() or override.is_delete() or override.package is not None:
+    _refuse_interpolation(argument)
+    key, equals, text = argument.partition("=")
+    text, quoted = text.strip(), text.lstrip().startswith(QUOTES)
+    if key.startswith(("+", "~")) or "@" in key:
         raise ValueError(f"cannot take {argument!r}: keys cannot be added, removed or moved, write KEY=VALUE")
-    if override.is_sweep_override():
+    if not (key and equals):
+        raise ValueError(f"cannot read {argument!r}: write KEY=VALUE")
+    try:
+        override: Override = OverridesParser.create().parse_override(f"key={text}")
+        value, several = override.value(), override.is_sweep_override()
+    except HydraException:
+        if quoted:
+            mark = text[0]
+            raise ValueError(
+                f"cannot read {argument!r}: what begins with {mark} must end with it, any {mark} within written \\{mark}"
+            ) from None
+        value, several = text, not text.startswith(BRACKETS)
+    if several and "," in text:
         raise ValueError(f"cannot take {argument!r}: one value at a time; quote text with commas: KEY=\"'a,b'\"")
-    return Setting(override.key_or_group, override.value(), argument.split("=", 1)[1])
+    as_typed = several or (isinstance(value, str) and not quoted)  # no escapes, no functions: a path may hold \\ and (
+    return Setting(key, text if as_typed else value, text)
 
 
 def set_value(config: DictConfig, setting: Setting) -> None:
@@ -107,7 +125,9 @@ def set_value(config: DictConfig, setting: Setting) -> None:
     try:
         parent[path[-1]] = value
     except OmegaConfBaseException:
-        raise ValueError(f"{setting.key} must be {TYPE_NAMES.get(hint, hint)}, got {setting.text!r}") from None
+        raise ValueError(
+            f"{setting.key} must be {TYPE_NAMES.get(hint, hint)}, got {setting.text!r}{_unquoted(hint, setting.text)}"
+        ) from None
 
 
 def to_dataclass(config: DictConfig, path: str = "") -> Any:
@@ -122,6 +142,19 @@ def to_dataclass(config: DictConfig, path: str = "") -> Any:
         raise ValueError(f"{path or 'config'}: {str(error).splitlines()[0]}") from error
     except (ValueError, KeyError) as error:
         raise ValueError(f"{path}: {error.args[0]}" if path else error.args[0]) from error
+
+
+def _refuse_interpolation(argument: str) -> None:
+    if "${" in argument:
+        raise ValueError(f"cannot take {argument!r}: interpolations such as ${{…}} are refused, write the value itself")
+
+
+def _unquoted(hint: Any, text: str) -> str:
+    """Which character keeps a list of texts from being read, and what would do."""
+    special = SPECIAL.search(QUOTED.sub("", text))
+    if hint != list[str] or not text.startswith("[") or special is None:
+        return ""
+    return f": {special[0]} must stand in quotes, like ['a{special[0]}b']"
 
 
 def _compose(command: str, picks: dict[str, str]) -> DictConfig:

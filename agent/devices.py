@@ -9,19 +9,25 @@ from pathlib import Path
 
 import torch
 
+LONG = 100  # characters from which torch's reason is a list of all that it knows
 CPU_INFO = Path("/proc/cpuinfo")
 
 
 def resolve_device(name: str) -> torch.device:
     """`auto` or any torch device name -> a device that works. Raises ValueError if it does not exist here."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if name == "auto":
-        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return torch.device(found.type if found else "cpu")
+    there = ["cpu", *(f"{found.type}:{i}" for i in range(torch.accelerator.device_count()))] if found else ["cpu"]
     try:
         device = torch.device(name)
+        if device.type == "cpu" and device.index:  # torch takes any number and computes on the one that there is
+            raise ValueError("all cores are one device, cpu")
         torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"device must be auto, cpu or one that is there, got {name!r}: {str(error).splitlines()[0]}") from error
+    except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        reason = reason if len(reason) < LONG else "torch knows no such device here"
+        raise ValueError(f"device must be auto, cpu or one that is there, got {name!r}: {reason}; there are: {', '.join(there)}") from error
     return device
 
 

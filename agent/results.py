@@ -15,6 +15,7 @@ from rich.table import Table
 
 from latent_mpc.agent.files import replace
 from latent_mpc.agent.rates import THIRDS
+from latent_mpc.envs.lock import reason
 
 PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
 
@@ -34,11 +35,11 @@ def make_folder(path: Path) -> None:
     """Make the folder that `out` names, its parents too. Raises OSError, saying what would do, if it cannot be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(path, os.W_OK) else "Permission denied"
+        why = "" if os.access(path, os.W_OK) else "Permission denied"
     except OSError as error:
-        reason = error.strerror or str(error)
-    if reason:
-        raise OSError(f"cannot write to the folder {path}: {reason}; give another one: out=FOLDER")
+        why = reason(path, error)
+    if why:
+        raise OSError(f"cannot write to the folder {path}: {why}; give another one: out=FOLDER")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -37,6 +37,11 @@ def find_checkpoint(name: str) -> Path:
     raise FileNotFoundError(f"no checkpoint {name!r}: it is no folder, and those that ship are: {names}")
 
 
+def by_path(folder: Path) -> str:
+    """A checkpoint's folder as `find_checkpoint` has to be given it, not to be taken for one that ships."""
+    return f"./{folder}" if str(folder) in shipped() else str(folder)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """What a checkpoint says of itself. Raises ValueError if config.yaml cannot be read."""
     try:

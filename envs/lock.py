@@ -8,6 +8,12 @@ import socket
 from pathlib import Path
 
 
+def reason(folder: Path, error: OSError) -> str:
+    """Why a folder cannot be made, in words: of a link to what is gone, the system says that it exists."""
+    gone = next((path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None)
+    return f"{gone} is a link to {os.readlink(gone)}, which is not there" if gone else error.strerror or str(error)
+
+
 def acquire(file: Path, what: str) -> int:
     """Take the lock of the folder that `file` stands in, making the folder if need be; the descriptor that holds it.
 
@@ -20,7 +26,7 @@ def acquire(file: Path, what: str) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise OSError(f"cannot write {what} to {folder}: {error.strerror}; give another folder") from error
+        raise OSError(f"cannot write {what} to {folder}: {reason(folder, error)}; give another folder") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -106,6 +106,18 @@ def test_an_out_that_cannot_be_written_is_refused_at_once(
     assert file.read_text() == "here before"
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("beneath", [False, True])
+def test_an_out_that_is_a_link_to_nothing_says_so(
+    command: str, beneath: bool, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "gone")
+    out = link / "deep" if beneath else link
+    said = refusal(capsys, command, *least(command, checkpoint), f"out={out}", *(["camera.backend=ray"] if command == "demo" else []))
+    assert f"{link} is a link to {tmp_path / 'gone'}, which is not there; give another" in said
+
+
 def other_task(data: Path) -> list[str]:
     return ["task=pointmaze-open"]
 
@@ -169,7 +181,7 @@ def no_episodes(data: Path) -> list[str]:
         (torn_meta, "{}/meta.json is truncated or damaged ("),
         (torn_array, "{}/state.npy is truncated: it holds "),
         (lost_array, "{}/action.npy is missing; restore it from a copy or collect again"),
-        (no_episodes, "data={} holds no finished episode; latent-mpc collect out={} goes on with it"),
+        (no_episodes, "data={} holds no finished episode; latent-mpc collect task=reacher obs=state out={} goes on with it"),
     ],
 )
 def test_rollouts_that_do_not_do_are_refused_before_anything_is_written(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_mpc.agent.open_task import open_task
+from latent_mpc.configs.command_line import task_settings, write
 from latent_mpc.configs.schema import CollectConfig, CollectionConfig
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.collect import collect
@@ -27,8 +28,7 @@ def run(config: CollectConfig) -> int:
     _, task = open_task(config.task, config.observations)
     rollouts = gather(task, config.observations, config, config.seed, folder)
     print(f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {task.label} in {folder}")
-    more = "".join(f" task.{key}={value}" for key, value in vars(config.task).items() if key in ("id", "xml"))
-    print(f"next: latent-mpc train task={task.name}{more} obs={config.obs} data={folder}")
+    print(f"next: {write('train', {**task_settings(config.task), 'obs': config.obs, 'data': folder})}")
     return 0
 
 

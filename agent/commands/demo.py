@@ -28,6 +28,7 @@ from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import Played, play
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import make_folder, versions, write_json
+from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import DemoConfig
 from latent_mpc.envs.demo_frame import PICTURE, Episode, compose_episode
 from latent_mpc.envs.gl import Camera, open_camera
@@ -58,7 +59,8 @@ def run(config: DemoConfig) -> int:
     report = summary(task, drawn, played) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
     write_json(paths[2], report)
     print_report(report)
-    print(f"wrote {', '.join(map(str, paths))}\nnext: latent-mpc evaluate checkpoint={config.checkpoint} episodes=100 pairs.seed=7")
+    then = {**checkpoint_settings(config.checkpoint, config.task.id), "episodes": 100, "pairs.seed": 7}
+    print(f"wrote {', '.join(map(str, paths))}\nnext: {write('evaluate', then)}")
     return 0
 
 

@@ -26,6 +26,7 @@ from latent_mpc.agent.oracle_result import cached_oracle
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
 from latent_mpc.agent.shipped import find_checkpoint
+from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import EvaluateConfig, PairsConfig
 from latent_mpc.envs.task import Task
 
@@ -41,7 +42,7 @@ def run(config: EvaluateConfig) -> int:
     result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}
     write_json(folder / "results.json", result)
     print_results(result)
-    print(f"wrote {folder / 'results.json'}\nnext: latent-mpc demo checkpoint={config.checkpoint}")
+    print(f"wrote {folder / 'results.json'}\nnext: {write('demo', checkpoint_settings(config.checkpoint, config.task.id))}")
     return 0
 
 

@@ -9,9 +9,13 @@ Examples:
 
 from __future__ import annotations
 
+from latent_mpc.configs.command_line import write
 from latent_mpc.configs.schema import ExportConfig
+from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.minari_data import SCHEME, to_minari
 from latent_mpc.envs.rollouts import Rollouts
+
+COMPARED = {"id": "", "xml": "", "control_period": 0.0, "size": TaskConfig.size}  # of data and task, by train: key -> default
 
 
 def run(config: ExportConfig) -> int:
@@ -23,12 +27,24 @@ def run(config: ExportConfig) -> int:
     name = config.name or default_name(rollouts)
     to_minari(rollouts, name)
     print(f"wrote {len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps as Minari data set {name}")
-    print(f"next: latent-mpc train task=NAME data={SCHEME}{name}, or in Python minari.load_dataset({name!r})")
+    then = write("train", {**recorded(rollouts), "data": SCHEME + name})
+    print(f"next: {then}\nor in Python: minari.load_dataset({name!r})")
     return 0
 
 
 def default_name(rollouts: Rollouts) -> str:
     """What the data set is called unless something else is asked for: latent-mpc/TASK-OBS-v0."""
     task = rollouts.meta.get("task", {}).get("name", "rollouts")
-    observed = [key for key in rollouts.keys if key not in ("action", "physics")]
-    return f"latent-mpc/{'-'.join([task, *observed])}-v0"
+    return f"latent-mpc/{'-'.join([task, *observed(rollouts)])}-v0"
+
+
+def recorded(rollouts: Rollouts) -> dict[str, object]:
+    """Settings of a command that meets the same task: those that `train` compares with the data."""
+    task = rollouts.meta.get("task", {})
+    options = {f"task.{key}": value for key, value in task.get("options", {}).items() if value != COMPARED.get(key, value)}
+    return {"task": task.get("name", "NAME"), **options, "obs": "+".join(sorted(observed(rollouts), reverse=True))}
+
+
+def observed(rollouts: Rollouts) -> list[str]:
+    """The keys of the observations."""
+    return [key for key in rollouts.keys if key not in ("action", "physics")]

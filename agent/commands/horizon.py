@@ -26,6 +26,7 @@ from latent_mpc.agent.horizon.report import write_figures, write_page
 from latent_mpc.agent.horizon.study import rungs_of, study
 from latent_mpc.agent.horizon.sweep import Sweep
 from latent_mpc.agent.results import write_json
+from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import HorizonConfig
 
 
@@ -38,7 +39,7 @@ def run(config: HorizonConfig) -> int:
             sweep.play(rungs_of(sweep))
             sweep.progress.stop()
             print(f"horizons {config.horizons} are in {folder / 'cache'}")
-            print(f"next: latent-mpc horizon checkpoint={config.checkpoint} reuse=[{folder}]")
+            print(f"next: {write('horizon', {**checkpoint_settings(config.checkpoint, config.task.id), 'reuse': [str(folder)]})}")
             return 0
         result = study(sweep)
         films = _films(sweep, result) if config.videos else []

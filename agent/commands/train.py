@@ -36,7 +36,9 @@ from latent_mpc.agent.open_task import open_task
 from latent_mpc.agent.pairs import draw_pairs
 from latent_mpc.agent.plan_length import HORIZONS, play_lengths
 from latent_mpc.agent.results import make_folder, print_results, versions, write_json
+from latent_mpc.agent.shipped import by_path
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
+from latent_mpc.configs.command_line import checkpoint_settings, task_settings, write
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.collect import Job
 from latent_mpc.envs.minari_data import SCHEME, from_minari
@@ -82,9 +84,8 @@ def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: R
     write_json(folder / "results.json", result)
     print_results(result)
     draw_curves(folder)
-    print(
-        f"wrote {folder} in {result['train_seconds'] / 60:.1f} min\nnext: latent-mpc evaluate checkpoint={folder} episodes=100 pairs.seed=7"
-    )
+    then = {**checkpoint_settings(by_path(folder), getattr(config.task, "id", "")), "episodes": 100, "pairs.seed": 7}
+    print(f"wrote {folder} in {result['train_seconds'] / 60:.1f} min\nnext: {write('evaluate', then)}")
     return 0
 
 
@@ -167,7 +168,8 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
         if came != wanted:
             raise ValueError(f"{where} must hold rollouts with task.{key}={wanted}, it holds {came}; give that or other data")
     if not len(rollouts):
-        raise ValueError(f"{where} holds no finished episode; latent-mpc collect out={config.data} goes on with it")
+        again = write("collect", {**task_settings(config.task), "obs": config.obs, "out": config.data})
+        raise ValueError(f"{where} holds no finished episode; {again} goes on with it")
     missing = [key for key in (*config.observations, "action") if key not in rollouts.keys]
     if missing:
         raise ValueError(f"{where} has no {', '.join(missing)}, it holds {', '.join(rollouts.keys)}; give another obs= or other data")

@@ -16,11 +16,19 @@ def test_auto_is_a_device_that_computes():
     assert resolve_device("cpu") == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["gpu", "meta", "cpu:x", "cuda:99", ""])
+@pytest.mark.parametrize("name", ["gpu", "meta", "mps:99", "0", "warp", "cpu:x", "cpu:3", "cuda:99", ""])
 def test_a_device_that_is_not_there_is_refused_in_one_line(name):
     with pytest.raises(ValueError, match=f"device must be auto, cpu or one that is there, got '{name}': ") as error:
         resolve_device(name)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 250
+    assert "; there are: cpu" in str(error.value)
+
+
+def test_of_several_cpus_there_is_none():
+    with pytest.raises(ValueError, match="got 'cpu:3': all cores are one device, cpu; there are: cpu"):
+        resolve_device("cpu:3")
+    assert resolve_device("cpu:0").type == "cpu"
 
 
 def test_a_machine_says_its_processor_cores_threads_and_device(tmp_path, monkeypatch):
