@@ -5,6 +5,7 @@ Exit status: 0 done, 1 a bug, 2 something the caller can mend, 130 Ctrl-C. `LATE
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -15,12 +16,18 @@ from latent_mpc.agent import usage
 
 TRACEBACK = "LATENT_MPC_TRACEBACK"
 USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError, MemoryError)
+# Threads of OpenMP that wait for work sleep. Spinning, as they do by default, they keep the cores that the others compute on: beside
+# two busy processes on two cores a decision took 2 s instead of 20 ms (benchmarks/busy.py). Read once, when torch is imported.
+WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
 HELP = ("-h", "--help", "help")
 MULTIRUN = ("-m", "--multirun")  # Hydra spreads the values with commas
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status."""
+    os.environ.setdefault(*WAITING)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal's encoding has not
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         return _dispatch(arguments)

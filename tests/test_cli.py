@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_an_unknown_command_is_answered_with_the_commands(capsys: pytest.Capture
         ("collect={episode: 3}", "no key 'episode' in collect; there are: episodes, "),
         ("out=${oc.env:HOME}", "cannot take 'out=${oc.env:HOME}': interpolations such as ${…} are refused"),
         ("reacher", "cannot read 'reacher': write KEY=VALUE"),
-        ("seed=(", "cannot read 'seed=(': write KEY=VALUE"),
+        ("seed=(", "seed must be an integer, got '('"),
         ("seed=1,2", "cannot take 'seed=1,2': one value at a time"),
         ("+extra=1", "cannot take '+extra=1': keys cannot be added"),
         ("~seed", "cannot take '~seed': keys cannot be added, removed"),
@@ -202,3 +203,35 @@ def test_the_tasks_are_registered_in_gymnasium_by_importing_the_package() -> Non
         "import latent_mpc, gymnasium; assert 'latent_mpc/Reacher-v0' in gymnasium.registry; import sys; assert 'mujoco' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_is_a_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "latent_mpc", "evaluate", "nowhere"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "latent-mpc: cannot read 'nowhere': write KEY=VALUE\n"
+
+
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+@pytest.mark.parametrize("module", ["latent_mpc", "latent_mpc.agent.cli"])
+def test_threads_wait_asleep_unless_the_user_says_otherwise_and_that_is_so_before_torch_is_there(module: str, own: str | None) -> None:
+    """OpenMP reads the variable when torch loads it: the first import of torch is where it has to be set."""
+    code = (
+        "import os, runpy, sys\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'torch':\n"
+        "            sys.exit('torch finds ' + os.environ.get('OMP_WAIT_POLICY', 'nothing'))\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "sys.argv = ['latent-mpc', 'evaluate', 'checkpoint=reacher-pixels']\n"
+        f"runpy.run_module('{module}', run_name='__main__')\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"} | ({"OMP_WAIT_POLICY": own} if own else {})
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stderr == f"torch finds {own or 'PASSIVE'}\n"
+
+
+def test_letters_that_the_terminal_has_not_are_escaped(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "latent_mpc", "collect", "task=reacher", "episodes=1", "workers=1", f"out={tmp_path / 'größe'}"]
+    done = subprocess.run(words, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0, done.stderr
+    assert b"gr\\xf6\\xdfe" in done.stdout
