@@ -37,7 +37,8 @@ STATES = {"idle": 0, "busy": BUSY}  # how many others compute
 
 
 def main(rounds: int = 3, out: str = "runs/benchmarks/busy.json", settings: Sequence[str] = SETTINGS) -> None:
-    load, times = os.getloadavg(), {(setting, state): [] for setting in settings for state in STATES}
+    load = os.getloadavg()
+    times: dict[tuple[str, str], list[float]] = {(setting, state): [] for setting in settings for state in STATES}
     for _ in range(rounds):
         for setting, state in times:
             with others(STATES[state]):

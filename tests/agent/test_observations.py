@@ -134,4 +134,5 @@ def test_the_agent_refuses_goals_and_observations_alike_and_goes_on_afterwards()
         agent.act({"state": broken})
     first = agent.act({"state": STATE})
     agent.reset({"state": STATE})
-    np.testing.assert_array_equal(agent.act({"state": torch.tensor(STATE)}), first)
+    tensors: Any = {"state": torch.tensor(STATE)}
+    np.testing.assert_array_equal(agent.act(tensors), first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_a_process_of_its_own_has_the_setting_and_no_other_of_its_kind(monkeypat
     python.write_text(f"#!{busy.sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n")
     python.chmod(0o755)
     monkeypatch.setattr(busy.sys, "executable", str(python))
-    environment = dict(busy.decisions("OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE"))  # type: ignore[arg-type]
+    environment: Any = busy.decisions("OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE")
     own = {key: value for key, value in environment.items() if key.startswith(busy.OWN)}
     assert own == {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     assert environment["PATH"] == os.environ["PATH"]
