@@ -15,8 +15,7 @@ import numpy as np
 from latent_mpc.envs.coordinate_task import CoordinateTask
 from latent_mpc.envs.coordinates import HINGE, SLIDE
 from latent_mpc.envs.feasible import constraint_violation
-from latent_mpc.envs.mjcf_files import copy_files, read_model
-from latent_mpc.envs.mjcf_files import fingerprint as fingerprint_of
+from latent_mpc.envs.mjcf_files import files_of, read_model
 from latent_mpc.envs.settle import control_range, settle
 
 STEP = 0.01  # [s] about which the control period is rounded: physics steps are grouped to it
@@ -28,12 +27,13 @@ class MjcfTask(CoordinateTask):
     """The robot of an MJCF file.
 
     Args:
-        xml: the file; meshes and textures are found beside it, as it says.
+        xml: the file, MJCF or whatever MuJoCo loads; its meshes and textures lie where it says.
         fingerprint: what the model must have, if not empty.
         options: those of `CoordinateTask`.
 
     Raises:
-        ValueError: a file that is no model (MuJoCo's own message with its line), a model without actuators or with another fingerprint.
+        ValueError: a file that is no model (MuJoCo's own message with its line), a model without actuators or with another fingerprint,
+            or one that is not the same when its files are copied.
         FileNotFoundError: no such file.
     """
 
@@ -42,7 +42,8 @@ class MjcfTask(CoordinateTask):
             raise ValueError("task.xml must be given: task.xml=my_robot.xml")
         self.xml, self.name = xml, Path(xml).stem
         model = read_model(xml)
-        self.fingerprint = fingerprint_of(xml)
+        self.files = files_of(xml, model)
+        self.fingerprint = self.files.fingerprint()
         if fingerprint and fingerprint != self.fingerprint:
             raise ValueError(
                 f"{xml} must be the model of fingerprint {fingerprint}, it has {self.fingerprint}: its files were changed since"
@@ -84,4 +85,7 @@ class MjcfTask(CoordinateTask):
         return {"xml": self.xml, "fingerprint": self.fingerprint, **super().settings()}
 
     def keep(self, folder: Path) -> dict[str, Any]:
-        return {"xml": str(copy_files(self.xml, folder / COPY).relative_to(folder))}
+        copy = self.files.copy(folder / COPY)
+        if self.files.fingerprint() != self.fingerprint:
+            raise ValueError(f"{self.xml} must stay as it is while a run begins, but its files were changed since; start the run again")
+        return {"xml": copy.relative_to(folder).as_posix()}

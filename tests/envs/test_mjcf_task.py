@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import mujoco
 import numpy as np
 import pytest
 
 from latent_mpc.envs import registry
-from latent_mpc.envs.mjcf_files import copy_files, fingerprint
 from latent_mpc.envs.mjcf_task import MjcfTask
 
 ARM = str(Path(__file__).parents[2] / "docs" / "examples" / "three_joint_arm.xml")
@@ -62,20 +59,6 @@ def test_full_actions_are_the_ends_of_the_actuators_ranges(robot: Path) -> None:
     np.testing.assert_allclose(task.control(np.array([[-1.0], [0.0], [1.0]])), [[-1], [1], [3]])
 
 
-def test_a_copy_holds_meshes_and_includes_and_is_the_same_model(robot: Path, tmp_path: Path) -> None:
-    task, print_ = registry.make("mjcf", xml=str(robot)), fingerprint(str(robot))
-    kept = task.keep(tmp_path / "checkpoint")["xml"]
-    assert kept == "mjcf/robot/robot.xml"
-    shutil.rmtree(robot.parents[1])
-    copy = tmp_path / "checkpoint" / kept
-    assert fingerprint(str(copy)) == print_
-    again = registry.make("mjcf", **task.settings() | {"xml": str(copy)})
-    assert again.model.nmesh == 1
-    np.testing.assert_array_equal(again.model.mesh_vert, task.model.mesh_vert)
-    assert copy_files(str(copy), tmp_path / "checkpoint" / "mjcf") == copy  # onto itself: nothing happens
-    copy.write_text(copy.read_text().replace("60", "50"))
-    with pytest.raises(ValueError, match=f"robot.xml must be the model of fingerprint {print_}, it has .*: its files were changed since"):
-        registry.make("mjcf", **task.settings() | {"xml": str(copy)})
 
 
 @pytest.mark.parametrize(
@@ -102,10 +85,3 @@ def test_no_file_is_said(tmp_path: Path) -> None:
         registry.make("mjcf")
     with pytest.raises(FileNotFoundError, match="no MJCF file 'none.xml'; give one: task.xml=my_robot.xml"):
         registry.make("mjcf", xml="none.xml")
-
-
-def test_files_named_by_an_absolute_path_cannot_be_kept(robot: Path) -> None:
-    robot.write_text(MAIN.replace("tip.obj", str(robot.parents[1] / "meshes" / "tip.obj")))
-    mujoco.MjModel.from_xml_path(str(robot))  # a whole model, but a copy of it would not be
-    with pytest.raises(ValueError, match="must name its files relative to itself"):
-        registry.make("mjcf", xml=str(robot))
