@@ -217,7 +217,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
     if begun:
         before = _read_run(path)
         for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
-            if before.get(key) != flat.get(key) and not key.endswith(("workers", "patience")):
+            if before.get(key) != flat.get(key) and not key.endswith(("workers", "patience", "task.xml")):  # the fingerprint decides
                 raise ValueError(
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
                     "give another out=, or the same settings to go on with it"
