@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.guidance import how_far, rank_correlation
 from latent_mpc.agent.pairs import Pairs
 from latent_mpc.agent.rates import rate, thirds
+from latent_mpc.envs.progress import track
 from latent_mpc.envs.task import Pair, Task
 
 TIMED = 30  # decisions timed at B = 1
@@ -99,14 +98,14 @@ def play(
 
     Args:
         watch: called with (step, observations `[B, ...]`) after each action has been chosen; for pictures.
-        told: what a progress bar says; none if empty.
+        told: what the progress says; none if empty.
         observe: what the policy sees of a simulator state; by default the task's observation.
     """
     observe = observe or task.observation
     policy.reset(stack([observe(pair.goal) for pair in pairs]))
     states = np.stack([pair.start for pair in pairs])
     history, times = [states], []
-    for step in track(range(steps), told, console=Console(stderr=True), disable=not told):
+    for step in track(range(steps), told, steps, "control steps", shown=bool(told)):
         obs, still = stack([observe(state) for state in states]), still_actions(task, states)
         begin = time.perf_counter()
         action = policy.act(obs, still)

@@ -16,8 +16,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from jaxtyping import Float
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
 from latent_mpc.agent.agent import Agent
@@ -25,6 +23,7 @@ from latent_mpc.agent.ensemble import disagreement
 from latent_mpc.agent.evaluation import stack, still_actions
 from latent_mpc.envs.behaviour import Motion
 from latent_mpc.envs.collect import Job, check_physics
+from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts import Arrays, Rollouts, RolloutWriter
 
 CHOICES = 32  # latents drawn for each goal, of which the newest is taken
@@ -68,7 +67,7 @@ def explore(agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"],
     Args:
         job: how the random rollouts were collected: task, starts, behaviour and seed.
         z: latents of the rollouts.
-        told: what a progress bar says; none if empty.
+        told: what the progress says; none if empty.
 
     Raises:
         ValueError: the simulation diverged. OSError: the folder cannot be written.
@@ -97,7 +96,7 @@ def venture(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range,
     done: list[np.ndarray] = []
     arrived = np.zeros(len(states), dtype=bool)
     agent.reset(goals)
-    for t in track(range(steps), told, console=Console(stderr=True), disable=not told):
+    for t in track(range(steps), told, steps, "control steps", shown=bool(told)):
         planned = None
         if t < LATEST * steps and not arrived.all():
             planned = agent.act(observed[-1], still_actions(task, physics[-1]))

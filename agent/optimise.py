@@ -1,4 +1,4 @@
-"""The optimisation loop, written once: AdamW with a cosine schedule, a progress bar, metrics, and a state on disk to resume from.
+"""The optimisation loop, written once: AdamW with a cosine schedule, progress, metrics, and a state on disk to resume from.
 
 Every step's randomness comes from (seed, phase, step) only, so that a resumed run gives the weights of one that was never stopped.
 """
@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 from latent_mpc.agent.interrupt import noted_interrupts
 from latent_mpc.agent.metrics import Metrics
 from latent_mpc.agent.run_state import load_state, save_state
+from latent_mpc.envs.progress import Progress
 
 LOG_EVERY = 50  # steps between two lines of metrics
 Losses = Callable[[int, np.random.Generator], Mapping[str, Tensor]]
@@ -63,7 +62,8 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
     begin = load_state(state, module, optimizer)
     metrics.rewind(phase, begin)
     module.train()
-    with _bar(phase, begin, schedule.steps) as advance, noted_interrupts() as interrupted:
+    shown = Progress(phase.replace("_", " "), schedule.steps, "steps", begin)
+    with shown as progress, noted_interrupts() as interrupted:
         for step in range(begin, schedule.steps):
             rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(phase.encode()), step]))
             for group in optimizer.param_groups:
@@ -77,10 +77,12 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
             logs, saves = last or step % LOG_EVERY == 0, last or stops or (step + 1) % schedule.save_every == 0
             if logs or saves:
                 _require_finite(phase, terms["loss"], step)  # never save what cannot be trained on
+            note = None  # reading the losses makes a GPU wait: only now and then
             if logs:
                 values = {name: float(value.detach()) for name, value in terms.items()}
                 metrics.append(phase=phase, step=step, **values)
-                advance(step, values)
+                note = " ".join(f"{name} {value:.3g}" for name, value in values.items())
+            progress.advance(note=note)
             if saves:
                 save_state(state, module, optimizer, step + 1)
             if stops:
@@ -92,29 +94,3 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
 def _require_finite(phase: str, loss: Tensor, step: int) -> None:
     if not math.isfinite(float(loss.detach())):
         raise RuntimeError(f"{phase}: the loss is {float(loss.detach())} at step {step}; try a lower learning rate")
-
-
-class _bar:
-    """Progress with the losses beside it; on a pipe it stays silent until the end."""
-
-    def __init__(self, phase: str, begin: int, steps: int) -> None:
-        columns = (
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[told]}"),
-        )
-        self.progress = Progress(*columns, console=Console(stderr=True))
-        self.task = self.progress.add_task(phase.replace("_", " "), total=steps, completed=begin, told="")
-
-    def __enter__(self) -> Callable[[int, Mapping[str, float]], None]:
-        self.progress.start()
-        return self.advance
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def advance(self, step: int, values: Mapping[str, float]) -> None:
-        told = " ".join(f"{name} {value:.3g}" for name, value in values.items())
-        self.progress.update(self.task, completed=step + 1, told=told)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from rich.console import Console
-from rich.progress import track
 
 from latent_mpc.agent.files import replace
 from latent_mpc.agent.results import make_folder
+from latent_mpc.envs.progress import track
 
 
 class Job(NamedTuple):
@@ -48,7 +47,7 @@ class Store:
     def run(self, jobs: Iterable[Job], told: str) -> None:
         """Make what is not there yet."""
         left = [job for job in jobs if self.get(*job.where) is None]
-        for job in track(left, told, console=Console(stderr=True), disable=not left):
+        for job in track(left, told, len(left), "jobs", shown=bool(left)):
             self.put(job.make(), *job.where)
 
     def get(self, *where: str) -> Any:

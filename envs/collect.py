@@ -8,19 +8,17 @@ import contextlib
 import importlib.metadata
 import os
 import sys
-import time
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
+from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.quarantine import QUARANTINE, quarantine, quarantined
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Arrays, Rollouts, RolloutWriter
@@ -87,9 +85,10 @@ def collect(
         count = min(count, len(numbers))
         watched = workers is None or count > 1  # on a single core too
         source = in_workers(partial(recorder, job), numbers, count, patience) if watched else _in_process(job, numbers)
+        begun, frames = episodes - len(numbers), 0
+        shown = Progress(f"collecting {task_name}", episodes, "episodes", begun, shown=progress)
         try:
-            with contextlib.closing(source), _bar(task_name, episodes, progress) as advance:
-                advance(episodes - len(numbers), 0)
+            with contextlib.closing(source), shown:
                 for number, episode in zip(numbers, source, strict=True):
                     if isinstance(episode, Failed):
                         raise _failed(job, number, episode.why)
@@ -97,9 +96,11 @@ def collect(
                         _put_aside(writer.path, job, number, episode.why, said)
                         if not len(writer) and number + 1 in (HOPELESS, episodes):
                             raise _failed(job, number, f"{episode.why}, and none before it could be kept")
+                        shown.advance()
                         continue
                     writer.append(episode, number)
-                    advance(number + 1, len(episode["action"]))
+                    frames += len(episode["action"])
+                    shown.advance(note=f"{frames / shown.elapsed:,.0f} frames/s")
         except KeyboardInterrupt:
             saved = f"{len(writer)} of {episodes} episodes are in {writer.path}"
             raise KeyboardInterrupt(f"stopped: {saved}; the same command again goes on from there") from None
@@ -211,23 +212,6 @@ def _put_aside(path: Path, job: Job, number: int, why: str, said: Mapping[str, A
     print(
         f"episode {number} of {job.task_name} (seed {job.seed}) is left out: {why}; noted in {path / QUARANTINE}, {again}", file=sys.stderr
     )
-
-
-@contextlib.contextmanager
-def _bar(task_name: str, episodes: int, shown: bool) -> Iterator[Any]:
-    """A progress bar on stderr; yields `advance(episodes done, frames added)`."""
-    frames, begun = 0, time.perf_counter()
-    columns = (TextColumn("collecting {task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"))
-    rate = TextColumn("{task.fields[rate]:,.0f} frames/s")
-    with Progress(*columns, rate, TimeRemainingColumn(), console=Console(stderr=True), disable=not shown) as progress:
-        bar = progress.add_task(task_name, total=episodes, rate=0.0)
-
-        def advance(done: int, added: int) -> None:
-            nonlocal frames
-            frames += added
-            progress.update(bar, completed=done, rate=frames / (time.perf_counter() - begun))
-
-        yield advance
 
 
 def _version(distribution: str) -> str:
