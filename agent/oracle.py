@@ -9,6 +9,7 @@ Shapes: B problems, N candidates, H horizon, R control steps in a model step, T 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import mujoco
 import numpy as np
@@ -43,12 +44,16 @@ class Simulator:
     def __init__(self, task: Task, threads: int = 0) -> None:
         self.task, self.threads = task, threads or usable_cores()
         self._pool = Rollout(nthread=self.threads)
-        self.steps_to_go = privileged(task)
         self._data = [mujoco.MjData(task.model) for _ in range(self.threads)]
         self._full, self._control, self._warm = (
             _within(task.model, int(part)) for part in (FULL, mujoco.mjtState.mjSTATE_CTRL, mujoco.mjtState.mjSTATE_WARMSTART)
         )
         self._check_one_step()
+
+    @cached_property
+    def steps_to_go(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Worked out when it is asked for first: a task without one has to be drawn from."""
+        return privileged(self.task)
 
     def __call__(self, states: Float[np.ndarray, "M n"], actions: Float[np.ndarray, "M T A"]) -> Float[np.ndarray, "M T n"]:
         """The states after each control step. The solver's warm start within them is the first state's, as nothing else reads it."""
@@ -71,9 +76,7 @@ class Simulator:
             self.task.restore(here)
             if np.allclose(foreseen[self._full], came[self._full], rtol=1e-3, atol=1e-4):
                 return
-        raise ValueError(
-            f"the oracle cannot foresee {self.task.name}: its step does more than hold a control; evaluate without oracle=true"
-        )
+        raise ValueError(f"the oracle cannot foresee {self.task.name}: its step does more than hold a control; give oracle=false")
 
 
 class SimulatorCost:
@@ -122,9 +125,16 @@ class Oracle:
         config: weights of running and terminal cost.
         seed: of the planner's random numbers.
         threads: of the simulator; 0 means all usable cores.
+
+    Raises:
+        ValueError: the task's step cannot be foreseen, or the planner takes gradients.
     """
 
     def __init__(self, task: Task, planner: Planner, config: Cost, action_repeat: int = 1, seed: int = 0, threads: int = 0) -> None:
+        if planner.algorithm.differentiates:
+            raise ValueError(
+                f"the oracle plans without gradients, planner {planner.algorithm.name!r} with; give oracle=false or another planner"
+            )
         self.simulator, self.planner, self.config = Simulator(task, threads), planner, config
         self.action_repeat, self.seed = action_repeat, seed
 

@@ -54,17 +54,14 @@ def measure_oracle(
     task: Task, drawn: Pairs, planner: Mapping[str, Any], cost: Cost, action_repeat: int, seed: int, threads: int
 ) -> dict[str, Any]:
     """Play the oracle on all pairs at once. Its planner is the agent's in every field, on the CPU."""
-    begin, fields = time.perf_counter(), dict(planner)
-    name, horizon = fields.pop("name"), fields["horizon"]
-    width = task.action_width * action_repeat
-    search = make_planner(name, actions=width, action_repeat=action_repeat, device=torch.device("cpu"), **fields)
-    oracle = Oracle(task, search, cost, action_repeat, seed, threads)
+    begin, horizon = time.perf_counter(), planner["horizon"]
+    oracle = make_oracle(task, planner, cost, action_repeat, seed, threads)
     played = play(oracle, task, drawn.pairs, drawn.steps, told=f"the oracle on {task.name}", observe=see)
     decided = milliseconds(played.decision_s[::action_repeat])
     return {
         "success_end": rate(played.end),
         "success_any": rate(played.any),
-        "planner": name,
+        "planner": planner["name"],
         "horizon": horizon,
         "horizon_seconds": horizon * action_repeat * task.control_period,
         "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
@@ -74,6 +71,14 @@ def measure_oracle(
         "seconds": time.perf_counter() - begin,
         "settings": dict(planner),
     }
+
+
+def make_oracle(task: Task, planner: Mapping[str, Any], cost: Cost, action_repeat: int = 1, seed: int = 0, threads: int = 0) -> Oracle:
+    """The oracle with the agent's planner, on the CPU. Raises ValueError where there can be none, see `Oracle`."""
+    fields = dict(planner)
+    width, device = task.action_width * action_repeat, torch.device("cpu")
+    search = make_planner(fields.pop("name"), actions=width, action_repeat=action_repeat, device=device, **fields)
+    return Oracle(task, search, cost, action_repeat, seed, threads)
 
 
 def see(state: np.ndarray) -> dict[str, np.ndarray]:

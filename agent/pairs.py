@@ -15,6 +15,7 @@ from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.task import Pair, Task
 
 KINDS = ("independent", "same_trajectory")
+JUDGED = 20  # draws by which a task is judged, at least
 PAIR_STREAM = 2  # keeps these random numbers apart from other uses of the same seed
 
 
@@ -28,16 +29,26 @@ class Pairs:
     rejected: dict[str, int] = field(default_factory=lambda: {"at_start": 0, "stay": 0})
 
 
-def draw_pairs(task: Task, episodes: int, seed: int, kind: str = "independent", offset: int = 25) -> Pairs:
+def draw_pairs(
+    task: Task,
+    episodes: int,
+    seed: int,
+    kind: str = "independent",
+    offset: int = 25,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> Pairs:
     """The first `episodes` pairs of a seed.
 
     Args:
         kind: "independent": both drawn from the task's distribution. "same_trajectory": both on one fresh random rollout, `offset`
             control steps apart, brought to rest; the episode then has twice `offset` steps, as published.
         offset: [control steps].
+        watch: called after each pair: one of a slow model takes half a second.
 
     Raises:
-        ValueError: an unknown kind, or more than half of the drawn pairs solved by standing still: the task is too loose.
+        ValueError: an unknown kind, or more than half of the drawn pairs, or of the first JUDGED, solved by standing still: the task
+            is too loose.
     """
     if kind not in KINDS:
         raise ValueError(f"pairs.kind must be one of {', '.join(KINDS)}; got {kind!r}")
@@ -54,8 +65,9 @@ def draw_pairs(task: Task, episodes: int, seed: int, kind: str = "independent", 
                 result.rejected[reason] += 1
             else:
                 result.pairs.append(pair)
+                watch()
             rejected = sum(result.rejected.values())
-            if result.drawn >= 20 and rejected > result.drawn / 2:
+            if rejected > max(result.drawn, JUDGED) / 2:
                 raise ValueError(
                     f"{task.name}: {rejected} of {result.drawn} pairs were solved by standing still (at most half may be); "
                     "its tolerance is too loose, or its goals too near"

@@ -33,13 +33,24 @@ def versions() -> dict[str, str]:
 
 def make_folder(path: Path) -> None:
     """Make the folder that `out` names, its parents too. Raises OSError, saying what would do, if it cannot be written."""
+    require_folder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        why = "" if os.access(path, os.W_OK) else "Permission denied"
     except OSError as error:
-        why = reason(path, error)
-    if why:
-        raise OSError(f"cannot write to the folder {path}: {why}; give another one: out=FOLDER")
+        raise _unwritable(path, reason(path, error)) from error
+
+
+def require_folder(path: Path) -> None:
+    """Raise the OSError of `make_folder` as far as it can be foreseen; makes nothing."""
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise _unwritable(path, reason(path, NotADirectoryError(20, "Not a directory")))
+    if not os.access(there, os.W_OK):
+        raise _unwritable(path, "Permission denied")
+
+
+def _unwritable(path: Path, why: str) -> OSError:
+    return OSError(f"cannot write to the folder {path}: {why}; give another one: out=FOLDER")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from latent_mpc.agent.networks import StateEncoder, mlp
 from latent_mpc.agent.optimise import LOG_EVERY, Schedule, optimise
 from latent_mpc.agent.proposals import Proposals, nearest_loss
 from latent_mpc.agent.world_model import WorldModel
+from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts import Rollouts
 
 CHECK_FROM = 500  # steps after which the latent must not be collapsed
@@ -141,7 +142,7 @@ def world_model_loss(
 
 def effective_rank(z: Float[Tensor, "*B D"]) -> float:
     """Number of directions that the latents use: exp of the entropy of the covariance's spectrum (Roy & Vetterli 2007)."""
-    spectrum = torch.linalg.eigvalsh(torch.cov(z.flatten(0, -2).double().T)).clamp_min(0)
+    spectrum = torch.linalg.eigvalsh(torch.cov(z.flatten(0, -2).double().T).reshape(z.shape[-1], -1)).clamp_min(0)
     share = spectrum / spectrum.sum().clamp_min(1e-12)
     return float(torch.exp(-(share * share.clamp_min(1e-12).log()).sum()))
 
@@ -156,11 +157,14 @@ def check_collapse(width: int, rank: float, std: float, least_rank: float, step:
 
 
 @torch.no_grad()
-def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int, scratch: Path) -> tuple[Tensor, np.ndarray, np.ndarray]:
+def encode_rollouts(
+    model: WorldModel, rollouts: Rollouts, action_repeat: int, scratch: Path, *, shown: bool = False
+) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Latents of every model step, as the agent would hold them: an episode's first frame counts as seen at rest.
 
     Args:
         scratch: folder for the latents where they are many; nothing remains there.
+        shown: whether progress is.
 
     Returns:
         z `[N, D]`; the last row of each row's episode, `[N]`; the row of the rollouts that each came from, `[N]`.
@@ -169,7 +173,8 @@ def encode_rollouts(model: WorldModel, rollouts: Rollouts, action_repeat: int, s
     counts = rollouts.lengths // action_repeat + 1
     ends = np.cumsum(counts)
     z = _latents(int(ends[-1]), model.config.latent, device, scratch)
-    for i, (end, count) in enumerate(zip(ends.tolist(), counts.tolist(), strict=True)):
+    episodes = list(zip(ends.tolist(), counts.tolist(), strict=True))
+    for i, (end, count) in enumerate(track(episodes, "encoding", len(episodes), "episodes", shown=shown)):
         episode = rollouts.episode(i)
         obs = {key: torch.as_tensor(np.array(episode[key][::action_repeat]), device=device) for key in model.shapes}
         frames = model.embed(obs)

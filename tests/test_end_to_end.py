@@ -17,7 +17,7 @@ import torch
 
 from latent_mpc.agent import cli, training
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.commands import demo
+from latent_mpc.agent.commands import demo, train
 from latent_mpc.agent.metrics import Metrics
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
@@ -276,12 +276,17 @@ def test_other_settings_for_the_same_out_are_refused_naming_the_key(
     assert (trained / "run.json").read_bytes() == before
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_before_the_first_weights_are_saved_other_settings_take_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    too_long = [*TINY, "training.horizon=100", "collect.episodes=2", f"out={tmp_path / 'run'}"]
-    assert cli.main(["train", *too_long]) == 2
-    assert "windows of 103 rows must fit into one of 1 episodes" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "train_world_model", interrupted)
+        assert cli.main(["train", *TINY, "training.horizon=4", "collect.episodes=2", f"out={tmp_path / 'run'}"]) == 130
+    assert read(tmp_path / "run" / "run.json")["training.horizon"] == 4
     latent_mpc("train", *TINY, "collect.episodes=2", f"out={tmp_path / 'run'}")
 
 

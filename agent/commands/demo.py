@@ -19,19 +19,21 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
+from torch import nn
 
-from latent_mpc.agent.checkpoint import Parts, load_parts, make_agent, make_task
-from latent_mpc.agent.commands.evaluate import command
+from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
+from latent_mpc.agent.commands.evaluate import command, pairs_of
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import Played, play
-from latent_mpc.agent.pairs import Pairs, draw_pairs
-from latent_mpc.agent.results import make_folder, versions, write_json
+from latent_mpc.agent.pairs import Pairs
+from latent_mpc.agent.results import make_folder, require_folder, versions, write_json
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import DemoConfig
 from latent_mpc.envs.demo_frame import PICTURE, Episode, compose_episode
 from latent_mpc.envs.gl import Camera, open_camera
+from latent_mpc.envs.progress import track
 from latent_mpc.envs.task import Task
 from latent_mpc.envs.video import write_gif, write_video
 
@@ -41,19 +43,21 @@ GIF_EPISODES = 3
 def run(config: DemoConfig) -> int:
     """Play the episodes, write video and json, print the table."""
     folder, name = Path(config.out), Path(config.checkpoint).resolve().name
+    require_folder(folder)
     parts = load_parts(config.checkpoint, resolve_device(config.device))
     task = make_task(parts.config, task_id=config.task.id)
     camera = open_camera(task.model, task.view, PICTURE, config.camera.backend)
-    make_folder(folder)
-    drawn = draw_pairs(task, config.episodes, config.pairs.seed, config.pairs.kind, config.pairs.offset)
-    played, plans = act(parts, task, drawn, config)
+    agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
+    drawn = pairs_of(task, config.episodes, config.pairs)
+    make_folder(folder)  # what can be refused was
+    played, plans = act(agent, parts.probe, task, drawn)
     title = f"{task.name} from {'+'.join(parts.config['spaces'])}"
     paths, fps = [folder / f"{name}.{kind}" for kind in ("mp4", "gif", "json")], 1 / task.control_period
 
     def episodes() -> Iterator[Episode]:  # one at a time: the scenes of ten are 400 MB
         return scenes(task, camera, drawn, played, plans, title)
 
-    drawing = track(episodes(), "drawing", total=config.episodes, console=Console(stderr=True))
+    drawing = track(episodes(), "drawing", config.episodes, "episodes")
     write_video(paths[0], chain.from_iterable(map(compose_episode, drawing)), fps)
     write_gif(paths[1], chain.from_iterable(map(compose_episode, islice(episodes(), GIF_EPISODES))), fps, every=2)
     report = summary(task, drawn, played) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
@@ -64,14 +68,13 @@ def run(config: DemoConfig) -> int:
     return 0
 
 
-def act(parts: Parts, task: Task, drawn: Pairs, config: DemoConfig) -> tuple[Played, np.ndarray]:
+def act(agent: Agent, probe: nn.Module, task: Task, drawn: Pairs) -> tuple[Played, np.ndarray]:
     """Play all episodes at once; returns what happened and, per step and episode, the imagined path `[T, B, H, 3]` [m]."""
-    agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
     plans: list[np.ndarray] = []
 
     def watch(step: int, obs: Any) -> None:
         with torch.inference_mode():
-            plans.append(parts.probe(agent.imagined()).cpu().numpy())
+            plans.append(probe(agent.imagined()).cpu().numpy())
 
     return play(agent, task, drawn.pairs, drawn.steps, watch, told="reaching goals"), np.stack(plans)
 

@@ -22,23 +22,27 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
 from latent_mpc.agent.devices import machine, resolve_device
 from latent_mpc.agent.evaluation import Played, evaluate
-from latent_mpc.agent.oracle_result import cached_oracle
+from latent_mpc.agent.oracle_result import cached_oracle, make_oracle
 from latent_mpc.agent.pairs import Pairs, draw_pairs
-from latent_mpc.agent.results import make_folder, print_results, versions, write_json
+from latent_mpc.agent.results import make_folder, print_results, require_folder, versions, write_json
 from latent_mpc.agent.shipped import find_checkpoint
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import EvaluateConfig, PairsConfig
+from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Task
 
 
 def run(config: EvaluateConfig) -> int:
     """Play the pairs in one batch, write results.json, print the table."""
     folder = config.folder()
+    require_folder(folder)
     parts = load_parts(config.checkpoint, resolve_device(config.device))
     agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
     task = make_task(parts.config, task_id=config.task.id)
+    oracle = oracle_of(config, agent, task)  # what can be refused is, before an episode is played
+    drawn = pairs_of(task, config.episodes, config.pairs)
     make_folder(folder)
-    result = measure(agent, task, config.episodes, config.pairs, vars(config.planner), vars(config.cost), oracle_of(config, agent, task))
+    result = measure(agent, task, drawn, config.pairs, vars(config.planner), vars(config.cost), oracle)
     result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}
     write_json(folder / "results.json", result)
     print_results(result)
@@ -47,11 +51,21 @@ def run(config: EvaluateConfig) -> int:
 
 
 def oracle_of(config: EvaluateConfig, agent: Agent, task: Task) -> Callable[[Pairs], dict[str, Any]] | None:
-    """What plays the oracle on pairs: the agent's planner, weights and seed. None unless `oracle=true`."""
+    """What plays the oracle on pairs: the agent's planner, weights and seed. None unless `oracle=true`.
+
+    Raises ValueError where there can be no oracle.
+    """
     if not config.oracle:
         return None
     planner = {**vars(config.planner), "horizon": config.oracle_horizon or config.planner.horizon}
+    make_oracle(task, planner, agent.cost, agent.action_repeat, threads=1)  # to be refused, if at all, before anything is played
     return lambda drawn: cached_oracle(task, drawn, planner, agent.cost, agent.action_repeat, agent.seed)
+
+
+def pairs_of(task: Task, episodes: int, pairs: PairsConfig) -> Pairs:
+    """The pairs that are asked for, with progress: a hundred of a slow model take a minute. Raises as `draw_pairs`."""
+    with Progress(f"drawing pairs of {task.name}", episodes, "pairs") as progress:
+        return draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset, watch=progress.advance)
 
 
 def origin(config: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +85,7 @@ def training_time(checkpoint: str) -> dict[str, Any]:
 def measure(
     agent: Agent,
     task: Task,
-    episodes: int,
+    drawn: Pairs,
     pairs: PairsConfig,
     planner: dict[str, Any],
     cost: dict[str, Any],
@@ -81,9 +95,9 @@ def measure(
     """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same pairs, if there is one.
 
     Args:
+        drawn: the pairs that `pairs` asks for.
         played: what the agent did on these pairs, if it has played them before.
     """
-    drawn = draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset)
     found, _ = evaluate(agent, task, drawn, told=f"evaluating {task.name}", played=played)
     seconds = planner["horizon"] * agent.action_repeat * task.control_period
     head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}

@@ -23,7 +23,7 @@ from latent_mpc.agent.commands.evaluate import command
 from latent_mpc.agent.files import replace
 from latent_mpc.agent.horizon.films import film_pairs
 from latent_mpc.agent.horizon.report import write_figures, write_page
-from latent_mpc.agent.horizon.study import rungs_of, study
+from latent_mpc.agent.horizon.study import require_playable, rungs_of, study
 from latent_mpc.agent.horizon.sweep import Sweep
 from latent_mpc.agent.results import write_json
 from latent_mpc.configs.command_line import checkpoint_settings, write
@@ -34,13 +34,14 @@ def run(config: HorizonConfig) -> int:
     """Study, draw, write, say what to do."""
     begin, folder = time.perf_counter(), config.folder()
     sweep = Sweep.open(config)
-    with sweep.progress:
-        if config.only == "sweep":
+    require_playable(sweep)
+    if config.only == "sweep":
+        with sweep.progress:
             sweep.play(rungs_of(sweep))
-            sweep.progress.stop()
-            print(f"horizons {config.horizons} are in {folder / 'cache'}")
-            print(f"next: {write('horizon', {**checkpoint_settings(config.checkpoint, config.task.id), 'reuse': [str(folder)]})}")
-            return 0
+        print(f"horizons {config.horizons} are in {folder / 'cache'}")
+        print(f"next: {write('horizon', {**checkpoint_settings(config.checkpoint, config.task.id), 'reuse': [str(folder)]})}")
+        return 0
+    with sweep.progress:
         result = study(sweep)
         films = _films(sweep, result) if config.videos else []
     result |= {"command": command(), "wall_seconds": time.perf_counter() - begin}

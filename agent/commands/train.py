@@ -26,22 +26,24 @@ from torch import Tensor
 from latent_mpc.agent.checkpoint import Parts, build, load_parts, make_agent, save_parts
 from latent_mpc.agent.checkpoint_config import FORMAT
 from latent_mpc.agent.commands.collect import gather, task_options
-from latent_mpc.agent.commands.evaluate import measure, origin
+from latent_mpc.agent.commands.evaluate import measure, origin, pairs_of
 from latent_mpc.agent.cost_to_go_training import train_cost_to_go
 from latent_mpc.agent.curves import draw_curves
 from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.episode_length import require_length
 from latent_mpc.agent.explore import explore
 from latent_mpc.agent.files import only_writer
 from latent_mpc.agent.open_task import open_task
-from latent_mpc.agent.pairs import draw_pairs
+from latent_mpc.agent.pairs import Pairs
 from latent_mpc.agent.plan_length import HORIZONS, play_lengths
-from latent_mpc.agent.results import make_folder, print_results, versions, write_json
+from latent_mpc.agent.results import make_folder, print_results, require_folder, versions, write_json
 from latent_mpc.agent.shipped import by_path
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
 from latent_mpc.configs.command_line import checkpoint_settings, task_settings, write
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.collect import Job
 from latent_mpc.envs.minari_data import SCHEME, from_minari
+from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
 
@@ -49,34 +51,47 @@ PROBED = 1_000_000  # rows that the probe is fitted to, at most
 
 
 def run(config: TrainConfig) -> int:
-    """Collect if need be, train, validate."""
+    """Collect if need be, train, validate. What can be refused is, before anything is written or takes long."""
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
+    require_folder(folder)
     task, completed = open_task(config.task, config.observations)
     config = replace(config, task=completed)
-    parts = initialise(describe(config, task), config.seed)
-    make_agent(parts)  # planner and cost that do not fit the model are refused now, not after the training
-    given = open_rollouts(config, task) if config.data else None  # what can be refused is, before anything is written
-    make_folder(folder)
-    with only_writer(folder):
-        return fulfil(config, folder, task, parts, given, device, begin)
-
-
-def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, device: torch.device, begin: float) -> int:
-    """What `run` does in a folder that it alone writes; `begin`: when it began [s]."""
-    resumed = same_run(folder, asdict(config))
-    parts.config["task"] |= task.keep(folder)
+    same_run(folder, asdict(config))
     if (found := finished(folder)) is not None:
         print_results(found)
         print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
         return 0
-    rollouts = given or gathered(config, folder / "data")
+    parts = initialise(describe(config, task), config.seed)
     for part in parts.modules().values():
         part.to(device)
+    make_agent(parts)  # a planner and a cost that fit the model
+    given = open_rollouts(config, task) if config.data else None
+    if config.collect.start and given is None:
+        make(config.task.name, **task_options(config.task, config.collect))
+    require_length(config, task, given)
+    drawn = pairs_of(task, config.validation_episodes, PairsConfig(seed=0))
+    make_folder(folder)
+    with only_writer(folder):
+        return fulfil(config, folder, task, parts, given, drawn, begin)
+
+
+def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, drawn: Pairs, begin: float) -> int:
+    """What `run` does in a folder that it alone writes.
+
+    Args:
+        given: the rollouts to train on; None = they are collected.
+        drawn: the pairs to validate on.
+        begin: when `run` began [s].
+    """
+    resumed = same_run(folder, asdict(config))
+    write_json(folder / "run.json", run_note(asdict(config)))
+    parts.config["task"] |= task.keep(folder)
+    rollouts = given or gathered(config, folder / "data")
     for number in range(config.explore.rounds):
         rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
     train(parts, task, rollouts, config, folder)
     save(parts, rollouts, folder)
-    result = validate(parts, task, config)
+    result = validate(parts, task, config, drawn)
     save_parts(parts, folder)  # with the horizon that was chosen
     seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
     result["checkpoint"] = {"path": str(folder), **origin(parts.config)}
@@ -89,14 +104,13 @@ def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: R
     return 0
 
 
-def validate(parts: Parts, task: Task, config: TrainConfig) -> dict[str, Any]:
+def validate(parts: Parts, task: Task, config: TrainConfig, drawn: Pairs) -> dict[str, Any]:
     """What the agent reaches on the validation pairs; where the plan's length is left open, with the best, which stays in `parts`."""
-    count, pairs, planner = config.validation_episodes, PairsConfig(seed=0), parts.config["planner"]
-    drawn = draw_pairs(task, count, pairs.seed, pairs.kind, pairs.offset)
+    pairs, planner = PairsConfig(seed=0), parts.config["planner"]
     played = play_lengths(parts, task, drawn, config.seed, [config.planner.horizon] if config.planner.horizon else HORIZONS)
     found = {horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal} for horizon, one in played.items()}
     agent, best = make_agent(parts, seed=config.seed), played[planner["horizon"]]
-    return {**measure(agent, task, count, pairs, dict(planner), parts.config["cost"], played=best), "horizons": found}
+    return {**measure(agent, task, drawn, pairs, dict(planner), parts.config["cost"], played=best), "horizons": found}
 
 
 def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:
@@ -107,7 +121,7 @@ def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, fol
     repeat, seed = config.task.action_repeat, config.seed
     training = replace(config.training, steps=updates or config.training.steps)
     train_world_model(parts.model, rollouts, training, repeat, folder, seed)
-    z, last, source = encode_rollouts(parts.model, rollouts, repeat, folder / "training")
+    z, last, source = encode_rollouts(parts.model, rollouts, repeat, folder / "training", shown=True)
     train_cost_to_go(parts.cost_to_go, z, last, folder, seed, updates)
     if parts.proposals:
         blocks = source[:, None] + np.arange(repeat)  # beyond the end where an episode, and with it the data, ends
@@ -177,6 +191,8 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
         shape = rollouts.arrays[key].shape[1:]
         if shape != shown.shape:
             raise ValueError(f"{where} has {key} of {list(shape)}, {task.name} shows {list(shown.shape)}; give other data or task.size=")
+    if "physics" in rollouts.keys and (width := rollouts.arrays["physics"].shape[1:]) != task.snapshot().shape:
+        raise ValueError(f"{where} has simulator states of {list(width)}, {task.name} has {list(task.snapshot().shape)}; give other data")
     if (width := rollouts.arrays["action"].shape[1:]) != task.action_space.shape:
         raise ValueError(f"{where} has actions of {list(width)}, {task.name} takes {list(task.action_space.shape or ())}; give other data")
     rollouts.require_whole()
@@ -209,10 +225,10 @@ def describe_data(rollouts: Rollouts) -> dict[str, Any]:
 
 
 def same_run(folder: Path, config: dict[str, Any]) -> bool:
-    """Note what a folder's run is; whether there is something to go on with. Raises ValueError, naming the first key that differs, if
-    the folder holds the weights of another run. Before the first weights are saved, other settings simply take over.
+    """Whether there is something to go on with in a run's folder. Raises ValueError, naming the first key that differs, if it holds
+    the weights of another run. Before the first weights are saved, other settings simply take over.
     """
-    path, flat = folder / "run.json", _flatten({key: value for key, value in config.items() if key not in ("out", "device")})
+    path, flat = folder / "run.json", run_note(config)
     begun = (folder / "model.safetensors").exists() or any(folder.rglob("training/*.safetensors"))
     if begun:
         before = _read_run(path)
@@ -222,8 +238,12 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
                     "give another out=, or the same settings to go on with it"
                 )
-    write_json(path, flat)
     return begun
+
+
+def run_note(config: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says: which run a folder is of."""
+    return _flatten({key: value for key, value in config.items() if key not in ("out", "device")})
 
 
 def finished(folder: Path) -> dict[str, Any] | None:

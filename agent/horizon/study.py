@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.evaluation import floors
 from latent_mpc.agent.horizon import advice
+from latent_mpc.agent.horizon.films import SCENE
 from latent_mpc.agent.horizon.guidance import landscape, measure_guidance
 from latent_mpc.agent.horizon.imagination import Latents, encode, measure_imagination, random_episodes
 from latent_mpc.agent.horizon.settings import Setting, around, ladder, scaled
 from latent_mpc.agent.horizon.success import steps_between, summarise
 from latent_mpc.agent.horizon.sweep import CODE, Sweep
 from latent_mpc.agent.horizon.timing import machine, time_settings
-from latent_mpc.agent.oracle_result import code_of
+from latent_mpc.agent.oracle_result import code_of, make_oracle
 from latent_mpc.agent.rates import THIRDS, third_of
 from latent_mpc.agent.results import versions
+from latent_mpc.envs.gl import open_camera
 
 TIMED_FACTORS = (0.25, 1.0, 4.0)  # of the planner's samples, for the figure of times
 MODEL_CODE = (*CODE, "agent/training.py", "agent/horizon/imagination.py", "agent/horizon/guidance.py")
@@ -29,6 +32,22 @@ def rungs_of(sweep: Sweep) -> list[Setting]:
     """The checkpoint's planner at the asked horizons, on the pairs of the choice."""
     config = sweep.config
     return ladder(vars(config.planner), vars(config.cost), config.horizons, config.episodes, config.pairs.seed)
+
+
+def require_playable(sweep: Sweep) -> None:
+    """Raise now what would be raised after hours: pairs of either seed, planner and cost of any setting, the oracle, the camera."""
+    config, rungs = sweep.config, rungs_of(sweep)
+    whole = config.only != "sweep"
+    for seed in (config.pairs.seed, config.report_seed) if whole else (config.pairs.seed,):
+        sweep.pairs(seed, config.episodes)
+    for setting in [*rungs, *(_around(sweep, rungs, rungs[-1].horizon) if whole else ())]:
+        if setting.role != "oracle":
+            sweep.agent(setting)
+        else:
+            cost = {key: value for key, value in setting.cost.items() if key != "name"}
+            make_oracle(sweep.task, setting.planner, COSTS[setting.cost["name"]](**cost), sweep.repeat, threads=1)
+    if whole and config.videos:
+        open_camera(sweep.task.model, sweep.task.view, SCENE, config.camera.backend)
 
 
 def study(sweep: Sweep) -> Found:
@@ -109,7 +128,7 @@ def _model(sweep: Sweep, rungs: Sequence[Setting]) -> Found:
     for name, measure in sections.items():
         section = sweep.cache.read({"section": name, **told})
         if section is None:
-            sweep.progress.update(sweep.bar, description=f"measuring {name}")
+            sweep.progress.rename(f"measuring {name}")
             section = {"of": measure()}
             sweep.cache.write({"section": name, **told}, section)
         found[name] = section["of"]

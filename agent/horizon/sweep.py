@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from omegaconf import MISSING
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from latent_mpc.agent.agent import Agent, make_planner
 from latent_mpc.agent.checkpoint import Parts, load_parts, make_agent, make_task
@@ -34,6 +32,7 @@ from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import make_folder, versions
 from latent_mpc.agent.shipped import find_checkpoint
 from latent_mpc.configs.schema import HorizonConfig
+from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Task
 from latent_mpc.envs.workers import in_workers
 
@@ -59,9 +58,7 @@ class Sweep:
         self.weights = of_file(find_checkpoint(config.checkpoint) / "model.safetensors")
         self.repeat: int = parts.config["task"]["action_repeat"]
         self._pairs: dict[tuple[int, int], Pairs] = {}
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        self.progress = Progress(*columns, console=Console(stderr=True))
-        self.bar = self.progress.add_task("", total=0)
+        self.progress = Progress("", 0)
 
     @classmethod
     def open(cls, config: HorizonConfig) -> Sweep:
@@ -97,7 +94,7 @@ class Sweep:
             then: what will probably be asked for next; the progress bar counts it in.
         """
         todo = self._missing(settings)
-        self.progress.update(self.bar, total=self.progress.tasks[0].completed + sum(map(self._work, [*todo, *self._missing(then)])))
+        self.progress.total = self.progress.done + sum(map(self._work, [*todo, *self._missing(then)]))
         work, count = sum(map(self._work, todo)), min(usable_cores(), len(todo))
         if count > 1 and work >= WORTH and self.device.type == "cpu":
             self._play_in_processes(todo, count)
@@ -146,24 +143,24 @@ class Sweep:
         """The longest first. What a process could not play is left to this one, which will say why."""
         single = {address(self.told(setting)): setting for setting in settings}  # two roles may be one and the same
         longest = sorted(single.values(), key=self._work, reverse=True)
-        self.progress.update(self.bar, description=f"{len(longest)} settings on {count} cores")
+        self.progress.rename(f"{len(longest)} settings on {count} cores")
         plain = replace(self.config, planner=MISSING, cost=MISSING)  # a setting has its own; these are of classes that cannot be pickled
         done = in_workers(partial(_player, plain, longest), range(len(longest)), count, PATIENCE)
         for setting, _ in zip(longest, done, strict=True):
-            self.progress.advance(self.bar, self._work(setting))
+            self.progress.advance(self._work(setting))
 
     def _play(self, setting: Setting) -> None:
         drawn, begin = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
-        self.progress.update(self.bar, description=f"{ROLES[setting.role]}, {setting.label}")
+        self.progress.rename(f"{ROLES[setting.role]}, {setting.label}")
         share = self._work(setting) / drawn.steps
         paths: list[np.ndarray] = []
         if setting.role == "oracle":
-            played = self._oracle(setting, drawn, lambda step, obs: self.progress.advance(self.bar, share))
+            played = self._oracle(setting, drawn, lambda step, obs: self.progress.advance(share))
         else:
             agent = self.agent(setting)
 
             def watch(step: int, obs: Any) -> None:
-                self.progress.advance(self.bar, share)
+                self.progress.advance(share)
                 if setting.role == "horizon":
                     with torch.inference_mode():
                         paths.append(self.parts.probe(agent.imagined()).cpu().numpy())

@@ -75,7 +75,7 @@ def time_settings(sweep: Sweep, settings: Iterable[Setting]) -> list[dict[str, A
         told = {"timing": sweep.told(plain), "machine": machine()}
         times = sweep.cache.read(told)
         if times is None:
-            sweep.progress.update(sweep.bar, description=f"timing decisions, {setting.label}")
+            sweep.progress.rename(f"timing decisions, {setting.label}")
             times = _time(sweep, plain)
             sweep.cache.write(told, times)
         head = {"label": setting.label, "role": setting.role, "horizon": setting.horizon, "every": setting.every}

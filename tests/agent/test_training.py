@@ -68,6 +68,7 @@ def test_effective_rank_by_hand():
     assert effective_rank(signs * torch.tensor([math.sqrt(3), 1.0, 0.0])) == pytest.approx(4 / 3**0.75, rel=1e-6)
     assert effective_rank(signs * torch.tensor([0.0, 2.0, 0.0])) == pytest.approx(1, rel=1e-6)
     assert effective_rank(signs.view(2, 4, 3)) == pytest.approx(3, rel=1e-6)
+    assert effective_rank(signs[:, :1]) == pytest.approx(1, rel=1e-6)
 
 
 def test_effective_rank_does_not_depend_on_the_axes():
