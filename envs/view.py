@@ -6,6 +6,7 @@ MuJoCo's two angles of a free camera [deg].
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import mujoco
@@ -26,7 +27,8 @@ class View:
     elevation: float
 
     def __str__(self) -> str:
-        return PREFIX + ":".join(f"{number:.4g}" for number in (*self.at, self.distance, self.azimuth, self.elevation))
+        places = [_written(number, self.distance / 1000) for number in self.at]
+        return PREFIX + ":".join([*places, *(_written(number) for number in (self.distance, self.azimuth, self.elevation))])
 
     @property
     def position(self) -> np.ndarray:
@@ -40,6 +42,23 @@ class View:
         forward = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
         right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
         return np.stack([right, np.cross(right, forward), -forward], axis=-1)
+
+
+def view_camera(model: mujoco.MjModel, place: View | int) -> mujoco.MjvCamera:
+    """MuJoCo's own camera at a place; a view is orthographic where the model says so of its free camera."""
+    camera = mujoco.MjvCamera()
+    mujoco.mjv_defaultFreeCamera(model, camera)
+    if isinstance(place, View):
+        camera.lookat[:], camera.distance = place.at, place.distance
+        camera.azimuth, camera.elevation = place.azimuth, place.elevation
+    else:
+        camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, place
+    return camera
+
+
+def split_names(text: str) -> list[str]:
+    """The cameras that `FRONT+TOP` stacks; the + of an exponent, `1e+04`, parts nothing."""
+    return re.split(r"(?<![\d.][eE])\+|\+(?!\d)", text)
 
 
 def read_view(text: str) -> View:
@@ -60,14 +79,14 @@ def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) ->
         poses: positions `[M, nq]` that it visits.
         moving: bodies that have to be seen, bool `[nbody]`.
     """
-    data, geoms = mujoco.MjData(model), np.flatnonzero(moving[model.geom_bodyid])
+    data, (where, seen, sizes) = mujoco.MjData(model), _seen(model, moving)
     points = []
     for qpos in poses:
         data.qpos[:] = qpos
         mujoco.mj_kinematics(model, data)
-        points.append(data.geom_xpos[geoms])
+        points.append(getattr(data, where)[seen])
     places = np.concatenate(points)
-    radius = np.tile(model.geom_rbound[geoms], len(poses))
+    radius = np.tile(sizes, len(poses))
     low, high = (places - radius[:, None]).min(axis=0), (places + radius[:, None]).max(axis=0)
     centre = (low + high) / 2
     reach = float((np.linalg.norm(places - centre, axis=-1) + radius).max())
@@ -77,7 +96,24 @@ def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) ->
     elevation = min(LOWEST, -float(np.rad2deg(np.arcsin(np.clip(backwards[2], -1, 1)))))
     flat = np.hypot(backwards[0], backwards[1]) < 0.25  # nearly from above: exactly from above, x to the right
     azimuth = 90.0 if flat else float(np.rad2deg(np.arctan2(-backwards[1], -backwards[0])))
-    half = np.deg2rad(model.vis.global_.fovy) / 2
+    half = np.pi / 6 if model.vis.global_.orthographic else np.deg2rad(model.vis.global_.fovy) / 2  # whose size no distance changes
     return View(
         (float(centre[0]), float(centre[1]), float(centre[2])), MARGIN * reach / np.sin(half), azimuth, -90.0 if flat else elevation
     )
+
+
+def _seen(model: mujoco.MjModel, moving: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
+    """What there is to see of the bodies: where their places stand in the data, which of them, and their radii [m]."""
+    geoms, sites = np.flatnonzero(moving[model.geom_bodyid]), np.flatnonzero(moving[model.site_bodyid])
+    if len(geoms):
+        return "geom_xpos", geoms, model.geom_rbound[geoms]
+    if len(sites):
+        return "site_xpos", sites, model.site_size[sites].max(axis=-1)
+    bodies = np.flatnonzero(moving)
+    return "xipos", bodies, np.sqrt(model.body_inertia[bodies].max(axis=-1) / np.maximum(model.body_mass[bodies], 1e-9))  # of gyration
+
+
+def _written(number: float, error: float = np.inf) -> str:
+    """A number in as few digits as the error allows, 4 at least; without the + of an exponent, which would stack two cameras."""
+    texts = (f"{number:.{digits}g}".replace("e+", "e") for digits in range(4, 18))
+    return next(text for text in texts if abs(float(text) - number) <= error)
