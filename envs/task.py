@@ -18,7 +18,11 @@ import gymnasium
 import mujoco
 import numpy as np
 
+from latent_mpc.envs import mujoco_warnings
 from latent_mpc.envs.camera import RayCamera
+from latent_mpc.envs.view import split_names
+
+mujoco_warnings.listen()  # before a model is compiled
 
 OBSERVATIONS = ("state", "pixels")
 INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -75,8 +79,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be rgb_array, got {render_mode!r}")
         self.model, self.data, self._scratch = model, data or mujoco.MjData(model), mujoco.MjData(model)
-        self.cameras = [RayCamera(model, name, size) for name in camera.split("+")]
-        self.camera, self.view = self.cameras[0], camera.split("+")[0]
+        names = split_names(camera)
+        self.cameras = [RayCamera(model, name, size) for name in names]
+        self.camera, self.view = self.cameras[0], names[0]
         self.obs_keys, self.render_mode, self.elapsed = tuple(obs), render_mode, 0
         self.substeps = round(self.control_period / model.opt.timestep)
         mujoco.mj_forward(model, self.data)
