@@ -3,3 +3,7 @@
 `task.py` is the contract of a task, `reacher.py` and `pointmaze.py` are the families, `registry.make("pointmaze-umaze")` builds
 one by name; `camera.py` makes their pixels.
 """
+
+from latent_mpc.envs.gl_library import mend_choice
+
+mend_choice()  # before anything imports mujoco

@@ -1,15 +1,14 @@
 """Large handsome frames by OpenGL where a library is found, by the ray camera otherwise. For people: observations stay with the ray camera.
 
 MuJoCo chooses its OpenGL by `MUJOCO_GL` while it is imported, and `mujoco.Renderer` knows no other way. Here the context is made
-directly from `mujoco.egl` or `mujoco.osmesa`, after probing their libraries by ctypes, so that neither the variable nor the order
-of imports matters and a machine without any library loses nothing but looks.
+directly from `mujoco.egl` or `mujoco.osmesa`, after probing their libraries by ctypes (`envs/gl_library.py`), so that neither the
+variable nor the order of imports matters and a machine without any library loses nothing but looks.
 """
 
 from __future__ import annotations
 
 import atexit
 import copy
-import ctypes
 import importlib
 import weakref
 from typing import Protocol
@@ -18,13 +17,10 @@ import mujoco
 import numpy as np
 
 from latent_mpc.envs.camera import AMBIENT, BACKGROUND, RayCamera, find_camera
-from latent_mpc.envs.view import View
+from latent_mpc.envs.gl_library import find_libraries
+from latent_mpc.envs.view import view_camera
 
 BACKENDS = ("auto", "ray", "gl")
-LIBRARIES = {  # in order of preference; one of each group must load
-    "egl": (("libEGL.so.1",), ("libOpenGL.so.0", "libGL.so.1")),
-    "osmesa": (("libOSMesa.so.8",),),
-}
 DEBIAN = "on Debian: apt-get install --no-install-recommends libegl1 libgl1-mesa-dri libopengl0 (or libosmesa6 alone)"
 ANTIALIASING = 4  # samples per pixel
 FAR = 1.0  # depth of a pixel that nothing covers
@@ -73,11 +69,10 @@ class GLCamera:
 
     def __init__(self, model: mujoco.MjModel, name: str, size: int) -> None:
         self.size = size
-        self._view = view_camera(find_camera(model, name))
+        self._view = view_camera(model, find_camera(model, name))
         self._geometry = RayCamera(model, name, 1, supersample=1)  # of which only `project` is used: one definition for both back ends
         self._model = _light_copy(model, size)
-        self._context = _open_context(size)
-        self._renderer = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        self._context, self._renderer = _open_context(self._model, size)
         self._scene, self._options = mujoco.MjvScene(self._model, maxgeom=MAX_GEOMS), mujoco.MjvOption()
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION, mujoco.mjtRndFlag.mjRND_SKYBOX):
             self._scene.flags[flag] = False
@@ -115,50 +110,22 @@ class GLCamera:
             self.close()
 
 
-def view_camera(place: View | int) -> mujoco.MjvCamera:
-    """MuJoCo's own camera at a place."""
-    camera = mujoco.MjvCamera()
-    if isinstance(place, View):
-        camera.type, camera.lookat[:], camera.distance = mujoco.mjtCamera.mjCAMERA_FREE, place.at, place.distance
-        camera.azimuth, camera.elevation = place.azimuth, place.elevation
-    else:
-        camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, place
-    return camera
-
-
-def find_library() -> str | None:
-    """The OpenGL that this machine can load without a display, "egl" or "osmesa", or None. Needs no OpenGL itself."""
-    for name, groups in LIBRARIES.items():
-        if all(any(_loads(library) for library in group) for group in groups):
-            return name
-    return None
-
-
 def _close(camera: weakref.ref[GLCamera]) -> None:
     if (alive := camera()) is not None:
         alive.close()
 
 
-def _loads(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
-
-
-def _open_context(size: int) -> mujoco.gl_context.GLContext:
-    """A current OpenGL context. Raises RuntimeError in one line, whatever is missing: library, driver or device."""
-    library = find_library()
-    if library is None:
-        raise RuntimeError(f"camera backend gl found no OpenGL library; {DEBIAN}")
-    try:
-        context = importlib.import_module(f"mujoco.{library}").GLContext(size, size)
-        context.make_current()
-    except Exception as error:  # ImportError, AttributeError, GLError, RuntimeError: each driver fails in its own way
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise RuntimeError(f"camera backend gl found {library}, but it does not work here ({reason}); {DEBIAN}") from error
-    return context
+def _open_context(model: mujoco.MjModel, size: int) -> tuple[mujoco.gl_context.GLContext, mujoco.MjrContext]:
+    """A current OpenGL context with the model in it. Raises RuntimeError in one line, whatever is missing: library, driver or device."""
+    failures = []
+    for library in find_libraries():
+        try:
+            context = importlib.import_module(f"mujoco.{library}").GLContext(size, size)
+            context.make_current()
+            return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        except Exception as error:  # ImportError, AttributeError, GLError, FatalError: each driver fails in its own way
+            failures.append(f"found {library}, but it does not work here ({' '.join(str(error).split()) or type(error).__name__})")
+    raise RuntimeError(f"camera backend gl {', '.join(failures) or 'found no OpenGL library'}; {DEBIAN}")
 
 
 def _light_copy(model: mujoco.MjModel, size: int) -> mujoco.MjModel:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
+import latent_mpc.envs  # noqa: F401  before mujoco, whose import may need its help
+
 if TYPE_CHECKING:
     from latent_mpc.agent.agent import Agent
     from latent_mpc.envs.registry import make as make_task

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from types import SimpleNamespace
 
+import mujoco
 import numpy as np
 import pytest
 
-from latent_mpc.envs import gl
+from latent_mpc.envs import gl, gl_library
 from latent_mpc.envs.camera import RayCamera
 from latent_mpc.envs.reacher import Reacher
 
@@ -21,35 +23,15 @@ def task() -> Reacher:
     return task
 
 
-@pytest.mark.parametrize(
-    ("libraries", "expected"),
-    [
-        ((), None),
-        (("libEGL.so.1",), None),  # EGL alone brings no OpenGL calls
-        (("libOpenGL.so.0", "libGL.so.1"), None),
-        (("libEGL.so.1", "libGL.so.1"), "egl"),
-        (("libEGL.so.1", "libOpenGL.so.0", "libOSMesa.so.8"), "egl"),
-        (("libEGL.so.1", "libOSMesa.so.8"), "osmesa"),
-    ],
-)
-def test_the_library_is_chosen_by_what_loads(libraries: tuple[str, ...], expected: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gl, "_loads", libraries.__contains__)
-    assert gl.find_library() == expected
-
-
-def test_a_library_that_does_not_exist_does_not_load() -> None:
-    assert not gl._loads("libNoSuchThing.so.1")
-
-
 def test_auto_falls_back_to_rays_without_a_library(task: Reacher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gl, "_loads", lambda library: False)
+    monkeypatch.setattr(gl_library, "_loads", lambda library: False)
     camera = gl.open_camera(task.model, "observer", SIZE, "auto")
     assert isinstance(camera, RayCamera)
     assert camera.render(task.data).shape == (SIZE, SIZE, 3)
 
 
 def test_gl_without_a_library_names_the_debian_packages_in_one_line(task: Reacher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gl, "_loads", lambda library: False)
+    monkeypatch.setattr(gl_library, "_loads", lambda library: False)
     with pytest.raises(RuntimeError, match=r"no OpenGL library.*libegl1 libgl1-mesa-dri libopengl0.*libosmesa6") as caught:
         gl.open_camera(task.model, "observer", SIZE, "gl")
     assert "\n" not in str(caught.value)
@@ -59,11 +41,26 @@ def test_a_library_that_does_not_work_is_as_good_as_none(task: Reacher, monkeypa
     def broken(name: str) -> None:
         raise AttributeError(f"{name}: no\nsuch symbol")
 
-    monkeypatch.setattr(gl, "_loads", lambda library: True)
+    monkeypatch.setattr(gl_library, "_loads", lambda library: True)
     monkeypatch.setattr(importlib, "import_module", broken)
     assert isinstance(gl.open_camera(task.model, "observer", SIZE, "auto"), RayCamera)
-    with pytest.raises(RuntimeError, match=r"found egl, but it does not work here \(mujoco.egl: no such symbol\)"):
+    reasons = [rf"found {name}, but it does not work here \(mujoco.{name}: no such symbol\)" for name in gl_library.LIBRARIES]
+    with pytest.raises(RuntimeError, match=", ".join(reasons)):  # each that loads is tried
         gl.open_camera(task.model, "observer", SIZE, "gl")
+
+
+def test_a_driver_that_fails_later_is_as_good_as_none(task: Reacher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MuJoCo's own errors are no RuntimeError."""
+
+    class Context:
+        def __init__(self, width: int, height: int) -> None: ...
+
+        def make_current(self) -> None:
+            raise mujoco.FatalError("framebuffer is not complete")
+
+    monkeypatch.setattr(gl_library, "_loads", lambda library: True)
+    monkeypatch.setattr(importlib, "import_module", lambda name: SimpleNamespace(GLContext=Context))
+    assert isinstance(gl.open_camera(task.model, "observer", SIZE, "auto"), RayCamera)
 
 
 def test_an_unknown_backend_or_camera_is_answered_with_the_valid_ones(task: Reacher) -> None:
