@@ -16,15 +16,18 @@ import numpy as np
 
 from latent_mpc.envs import time_scale
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
+from latent_mpc.envs.camera import geom_rgba
 from latent_mpc.envs.coordinates import HINGE, Coordinates, default_joints, joint_names, read_coordinates
 from latent_mpc.envs.feasible import constraint_violation, linked_trees
 from latent_mpc.envs.settle import hold, settle
 from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
 from latent_mpc.envs.view import choose_view
+from latent_mpc.envs.visible import require_visible
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen
 MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
+CHECKED = 8  # poses from which the pictures must change
 
 
 class CoordinateTask(Task):
@@ -61,6 +64,7 @@ class CoordinateTask(Task):
     ) -> None:
         self.model, self.data, self._controls = model, data, controls
         _show_invisible(model)
+        looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
         poses = None
@@ -83,8 +87,12 @@ class CoordinateTask(Task):
             int(model.jnt_qposadr[j]) for j in range(model.njnt) if int(model.jnt_type[j]) == HINGE and not model.jnt_limited[j]
         ]
         self._sensors = [i for s in range(model.nsensor) if model.sensor(s).name for i in _sensor_numbers(model, s)]
-        self.camera_names = camera or str(choose_view(model, _some(flat), _moving(model)))
+        self.camera_names = camera or str(choose_view(model, _some(flat, PICTURED), _moving(model)))
+        model.geom_rgba[:], model.mat_rgba[:] = looks  # a reset may draw others: as in a process that need not probe
         super().__init__(model, data=data, actions=controls, camera=self.camera_names, **options)
+        if "pixels" in self.obs_keys:
+            poses = data.qpos[None].copy() if flat is None else _some(flat, CHECKED)
+            require_visible(self.name, model, self.cameras, poses, self.coordinates.index)
 
     # What an adapter writes
 
@@ -240,16 +248,17 @@ def _moving(model: mujoco.MjModel) -> np.ndarray:
 
 def _show_invisible(model: mujoco.MjModel) -> None:
     """Make bodies that move and consist of transparent geoms opaque: some environments draw a site instead, which rays do not meet."""
+    alpha = geom_rgba(model)[:, 3]
     for body in np.flatnonzero(_moving(model)):
         geoms = np.flatnonzero(model.geom_bodyid == body)
-        if len(geoms) and not model.geom_rgba[geoms, 3].any():
-            model.geom_rgba[geoms, 3] = 1.0
+        if len(geoms) and not alpha[geoms].any():
+            model.geom_rgba[geoms, 3], model.geom_matid[geoms] = 1.0, -1  # a material may be transparent, too
 
 
-def _some(poses: np.ndarray | None) -> np.ndarray:
-    """Some of the poses that probing met."""
+def _some(poses: np.ndarray | None, count: int) -> np.ndarray:
+    """Some of the poses that probing met, from `count` on."""
     assert poses is not None  # probing was done, as no camera was given
-    return poses[:: max(1, len(poses) // PICTURED)]
+    return poses[:: max(1, len(poses) // count)]
 
 
 def _sensor_numbers(model: mujoco.MjModel, sensor: int) -> range:
