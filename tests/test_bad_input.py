@@ -20,7 +20,7 @@ from latent_mpc.agent import cli
 from latent_mpc.agent.checkpoint import save_parts
 from latent_mpc.agent.commands.train import describe, initialise
 from latent_mpc.agent.compose import compose_config
-from latent_mpc.envs import gl
+from latent_mpc.envs import gl_library
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.registry import make
@@ -247,7 +247,7 @@ def test_a_checkpoint_that_does_not_do_is_refused_and_no_out_is_made(
 def test_a_demo_without_opengl_names_the_packages(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gl, "_loads", lambda library: False)
+    monkeypatch.setattr(gl_library, "_loads", lambda library: False)
     said = refusal(capsys, "demo", f"checkpoint={checkpoint}", "camera.backend=gl", f"out={tmp_path / 'videos'}")
     assert said.startswith("camera backend gl found no OpenGL library; on Debian: apt-get install --no-install-recommends libegl1 ")
     assert not (tmp_path / "videos").exists()
