@@ -156,7 +156,7 @@ class TrainConfig(_Experience):
     """`latent-mpc train`."""
 
     data: str = ""  # folder of rollouts, or minari:NAME, which is copied into out/data; empty = collect into out/data
-    data_skip: list[int] = field(default_factory=list)  # damaged episodes to train without, as inspect PATH --verify names them
+    data_skip: list[int] = field(default_factory=list)  # episodes to train without, as the message on damage or NaN names them
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
     explore: ExploreConfig = field(default_factory=ExploreConfig)

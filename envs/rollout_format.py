@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from latent_mpc.envs.not_rollouts import explain
 
 FORMAT, VERSION = "latent-mpc rollouts", 1
 META, INDEX, LOCK = "meta.json", "episodes.index", "rollouts.lock"
@@ -61,8 +62,7 @@ def read_meta(path: Path) -> dict[str, Any]:
     """The checked contents of meta.json, without its checksum. Raises FileNotFoundError or ValueError in one line."""
     file = path / META
     if not file.is_file():
-        what = f"it holds {few(sorted(os.listdir(path))) or 'nothing'} and no {META}" if path.is_dir() else "there is no such folder"
-        raise FileNotFoundError(f"no rollouts at {path}: {what}; `latent-mpc collect task=... out={path}` makes them")
+        raise FileNotFoundError(f"no rollouts at {path}: {explain(path, META)}")
     try:
         text = file.read_bytes().decode()
         meta = json.loads(text)

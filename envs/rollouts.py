@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,8 @@ class Rollouts:
         self.meta = read_meta(self.path)
         types = row_types(self.path, self.meta)
         index = read_index(self.path, types)
-        self.keys = tuple(types)
-        kept = _without(self.path, len(index.offsets), skip)
+        self.keys, self._skipped = tuple(types), {*skip}
+        kept = self._kept = without(self.path, len(index.offsets), skip)
         self.offsets, self.lengths, self.numbers, self.checksums = (column[kept] for column in index[:4])
         self._text = index.text if len(kept) == len(index.offsets) else index.text + repr(kept.tolist()).encode()
         self.arrays: Arrays = {key: map_rows(self.path, key, kind, index.rows) for key, kind in types.items()}
@@ -126,18 +126,46 @@ class Rollouts:
         """Read everything. Raises ValueError naming the damaged episodes, and what would do."""
         damaged = self.verify()
         if damaged:
-            episodes = ",".join(str(i) for i in sorted({i for _, i in damaged}))
-            named = few([f"{key} of episode {i}" for key, i in damaged])
-            raise ValueError(f"{self.path} is damaged: {named}; restore it from a copy, or train without: data_skip=[{episodes}]")
+            named = few([f"{key} of episode {self._kept[i]}" for key, i in damaged])
+            skip = _written(self._skipped | {int(self._kept[i]) for _, i in damaged})
+            raise ValueError(f"{self.path} is damaged: {named}; restore it from a copy, or train without: data_skip={skip}")
+
+    def require_finite(self, keys: Sequence[str]) -> None:
+        """Read these arrays. Raises ValueError naming the episodes with a number that is none, and what would do."""
+        floats = [key for key in keys if self.arrays[key].dtype.kind == "f"]
+        episodes = ((int(at), self.episode(i)) for i, at in enumerate(self._kept))
+        problems = {at: why for at, episode in episodes if (why := broken({key: episode[key] for key in floats}))}
+        if problems:
+            raise leave_out(str(self.path), problems, self._skipped, len(self) + len(self._skipped))
 
     def require(self, **meta: Any) -> None:
         """Raise ValueError, naming the key, unless the meta data hold these values: `require(task={"name": "reacher"})`."""
         require_same(self.path, self.meta, json.loads(json.dumps(meta)), exact=False)
 
 
-def _without(path: Path, episodes: int, skip: Episodes) -> np.ndarray:
+def broken(arrays: Arrays) -> str:
+    """What is wrong with an episode in which a number is none; empty if all are finite."""
+    for key, rows in arrays.items():
+        if rows.dtype.kind == "f" and len(holes := np.argwhere(~np.isfinite(rows))):
+            return f"has NaN or infinity in its {key} at step {holes[0, 0]}"
+    return ""
+
+
+def leave_out(where: str, problems: Mapping[int, str], skipped: Iterable[int], episodes: int) -> ValueError:
+    """The error of episodes that cannot be trained on, by number, with what is wrong; the first is described."""
+    skip, others = {*skipped, *problems}, f", {len(problems) - 1} more have such faults" if len(problems) > 1 else ""
+    without_them = f", or train without: data_skip={_written(skip)}" if len(skip) < episodes else ""
+    return ValueError(f"{where}: episode {min(problems)} {problems[min(problems)]}{others}; mend the data{without_them}")
+
+
+def without(path: Path | str, episodes: int, skip: Episodes) -> np.ndarray:
     """Which of the episodes remain, int64. Raises ValueError for one that is not there."""
     for i in skip:
         if not 0 <= i < episodes:
             raise ValueError(f"an episode to skip must lie in [0, {episodes}), the finished episodes of {path}; got {i}")
     return np.setdiff1d(np.arange(episodes), np.asarray(skip, dtype=np.int64))
+
+
+def _written(skip: Iterable[int]) -> str:
+    """As data_skip takes it."""
+    return f"[{','.join(map(str, sorted(skip)))}]"

@@ -12,7 +12,8 @@ from __future__ import annotations
 from latent_mpc.configs.command_line import write
 from latent_mpc.configs.schema import ExportConfig
 from latent_mpc.configs.tasks import TaskConfig
-from latent_mpc.envs.minari_data import SCHEME, to_minari
+from latent_mpc.envs.minari_data import to_minari
+from latent_mpc.envs.minari_set import SCHEME
 from latent_mpc.envs.rollouts import Rollouts
 
 COMPARED = {"id": "", "xml": "", "control_period": 0.0, "size": TaskConfig.size}  # of data and task, by train: key -> default

@@ -33,16 +33,16 @@ from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.episode_length import require_length
 from latent_mpc.agent.explore import explore
 from latent_mpc.agent.files import only_writer
+from latent_mpc.agent.open_data import open_rollouts
 from latent_mpc.agent.open_task import open_task
 from latent_mpc.agent.pairs import Pairs
 from latent_mpc.agent.plan_length import HORIZONS, play_lengths
 from latent_mpc.agent.results import make_folder, print_results, require_folder, versions, write_json
 from latent_mpc.agent.shipped import by_path
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
-from latent_mpc.configs.command_line import checkpoint_settings, task_settings, write
+from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.collect import Job
-from latent_mpc.envs.minari_data import SCHEME, from_minari
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
@@ -167,45 +167,6 @@ def gathered(config: TrainConfig, folder: Path) -> Rollouts:
     rollouts = Rollouts(folder, config.data_skip)
     rollouts.require_whole()
     return rollouts
-
-
-def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
-    """The rollouts that `data` names. Raises ValueError if they are none, of another task, or do not hold what the task shows, or
-    are damaged.
-    """
-    rollouts, where = _rollouts(config), f"data={config.data}"
-    said = rollouts.meta.get("task", {})
-    if (found := said.get("name")) != config.task.name:
-        raise ValueError(f"{where} must hold rollouts of {config.task.name}, it holds {found}; give task={found} or other data")
-    for key in ("id", "fingerprint", "control_period"):  # of a task made of a model
-        came, wanted = said.get("options", {}).get(key), getattr(config.task, key, None)
-        if came != wanted:
-            raise ValueError(f"{where} must hold rollouts with task.{key}={wanted}, it holds {came}; give that or other data")
-    if not len(rollouts):
-        again = write("collect", {**task_settings(config.task), "obs": config.obs, "out": config.data})
-        raise ValueError(f"{where} holds no finished episode; {again} goes on with it")
-    missing = [key for key in (*config.observations, "action") if key not in rollouts.keys]
-    if missing:
-        raise ValueError(f"{where} has no {', '.join(missing)}, it holds {', '.join(rollouts.keys)}; give another obs= or other data")
-    for key, shown in task.observation().items():
-        shape = rollouts.arrays[key].shape[1:]
-        if shape != shown.shape:
-            raise ValueError(f"{where} has {key} of {list(shape)}, {task.name} shows {list(shown.shape)}; give other data or task.size=")
-    if "physics" in rollouts.keys and (width := rollouts.arrays["physics"].shape[1:]) != task.snapshot().shape:
-        raise ValueError(f"{where} has simulator states of {list(width)}, {task.name} has {list(task.snapshot().shape)}; give other data")
-    if (width := rollouts.arrays["action"].shape[1:]) != task.action_space.shape:
-        raise ValueError(f"{where} has actions of {list(width)}, {task.name} takes {list(task.action_space.shape or ())}; give other data")
-    rollouts.require_whole()
-    return rollouts
-
-
-def _rollouts(config: TrainConfig) -> Rollouts:
-    """The folder that `data` names; a Minari data set is copied into the run's own first."""
-    if not config.data.startswith(SCHEME):
-        return Rollouts(config.data, config.data_skip)
-    make_folder(config.folder())
-    from_minari(config.data.removeprefix(SCHEME), config.folder() / "data", config.task.name)
-    return Rollouts(config.folder() / "data", config.data_skip)
 
 
 def describe(config: TrainConfig, task: Task) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_what_was_exported_comes_back_byte_by_byte(tmp_path: Path, capsys: pytes
         writer.append(Rollouts("a").episode(0), number=5)  # numbers may be skipped
     assert cli.main(["export", "minari", "a"]) == 0
     assert "wrote 3 episodes, 21 control steps as Minari data set latent-mpc/reacher-pixels-state-v0" in capsys.readouterr().out
-    back = from_minari("latent-mpc/reacher-pixels-state-v0", tmp_path / "b", "nothing")
+    back = from_minari("latent-mpc/reacher-pixels-state-v0", tmp_path / "b")
     assert len(back) == 3
     assert contents(tmp_path / "b") == contents(tmp_path / "a")
     assert cli.main(["export", "minari", "a"]) == 2

@@ -126,3 +126,20 @@ def test_an_episode_out_of_range_is_refused(tmp_path: Path) -> None:
     rollouts = write(tmp_path / "r", [5, 3])
     with pytest.raises(IndexError, match=r"\[0, 2\), .* got 2"):
         rollouts.episode(2)
+
+
+def test_a_number_that_is_none_is_named_and_can_be_left_out(tmp_path: Path) -> None:
+    with RolloutWriter(tmp_path / "r", META) as writer:
+        for i in range(4):
+            arrays = {key: array.copy() for key, array in episode(i, 5).items()}
+            if i in (1, 3):
+                arrays["state"][2, 0] = np.inf
+            writer.append(arrays)
+    rollouts = Rollouts(tmp_path / "r")
+    expected = r"r: episode 1 has NaN or infinity in its state at step 2, 1 more have such faults; mend the data, .*data_skip=\[1,3\]$"
+    with pytest.raises(ValueError, match=expected):
+        rollouts.require_finite(("state", "action"))
+    rollouts.require_finite(("pixels", "action"))
+    with pytest.raises(ValueError, match=r"episode 3 has .*data_skip=\[1,3\]$"):
+        Rollouts(tmp_path / "r", [1]).require_finite(("state",))
+    Rollouts(tmp_path / "r", [1, 3]).require_finite(("state",))
