@@ -46,7 +46,7 @@ def opened(data: str, *arguments: str) -> Rollouts:
 def refusal(capsys: pytest.CaptureFixture[str], data: str, *arguments: str) -> str:
     """The one line of a data set that must be refused, with nothing left behind."""
     capsys.readouterr()
-    assert cli.main(["train", *arguments, f"data={data}", "out=refused"]) == 2
+    assert cli.main(["train", *arguments, f"data={data}", "out=refused", *SMALL]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1, err
     assert not Path("refused").exists()
