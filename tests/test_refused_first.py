@@ -16,7 +16,7 @@ from latent_mpc.agent.commands.train import describe, initialise
 from latent_mpc.agent.compose import compose_config
 from latent_mpc.agent.horizon import study, sweep
 from latent_mpc.agent.pairs import Pairs, draw_pairs
-from latent_mpc.envs import gl
+from latent_mpc.envs import gl_library
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.registry import make
@@ -237,7 +237,7 @@ def test_a_study_is_refused_before_the_first_setting_is_played(
 ) -> None:
     words = ["horizon", f"checkpoint={checkpoint}", "episodes=2", "horizons=[1,2]", f"out={tmp_path / 'out'}"]
     with monkeypatch.context() as patch:
-        patch.setattr(gl, "_loads", lambda library: False)
+        patch.setattr(gl_library, "_loads", lambda library: False)
         assert refusal(capsys, *words, "camera.backend=gl").startswith("camera backend gl found no OpenGL library")
     monkeypatch.setattr(sweep, "draw_pairs", functools.partial(too_near, of=7))
     assert refusal(capsys, *words) == "the pairs were solved by standing still"
