@@ -183,7 +183,14 @@ def rest_plan(still: Float[np.ndarray, "B A"] | None, action_repeat: int, plans:
     return block[:, None, None].expand(-1, 1, plans.shape[1], -1)
 
 
-def make_planner(name: str, *, actions: int, horizon: int, action_repeat: int, device: torch.device, **fields: object) -> Planner:
-    """A planner for action blocks in [-1, 1]: bounds tiled over the block, noise running through it."""
+def make_planner(
+    name: str, *, actions: int, horizon: int, action_repeat: int, device: torch.device, block: int = 1, **fields: object
+) -> Planner:
+    """A planner for action blocks in [-1, 1]: bounds tiled over the block, noise running through it.
+
+    Raises ValueError for a `block` that is not the action_repeat; 1, which configs hold where it was left alone, stands for it.
+    """
+    if block not in (1, action_repeat):
+        raise ValueError(f"planner.block must be the task's action_repeat, {action_repeat}, got {block}; leave it out")
     bound = torch.ones(actions, device=device)
-    return planners.make(name, low=-bound, high=bound, horizon=horizon, **{**fields, "block": action_repeat})
+    return planners.make(name, low=-bound, high=bound, horizon=horizon, block=action_repeat, **fields)
