@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,15 +11,15 @@ from latent_mpc.agent.agent import Agent, Episodes
 
 
 class Committed(Agent):
-    """An agent that follows each plan for `every` model steps. Its episodes begin together: `reset` without a mask.
+    """The same agent, but it follows each plan for `every` model steps. Its episodes begin together: `reset` without a mask.
 
     Raises ValueError if the plan is shorter than that.
     """
 
     def __init__(self, agent: Agent, every: int) -> None:
-        super().__init__(agent.model, agent.cost_to_go, agent.planner, agent.cost, agent.action_repeat, agent.seed)
         if not 1 <= every <= agent.planner.horizon:
             raise ValueError(f"every must lie within the plan's 1 to {agent.planner.horizon} model steps, got {every}")
+        vars(self).update(vars(agent))  # whatever an agent is made of: it decides as that one does, only less often
         self.every = every
 
     def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor, rest: Tensor) -> None:

@@ -14,6 +14,7 @@ from latent_mpc.agent.horizon.guidance import traps
 from latent_mpc.agent.horizon.imagination import Latents, fit_linear, fit_mlp, measure_imagination, usable
 from latent_mpc.agent.horizon.replanning import Committed
 from latent_mpc.agent.horizon.timing import LiveTensors
+from latent_mpc.agent.proposals import Proposals, ProposalsConfig
 from latent_mpc.agent.training import make_probe
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.pointmaze import PointMaze
@@ -96,9 +97,9 @@ def test_memory_counts_what_is_alive_at_once_and_views_once():
     assert d.shape == (20, 100)
 
 
-def make_agent(horizon: int) -> Agent:
+def make_agent(horizon: int, proposals: Proposals | None = None) -> Agent:
     planner = make_planner("cem", actions=2, horizon=horizon, action_repeat=1, device=torch.device("cpu"), samples=8, iterations=1)
-    return Agent(make_model(), CostToGo(4, CostToGoConfig(hidden=8, metric=4)), planner, LatentCost(), 1)
+    return Agent(make_model(), CostToGo(4, CostToGoConfig(hidden=8, metric=4)), planner, LatentCost(), 1, proposals=proposals)
 
 
 def run(agent: Agent, steps: int) -> np.ndarray:
@@ -122,6 +123,15 @@ def test_a_plan_is_followed_for_as_long_as_it_was_said_and_observed_all_the_whil
 
 def test_planning_at_every_step_is_the_agent_itself():
     np.testing.assert_array_equal(run(Committed(make_agent(3), 1), 4), run(make_agent(3), 4))
+
+
+def test_an_agent_that_plans_less_often_keeps_its_proposals():
+    torch.manual_seed(0)
+    proposals = Proposals(4, 2, ProposalsConfig(samples=4, hidden=8)).eval().requires_grad_(False)
+    with_them, without = run(make_agent(3, proposals), 4), run(make_agent(3), 4)
+    assert not np.array_equal(with_them, without), "the proposals must matter here"
+    np.testing.assert_array_equal(run(Committed(make_agent(3, proposals), 1), 4), with_them)
+    np.testing.assert_array_equal(run(Committed(make_agent(3, proposals), 2), 1), with_them[:1])
 
 
 def test_a_plan_cannot_be_followed_beyond_its_end():
