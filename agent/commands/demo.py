@@ -29,6 +29,7 @@ from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation import Played, play
 from latent_mpc.agent.pairs import Pairs
 from latent_mpc.agent.results import make_folder, require_folder, versions, write_json
+from latent_mpc.agent.scenes import show_episode
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import DemoConfig
 from latent_mpc.envs.demo_frame import PICTURE, Episode, compose_episode
@@ -57,11 +58,11 @@ def run(config: DemoConfig) -> int:
     def episodes() -> Iterator[Episode]:  # one at a time: the scenes of ten are 400 MB
         return scenes(task, camera, drawn, played, plans, title)
 
+    report = summary(task, drawn, played) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
+    write_json(paths[2], report)  # first: a video that fails takes no figures with it
     drawing = track(episodes(), "drawing", config.episodes, "episodes")
     write_video(paths[0], chain.from_iterable(map(compose_episode, drawing)), fps)
     write_gif(paths[1], chain.from_iterable(map(compose_episode, islice(episodes(), GIF_EPISODES))), fps, every=2)
-    report = summary(task, drawn, played) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
-    write_json(paths[2], report)
     print_report(report)
     then = {**checkpoint_settings(config.checkpoint, config.task.id), "episodes": 100, "pairs.seed": 7}
     print(f"wrote {', '.join(map(str, paths))}\nnext: {write('evaluate', then)}")
@@ -81,24 +82,10 @@ def act(agent: Agent, probe: nn.Module, task: Task, drawn: Pairs) -> tuple[Playe
 
 def scenes(task: Task, camera: Camera, drawn: Pairs, played: Played, plans: np.ndarray, title: str) -> Iterator[Episode]:
     """What the video shows of each episode."""
-    verdicts = played.end.tolist()
+    verdicts, total = played.end.tolist(), len(drawn.pairs)
     for i, pair in enumerate(drawn.pairs):
-        frames = [_picture(task, camera, state) for state in played.states[:, i]]
-        paths = [camera.project(task.data, plan) for plan in plans[:, i]]
-        yield Episode(
-            scenes=frames,
-            goal=_picture(task, camera, pair.goal),
-            plans=paths,
-            distances=played.distance[:, i].tolist(),
-            unit=task.unit,
-            control_period=task.control_period,
-            success=played.reached[:, i].tolist(),
-            index=i + 1,
-            total=len(drawn.pairs),
-            title=title,
-            earlier=tuple(verdicts[:i]),
-            goal_point=camera.project(task.data, task.tracked_point(pair.goal)),
-        )
+        head: dict[str, Any] = {"title": title, "index": i + 1, "total": total, "earlier": tuple(verdicts[:i])}
+        yield show_episode(task, camera, played.states[:, i], pair.goal, plans[:, i], **head)
 
 
 def summary(task: Task, drawn: Pairs, played: Played) -> dict[str, Any]:
@@ -119,8 +106,3 @@ def print_report(report: dict[str, Any]) -> None:
         step = "never" if goal["first_reached_step"] is None else f"{goal['first_reached_step']} of {goal['steps']}"
         table.add_row(str(i + 1), "reached" if goal["reached"] else "not reached", f"{goal['distance']:.4f}", step)
     Console().print(table)
-
-
-def _picture(task: Task, camera: Camera, state: np.ndarray) -> np.ndarray:
-    task.restore(state)
-    return camera.render(task.data)

@@ -21,13 +21,14 @@ from rich.table import Table
 
 from latent_mpc.agent.commands.evaluate import command
 from latent_mpc.agent.files import replace
-from latent_mpc.agent.horizon.films import film_pairs
+from latent_mpc.agent.horizon.films import film_pairs, open_film_camera
 from latent_mpc.agent.horizon.report import write_figures, write_page
 from latent_mpc.agent.horizon.study import require_playable, rungs_of, study
 from latent_mpc.agent.horizon.sweep import Sweep
 from latent_mpc.agent.results import write_json
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import HorizonConfig
+from latent_mpc.envs.gl import Camera
 
 
 def run(config: HorizonConfig) -> int:
@@ -41,16 +42,18 @@ def run(config: HorizonConfig) -> int:
         print(f"horizons {config.horizons} are in {folder / 'cache'}")
         print(f"next: {write('horizon', {**checkpoint_settings(config.checkpoint, config.task.id), 'reuse': [str(folder)]})}")
         return 0
+    camera = open_film_camera(sweep) if config.videos else None
     with sweep.progress:
         result = study(sweep)
-        films = _films(sweep, result) if config.videos else []
     result |= {"command": command(), "wall_seconds": time.perf_counter() - begin}
     write_json(folder / "horizon.json", result)
-    figures = write_figures(result, folder)
-    replace(folder / "report.html", write_page(result, figures, films).encode())
+    figures, page = write_figures(result, folder), folder / "report.html"
+    replace(page, write_page(result, figures, []).encode())  # all but the films, which take nothing with them if they fail
     print_advice(result)
-    print(f"wrote {folder / 'report.html'}, {folder / 'horizon.json'} and {len(figures)} figures as png")
-    print(f"next: open {folder / 'report.html'} in a browser")
+    if camera:
+        replace(page, write_page(result, figures, _films(sweep, result, camera)).encode())
+    print(f"wrote {page}, {folder / 'horizon.json'} and {len(figures)} figures as png")
+    print(f"next: open {page} in a browser")
     return 0
 
 
@@ -72,11 +75,11 @@ def print_advice(result: dict[str, Any]) -> None:
     print(f"what limits success: {advised['limit']['what']}. {advised['limit']['why']}")
 
 
-def _films(sweep: Sweep, result: dict[str, Any]) -> list[dict[str, Any]]:
+def _films(sweep: Sweep, result: dict[str, Any], camera: Camera) -> list[dict[str, Any]]:
     """A success and a failure at the shortest, best and longest horizon."""
     rungs = {f"H = {setting.horizon}": setting for setting in rungs_of(sweep)}
     labels = dict.fromkeys(
         (min(rungs, key=lambda x: rungs[x].horizon), result["advice"]["best"], max(rungs, key=lambda x: rungs[x].horizon))
     )
     found = {one["label"]: one for one in result["success"]}
-    return [film for label in labels for film in film_pairs(sweep, rungs[label], found[label])]
+    return [film for label in labels for film in film_pairs(sweep, rungs[label], found[label], camera)]

@@ -14,6 +14,7 @@ from PIL import Image
 from latent_mpc.agent.horizon.settings import Setting
 from latent_mpc.agent.horizon.style import data_uri
 from latent_mpc.agent.horizon.sweep import Sweep
+from latent_mpc.agent.scenes import show_episode
 from latent_mpc.envs.demo_frame import Episode, compose_episode
 from latent_mpc.envs.gl import Camera, open_camera
 from latent_mpc.envs.video import write_video
@@ -22,9 +23,13 @@ SCENE = 224  # rows and columns of a scene [pixels]; the frame scales it up
 WIDTH, HEIGHT = 640, 458  # of a frame [pixels]
 
 
-def film_pairs(sweep: Sweep, setting: Setting, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def open_film_camera(sweep: Sweep) -> Camera:
+    """What the films are taken with; opened before hours of playing, so that one that does not work is refused at once."""
+    return open_camera(sweep.task.model, sweep.task.view, SCENE, sweep.config.camera.backend)
+
+
+def film_pairs(sweep: Sweep, setting: Setting, found: Mapping[str, Any], camera: Camera) -> list[dict[str, Any]]:
     """The first success and the first failure: `{"horizon", "pair", "reached", "video", "poster"}`, both files as data URIs."""
-    camera = open_camera(sweep.task.model, "observer", SCENE, sweep.config.camera.backend)
     ends, films = list(found["end"]), []
     for verdict in (1, 0):
         if verdict in ends:
@@ -37,26 +42,9 @@ def film_pairs(sweep: Sweep, setting: Setting, found: Mapping[str, Any]) -> list
 
 def _episode(sweep: Sweep, setting: Setting, camera: Camera, i: int) -> Episode:
     """Pair i of a played setting, for the demo's picture."""
-    task, film, drawn = sweep.task, sweep.film(setting), sweep.pairs(setting.pairs_seed, setting.pairs)
-    goal, states = drawn.pairs[i].goal, film["states"][:, i]
-    return Episode(
-        scenes=[_picture(sweep, camera, state) for state in states],
-        goal=_picture(sweep, camera, goal),
-        plans=[camera.project(task.data, path) for path in film["paths"][:, i]],
-        distances=[task.distance(state, goal) for state in states],
-        unit=task.unit,
-        control_period=task.control_period,
-        success=[task.reached(state, goal) for state in states],
-        index=i + 1,
-        total=len(drawn.pairs),
-        title=f"{task.name}, horizon {setting.horizon}",
-        goal_point=camera.project(task.data, task.tracked_point(goal)),
-    )
-
-
-def _picture(sweep: Sweep, camera: Camera, state: np.ndarray) -> np.ndarray:
-    sweep.task.restore(state)
-    return camera.render(sweep.task.data)
+    task, film, pairs = sweep.task, sweep.film(setting), sweep.pairs(setting.pairs_seed, setting.pairs).pairs
+    head: dict[str, Any] = {"title": f"{task.name}, horizon {setting.horizon}", "index": i + 1, "total": len(pairs)}
+    return show_episode(task, camera, film["states"][:, i], pairs[i].goal, film["paths"][:, i], **head)
 
 
 def _small(frame: np.ndarray) -> np.ndarray:

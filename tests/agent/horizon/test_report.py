@@ -21,8 +21,9 @@ import torch
 from latent_mpc.agent import cli, multirun
 from latent_mpc.agent.checkpoint import build, make_agent, make_task, save_parts
 from latent_mpc.agent.evaluation import outcomes, play
-from latent_mpc.agent.horizon import imagination, sweep
+from latent_mpc.agent.horizon import films, imagination, sweep
 from latent_mpc.agent.pairs import draw_pairs
+from latent_mpc.envs import gl
 from latent_mpc.envs.registry import make
 from tests.agent.horizon.browser import look
 
@@ -191,6 +192,30 @@ def test_a_launcher_that_is_not_installed_is_named(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err.startswith("latent-mpc: hydra/launcher=joblib is a plugin that is not installed: pip install ")
 
 
+def test_a_film_that_fails_takes_nothing_with_it(
+    study: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no room for a film")
+
+    monkeypatch.setattr(films, "write_video", fail)
+    words = [f"checkpoint={checkpoint}", *TINY, f"reuse=[{study}]", "camera.backend=ray", f"out={tmp_path}"]
+    assert cli.main(["horizon", *words]) == 2
+    assert capsys.readouterr().err.endswith("latent-mpc: no room for a film\n")
+    assert digits(read(tmp_path)) == digits(read(study))
+    page = (tmp_path / "report.html").read_text()
+    assert "5. The advice" in page and "<video" not in page
+
+
+def test_a_camera_that_does_not_work_is_refused_before_anything_is_played(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gl, "LIBRARIES", {})
+    assert cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, "camera.backend=gl", f"out={tmp_path}"]) == 2
+    assert "OpenGL" in capsys.readouterr().err
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_in_a_browser_shows_everything_asks_nobody_and_fits(study: Path, tmp_path: Path, width: int) -> None:
     page = study / "report.html"
@@ -221,7 +246,7 @@ def test_the_page_has_no_address_outside_itself_and_no_script(study: Path) -> No
         ("horizons=[]", "horizons must be one or more numbers of at least 1, got []"),
         ("report_seed=0", "report_seed must differ from pairs.seed, on which the choice is made, both are 0"),
         ("data_seed=0", "data_seed must differ from the seed that the checkpoint was trained with, both are 0"),
-        ("reuse=[nowhere]", "reuse must name folders that latent-mpc horizon wrote; nowhere holds no cache"),
+        ("reuse=[nowhere]", "reuse must name folders with a cache/ that latent-mpc wrote; nowhere holds no cache"),
         ("only=report", "only must be one of , sweep; got 'report'"),
     ],
 )
