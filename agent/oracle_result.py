@@ -1,4 +1,4 @@
-"""What the oracle reaches on the pairs of an evaluation, as `results.json` holds it; kept in a cache, as it takes minutes."""
+"""What the oracle reaches on the pairs of an evaluation, as `results.json` holds it; kept by content, as it takes minutes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,28 @@ import torch
 from latent_mpc.agent.agent import make_planner
 from latent_mpc.agent.costs import Cost
 from latent_mpc.agent.evaluation import milliseconds, play, time_decisions
-from latent_mpc.agent.files import replace
+from latent_mpc.agent.horizon.cache import Cache, address
 from latent_mpc.agent.oracle import SEEN, Oracle
 from latent_mpc.agent.pairs import Pairs
 from latent_mpc.agent.rates import rate
 from latent_mpc.agent.results import versions
 from latent_mpc.envs.task import Task
 
-CACHE = Path("runs/cache")
 CODE = ("envs", "planners", "agent/oracle.py", "agent/oracle_result.py", "agent/evaluation.py")  # what the result comes out of
 
 
 def cached_oracle(
-    task: Task, drawn: Pairs, planner: Mapping[str, Any], cost: Cost, action_repeat: int = 1, seed: int = 0, *, threads: int = 0
+    cache: Cache,
+    task: Task,
+    drawn: Pairs,
+    planner: Mapping[str, Any],
+    cost: Cost,
+    action_repeat: int = 1,
+    seed: int = 0,
+    *,
+    threads: int = 0,
 ) -> dict[str, Any]:
-    """The oracle's result on these pairs, from `runs/cache/` where it was worked out before, `cached` saying so.
+    """The oracle's result on these pairs, from the cache where it was worked out before, `cached` saying so.
 
     Args:
         planner: `{"name": …, "horizon": …, **fields}`, as the config has it.
@@ -39,14 +46,12 @@ def cached_oracle(
         threads: of the simulator; 0 means all usable cores.
     """
     told = {"planner": dict(planner), "weights": [cost.running, cost.terminal], "action_repeat": action_repeat, "seed": seed}
-    path = CACHE / f"oracle-{task.name}-{fingerprint(task, drawn, told)}.json"
-    found = _read(path)
-    if found is not None:
-        print(f"the oracle's result is from the cache: {path}")
-        return {**found, "cached": True}
+    key = {"oracle": task.name, "fingerprint": fingerprint(task, drawn, told)}
+    if (known := cache.read(key)) is not None:
+        print(f"the oracle's result is from the cache: {address(key)}.json")
+        return {**known, "cached": True}
     result = measure_oracle(task, drawn, planner, cost, action_repeat, seed, threads)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace(path, (json.dumps(result, indent=2) + "\n").encode())
+    cache.write(key, result)
     return {**result, "cached": False}
 
 
@@ -106,11 +111,3 @@ def code_of(names: Sequence[str]) -> str:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and "success_end" in found else None

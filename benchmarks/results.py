@@ -76,8 +76,10 @@ def make_row(row: Row) -> dict[str, Any]:
     trained = read(folder / "results.json")
     seconds = noted(counted) if trained["resumed"] else trained["train_seconds"]
     oracle = (f"oracle={str(make(row.task).has_steps_to_go).lower()}", "oracle_horizon=3")  # its cost sees beyond: one for all of a task
+    others = row.runs.glob(f"{row.task}-*/independent/cache")  # so that it is played once
+    reuse = f"reuse=[{','.join(str(cache.parent) for cache in sorted(others))}]"
     with clock(folder / "evaluation.txt"):
-        latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *oracle, f"out={folder / 'independent'}")
+        latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *oracle, reuse, f"out={folder / 'independent'}")
         along = ("pairs.kind=same_trajectory", f"out={folder / 'same_trajectory'}")
         latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *along)
     result, same = read(folder / "independent" / "results.json"), read(folder / "same_trajectory" / "results.json")

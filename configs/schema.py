@@ -212,8 +212,11 @@ class _Evaluation:
 class EvaluateConfig(_Evaluation):
     """`latent-mpc evaluate`."""
 
-    oracle: bool = False  # play the same planner in the real simulator too, with the task's privileged cost; minutes, then cached
+    oracle: bool = (
+        False  # play the same planner in the real simulator too, with the task's privileged cost; minutes, then kept in out/cache
+    )
     oracle_horizon: int = 0  # the oracle's plan length; 0 = planner.horizon [model steps]
+    reuse: list[str] = field(default_factory=list)  # other folders written by this command, whose oracle results are taken
     out: str = ""  # folder to write; empty = under runs/
 
     def __post_init__(self) -> None:

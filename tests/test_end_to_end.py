@@ -143,19 +143,25 @@ def test_the_oracle_plays_the_same_pairs_beside_the_agent_and_is_cached(
     monkeypatch.chdir(tmp_path)
     better = ["planner.samples=64", "planner.iterations=4", "oracle_horizon=3"]
     for name in ("a", "b", "without"):
-        latent_mpc("evaluate", f"checkpoint={trained}", "episodes=3", *better, f"oracle={name != 'without'}", f"out={name}")
+        more = [f"oracle={name != 'without'}", f"out={tmp_path / name}", f"reuse=[{tmp_path / 'a'}]" if name == "b" else "reuse=[]"]
+        latent_mpc("evaluate", f"checkpoint={trained}", "episodes=3", *better, *more)
         out = " ".join(capsys.readouterr().out.split())
         assert ("oracle: cem in the simulator" in out) == (name != "without")
-        assert (f"from the cache: {Path('runs/cache')}" in out) == (name == "b")
-    first, second, without = (read(tmp_path / name / "results.json") for name in ("a", "b", "without"))
+        assert ("the oracle's result is from the cache" in out) == (name == "b")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    first = read(tmp_path / "a" / "results.json")
+    latent_mpc("evaluate", f"checkpoint={trained}", "episodes=3", *better, "oracle=true", f"out={tmp_path / 'a'}")
+    assert list(Path().iterdir()) == []
+    again, second, without = (read(tmp_path / name / "results.json") for name in ("a", "b", "without"))
     oracle = first["oracle"]
-    assert second["oracle"] == {**oracle, "cached": True}
+    assert again["oracle"] == second["oracle"] == {**oracle, "cached": True}
     assert without["oracle"] is None
     assert digits(first) | {"oracle": None} == digits(without)
     assert oracle["success_end"].keys() == oracle["success_any"].keys() == {"rate", "low", "high"}
     assert (oracle["success_end"]["rate"], oracle["planner"], oracle["horizon"], first["horizon"]) == (1.0, "cem", 3, 2)
     assert oracle["plan_ms"].keys() == {"median", "p95"}
-    assert [path.parent for path in tmp_path.rglob("oracle-reacher-*.json")] == [tmp_path / "runs" / "cache"]
+    assert [path.parent for path in tmp_path.rglob("cache/*.json")] == [tmp_path / "a" / "cache"]
 
 
 def test_a_demo_leaves_a_video_a_gif_and_a_json(

@@ -2,7 +2,8 @@
 
 Independent pairs of start and goal, success at the end and at any time with intervals, and the floors of a random and a still policy
 on the same pairs. Planner and cost are those the checkpoint was trained with unless others are named. `oracle=true` plays the same
-planner in the real simulator beside them, with the task's privileged cost: what it misses is not the model's fault.
+planner in the real simulator beside them, with the task's privileged cost: what it misses is not the model's fault. Its result is kept
+in out/cache/.
 
 Examples:
     latent-mpc evaluate checkpoint=reacher-pixels episodes=100 pairs.seed=7
@@ -22,6 +23,7 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.checkpoint import load_parts, make_agent, make_task
 from latent_mpc.agent.devices import machine, resolve_device
 from latent_mpc.agent.evaluation import Played, evaluate
+from latent_mpc.agent.horizon.cache import Cache
 from latent_mpc.agent.oracle_result import cached_oracle, make_oracle
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import make_folder, print_results, require_folder, versions, write_json
@@ -59,7 +61,8 @@ def oracle_of(config: EvaluateConfig, agent: Agent, task: Task) -> Callable[[Pai
         return None
     planner = {**vars(config.planner), "horizon": config.oracle_horizon or config.planner.horizon}
     make_oracle(task, planner, agent.cost, agent.action_repeat, threads=1)  # to be refused, if at all, before anything is played
-    return lambda drawn: cached_oracle(task, drawn, planner, agent.cost, agent.action_repeat, agent.seed)
+    cache = Cache.within(config.folder(), config.reuse)
+    return lambda drawn: cached_oracle(cache, task, drawn, planner, agent.cost, agent.action_repeat, agent.seed)
 
 
 def pairs_of(task: Task, episodes: int, pairs: PairsConfig) -> Pairs:

@@ -1,7 +1,8 @@
-"""Results by content: a setting that was played before, here or on another machine, is not played again.
+"""Results by content: what was played before, here or on another machine, is not played again.
 
 One folder of json files, each named by a hash of all that it depends on; arrays beside them as npz, without pickle. Files are written
-whole or not at all, so that a killed sweep goes on with what it had, and folders of several machines can be read together.
+whole or not at all, so that a killed sweep goes on with what it had, and folders of several machines can be read together. The folder
+is `cache/` within what a command writes, wherever it is called from; `reuse` names other folders whose results count too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from latent_mpc.agent.files import replace
+from latent_mpc.agent.results import make_folder
+
+FOLDER = "cache"
 
 
 class Cache:
@@ -29,6 +33,18 @@ class Cache:
     def __init__(self, folder: Path, more: Sequence[Path] = ()) -> None:
         self.folder, self.folders = folder, (folder, *more)
         folder.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def within(cls, out: Path, reuse: Sequence[str] = ()) -> Cache:
+        """The cache of a folder that a command writes. Raises FileNotFoundError if one of those to reuse has none, OSError if it cannot be
+        written; nothing is written before.
+        """
+        more = [Path(path) / FOLDER for path in reuse]
+        for path in more:
+            if not path.is_dir():
+                raise FileNotFoundError(f"reuse must name folders with a {FOLDER}/ that latent-mpc wrote; {path.parent} holds no {FOLDER}")
+        make_folder(out)
+        return cls(out / FOLDER, more)
 
     def read(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
         """What was found for this before, or None. A damaged file counts as none."""

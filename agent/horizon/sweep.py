@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from latent_mpc.agent.horizon.settings import ROLES, Setting
 from latent_mpc.agent.oracle import Oracle, usable_cores
 from latent_mpc.agent.oracle_result import code_of, see
 from latent_mpc.agent.pairs import Pairs, draw_pairs
-from latent_mpc.agent.results import make_folder, versions
+from latent_mpc.agent.results import versions
 from latent_mpc.agent.shipped import find_checkpoint
 from latent_mpc.configs.schema import HorizonConfig
 from latent_mpc.envs.progress import Progress
@@ -57,6 +56,7 @@ class Sweep:
         self.parts, self.task, self.config, self.cache = parts, task, config, cache
         self.weights = of_file(find_checkpoint(config.checkpoint) / "model.safetensors")
         self.repeat: int = parts.config["task"]["action_repeat"]
+        self.sources = {"versions": versions(), "code": code_of(CODE)}  # once: reading them all takes longer than a decision
         self._pairs: dict[tuple[int, int], Pairs] = {}
         self.progress = Progress("", 0)
 
@@ -65,15 +65,17 @@ class Sweep:
         """The sweep that a command's settings ask for.
 
         Raises:
-            ValueError: the training's own seed as `data_seed`. FileNotFoundError: no such checkpoint, no cache in a folder to reuse.
+            ValueError: the training's own seed as `data_seed`, or a planner or cost that does not fit.
+            FileNotFoundError: no such checkpoint, no cache in a folder to reuse.
             OSError: the folder cannot be written.
         """
         parts = load_parts(config.checkpoint, resolve_device(config.device))
         if config.data_seed == parts.config["seed"]:
             raise ValueError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
-        task, caches = make_task(parts.config), [_cache_of(path) for path in config.reuse]
-        make_folder(config.folder())
-        return cls(parts, task, config, Cache(config.folder() / "cache", caches))
+        task = make_task(parts.config, task_id=config.task.id)
+        if config.planner != MISSING:  # which it is in a process that only plays settings of its own
+            make_agent(parts, planner=vars(config.planner), cost=vars(config.cost))  # refused before anything is written
+        return cls(parts, task, config, Cache.within(config.folder(), config.reuse))
 
     @property
     def seconds(self) -> float:
@@ -124,7 +126,7 @@ class Sweep:
         said = {"planner": dict(setting.planner), "cost": dict(setting.cost), "every": setting.every, "seed": self.config.seed}
         where = {"task": self.task.name, "action_repeat": self.repeat, "pairs": fingerprint(self.pairs(setting.pairs_seed, setting.pairs))}
         who = {"kind": "oracle"} if oracle else {"kind": "agent", "weights": self.weights, "device": self.device.type}
-        return {**said, **where, **who, "versions": versions(), "code": code_of(CODE)}
+        return {**said, **where, **who, **self.sources}
 
     @property
     def device(self) -> torch.device:
@@ -193,11 +195,3 @@ def _player(config: HorizonConfig, settings: Sequence[Setting]) -> Callable[[int
         sweep.play([settings[number]])
 
     return play_one
-
-
-def _cache_of(path: str) -> Path:
-    """The cache in a folder that this command wrote. Raises FileNotFoundError if there is none."""
-    cache = Path(path) / "cache"
-    if not cache.is_dir():
-        raise FileNotFoundError(f"reuse must name folders that latent-mpc horizon wrote; {path} holds no cache")
-    return cache

@@ -15,6 +15,7 @@ from latent_mpc.agent import oracle_result
 from latent_mpc.agent.agent import make_planner
 from latent_mpc.agent.costs import CostToGoCost
 from latent_mpc.agent.evaluation import play, rate
+from latent_mpc.agent.horizon.cache import Cache
 from latent_mpc.agent.oracle import Oracle, Simulator, SimulatorCost, privileged
 from latent_mpc.agent.oracle_result import cached_oracle, see
 from latent_mpc.agent.pairs import Pairs, draw_pairs
@@ -170,9 +171,8 @@ def test_a_task_without_steps_to_go_is_judged_by_its_coordinates_in_standard_dev
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(oracle_result, "CACHE", tmp_path / "cache")
-    return tmp_path / "cache"
+def cache(tmp_path: Path) -> Cache:
+    return Cache.within(tmp_path)
 
 
 def short(task: Task, seed: int, count: int = 3) -> Pairs:
@@ -180,11 +180,11 @@ def short(task: Task, seed: int, count: int = 3) -> Pairs:
 
 
 def test_the_result_is_what_was_played_and_comes_from_the_cache_the_second_time(
-    cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    cache: Cache, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = make("pointmaze-umaze")
     drawn = dataclasses.replace(draw_pairs(task, 3, seed=0), steps=15)
-    found = cached_oracle(task, drawn, PLANNER, CostToGoCost(), **ONE_CORE)
+    found = cached_oracle(cache, task, drawn, PLANNER, CostToGoCost(), **ONE_CORE)
     played = play(make_oracle(task), task, drawn.pairs, drawn.steps, observe=see)
     assert (found["success_end"], found["success_any"]) == (rate(played.end), rate(played.any))
     assert found["success_any"]["rate"] > 0
@@ -193,12 +193,12 @@ def test_the_result_is_what_was_played_and_comes_from_the_cache_the_second_time(
     assert found["cached"] is False
     assert "cache" not in capsys.readouterr().out
     monkeypatch.setattr(oracle_result, "measure_oracle", None)  # would fail if called
-    again = cached_oracle(task, drawn, PLANNER, CostToGoCost(), **ONE_CORE)
+    again = cached_oracle(cache, task, drawn, PLANNER, CostToGoCost(), **ONE_CORE)
     assert again == {**found, "cached": True}
-    assert f"the oracle's result is from the cache: {cache}" in capsys.readouterr().out
+    assert "the oracle's result is from the cache: " in capsys.readouterr().out
 
 
-def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cache(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[Pairs] = []
 
     def remember(task: Task, drawn: Pairs, *rest: Any) -> dict[str, Any]:
@@ -217,16 +217,16 @@ def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cach
     calls += [(task, drawn, PLANNER, CostToGoCost(terminal=0.5)), (task, drawn, PLANNER, weights, 2), (task, drawn, PLANNER, weights, 1, 1)]
     calls += [(heavy, drawn, PLANNER, weights)]
     for _ in range(2):  # the second round comes from the cache
-        assert [cached_oracle(*call)["success_end"] for call in calls] == list(range(1, len(calls) + 1))
+        assert [cached_oracle(cache, *call)["success_end"] for call in calls] == list(range(1, len(calls) + 1))
     monkeypatch.setattr(oracle_result, "code_of", lambda names: "changed")
-    assert cached_oracle(*calls[0])["success_end"] == len(calls) + 1
+    assert cached_oracle(cache, *calls[0])["success_end"] == len(calls) + 1
 
 
-def test_a_damaged_cache_is_worked_out_anew(cache: Path) -> None:
+def test_a_damaged_cache_is_worked_out_anew(cache: Cache) -> None:
     task = make("pointmaze-umaze")
-    first = cached_oracle(task, short(task, 0), PLANNER, CostToGoCost(), **ONE_CORE)
-    for path in cache.iterdir():
+    first = cached_oracle(cache, task, short(task, 0), PLANNER, CostToGoCost(), **ONE_CORE)
+    for path in cache.folder.iterdir():
         path.write_text('{"succ')
-    again = cached_oracle(task, short(task, 0), PLANNER, CostToGoCost(), **ONE_CORE)
+    again = cached_oracle(cache, task, short(task, 0), PLANNER, CostToGoCost(), **ONE_CORE)
     assert again["success_end"] == first["success_end"]
     assert again["cached"] is False
