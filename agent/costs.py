@@ -23,9 +23,13 @@ ROWS = 2048
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
+# (latents [B, N, H, D], goals [B, 1, 1, ...]) -> distance of each step [B, N, H]
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+
 @dataclass
 class Cost:
-    """How the distances of a plan's steps are added up, and how they are computed."""
+    """How the distances of a plan's steps are added up, and how they are computed. A kind of cost says what its distance is."""
 
     running: float = 1.0  # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the goal
     terminal: float = 1.0  # weight of the last step
@@ -41,19 +45,25 @@ class Cost:
         if self.running < 0 or self.terminal < 0 or self.running + self.terminal == 0:
             raise ValueError(f"running and terminal must be at least 0 and not both 0, got {self.running} and {self.terminal}")
 
+    def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
+        """Goals `[B, ...]` in the form that the distance takes, encoded once and not per candidate; and the distance."""
+        raise NotImplementedError
+
 
 @dataclass
 class LatentCost(Cost):
     """Squared Euclidean distance between latents."""
+
+    def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
+        return z_goal, latent_distance
 
 
 @dataclass
 class CostToGoCost(Cost):
     """Learned cost-to-go between latents [model steps]."""
 
-
-# (latents [B, N, H, D], goals [B, 1, 1, ...]) -> distance of each step [B, N, H]
-Distance = Callable[[Tensor, Tensor], Tensor]
+    def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
+        return cost_to_go.embed(z_goal), lambda z, goal: cost_to_go.between(cost_to_go.embed(z), goal)
 
 
 def latent_distance(z: Float[Tensor, "B N H D"], goal: Float[Tensor, "B 1 1 D"]) -> Float[Tensor, "B N H"]:
@@ -131,9 +141,7 @@ def plan_cost(
 
 
 def _one_stage(model: WorldModel, cost_to_go: CostToGo, memory: Memory, z_goal: Tensor, config: Cost) -> PlanCost:
-    if isinstance(config, LatentCost):
-        return PlanCost(model, memory, z_goal, latent_distance, config)
-    return PlanCost(model, memory, cost_to_go.embed(z_goal), lambda z, goal: cost_to_go.between(cost_to_go.embed(z), goal), config)
+    return PlanCost(model, memory, *config.towards(cost_to_go, z_goal), config)
 
 
-COSTS: dict[str, type[Cost]] = {"latent": LatentCost, "cost_to_go": CostToGoCost}
+COSTS: dict[str, type[Cost]] = {"cost_to_go": CostToGoCost, "latent": LatentCost}

@@ -19,7 +19,7 @@ LOOKS = {  # role -> (colour, marker, name in legends)
     "oracle": (GREEN, "D", "oracle (exact model and cost)"),
     "replan": (PURPLE, "v", "planning every 2 or 4 steps"),
     "samples": (SKY, "P", "fewer or more samples"),
-    "latent": (RED, "X", "raw latent distance"),
+    "cost": (RED, "X", "another cost"),
 }
 
 

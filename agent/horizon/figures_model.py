@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latent_mpc.agent.horizon.style import BLUE, GREEN, GREY, ORANGE, RED, begin
+from latent_mpc.agent.horizon.settings import cost_name
+from latent_mpc.agent.horizon.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, begin
 from latent_mpc.agent.rates import THIRDS
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ LINES = {  # curve -> (colour, line, name)
     "mean": (GREY, ":", "the mean of all states"),
     "encoded": (GREEN, "-.", "the probe on what was seen"),
 }
-COSTS = {"cost_to_go": "learned cost-to-go", "latent": "raw latent distance", "true": "true steps to go"}
+BARS = ((BLUE, ""), (ORANGE, "//"), (GREEN, ".."), (PURPLE, "xx"), (SKY, "--"))  # (colour, hatch), by turns
+UNITS = {"cost_to_go": "model steps", "true": "model steps", "latent": "squared latent units"}  # of the costs that have one
 
 
 def draw_imagination(curves: Found, seconds: float, what: str) -> Figure:
@@ -47,14 +50,15 @@ def draw_imagination(curves: Found, seconds: float, what: str) -> Figure:
 
 
 def draw_guidance(guidance: Found) -> Figure:
-    """Rank correlation of both costs with the true steps, for near, middle and far states and for all."""
+    """Rank correlation of each cost with the true steps, for near, middle and far states and for all."""
     figure, axes = begin()
     parts = (*THIRDS, "all")
     names = [f"{part}\n{guidance['steps_away'][part]:.0f} steps" if part in guidance["steps_away"] else "all states" for part in parts]
-    for i, (cost, colour, hatch) in enumerate((("cost_to_go", BLUE, ""), ("latent", ORANGE, "//"))):
-        values = [guidance["spearman"][cost][part] for part in parts]
-        where = np.arange(len(parts)) + (i - 0.5) * 0.38
-        drawn = axes.bar(where, values, 0.36, color=colour, hatch=hatch, edgecolor="white", label=COSTS[cost])
+    count = len(guidance["spearman"])
+    for i, ((cost, ranks), (colour, hatch)) in enumerate(zip(guidance["spearman"].items(), cycle(BARS), strict=False)):
+        values = [ranks[part] for part in parts]
+        where = np.arange(len(parts)) + (i - (count - 1) / 2) * 0.76 / count
+        drawn = axes.bar(where, values, 0.72 / count, color=colour, hatch=hatch, edgecolor="white", label=cost_name(cost))
         axes.bar_label(drawn, fmt="%.2f", fontsize=8.5, padding=2)
     axes.set_xticks(range(len(parts)), names)
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1.08)
@@ -79,8 +83,7 @@ def draw_landscape(plane: Found, name: str) -> Figure:
     if plane["x"]["unit"] == plane["y"]["unit"] == "m":
         axes.set_aspect("equal")
     axes.set(
-        title=COSTS[name], xlabel=f"{plane['x']['name']} [{plane['x']['unit']}]", ylabel=f"{plane['y']['name']} [{plane['y']['unit']}]"
+        title=cost_name(name), xlabel=f"{plane['x']['name']} [{plane['x']['unit']}]", ylabel=f"{plane['y']['name']} [{plane['y']['unit']}]"
     )
-    unit = "squared latent units" if name == "latent" else "model steps"
-    figure.colorbar(shown, ax=axes, label=unit)
+    figure.colorbar(shown, ax=axes, label=UNITS.get(name, ""))
     return figure

@@ -1,6 +1,6 @@
 """How well the cost guides: does it rank states as the true steps to the goal do? And a picture of it over the plane the robot moves in.
 
-The planner compares states for one goal, so ranks are compared goal by goal. The learned cost-to-go beside raw latent distance.
+The planner compares states for one goal, so ranks are compared goal by goal. Every registered cost is measured, with its default fields.
 
 Shapes: G goals, M states, D latent, n simulator state.
 """
@@ -8,6 +8,7 @@ Shapes: G goals, M states, D latent, n simulator state.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor
 
 from latent_mpc.agent.checkpoint import Parts
-from latent_mpc.agent.costs import latent_distance
+from latent_mpc.agent.cost_to_go import CostToGo
+from latent_mpc.agent.costs import COSTS, Cost
 from latent_mpc.agent.horizon.imagination import HINGE, Latents
 from latent_mpc.agent.oracle import privileged
 from latent_mpc.agent.rates import THIRDS, spearman, third_of
@@ -30,11 +32,8 @@ Between = Callable[[Tensor, Tensor], Tensor]  # (latents [M, D], goal [D]) -> di
 
 
 def costs(parts: Parts) -> dict[str, Between]:
-    """Both distances from latents to a goal's."""
-    return {
-        "cost_to_go": lambda z, goal: parts.cost_to_go(z, goal.expand_as(z)),
-        "latent": lambda z, goal: latent_distance(z[None, None], goal[None, None, None])[0, 0],
-    }
+    """Each cost's distance from latents to a goal's."""
+    return {name: partial(_between, kind(), parts.cost_to_go) for name, kind in COSTS.items()}
 
 
 @torch.no_grad()
@@ -66,7 +65,7 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
 
 @torch.no_grad()
 def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int) -> dict[str, Any] | None:
-    """Both costs and the true steps towards one goal, over the plane of a task's two positions, at rest; None if it has not two.
+    """Each cost and the true steps towards one goal, over the plane of a task's two positions, at rest; None if it has not two.
 
     Returns axes `x`, `y` with names, `goal`, and values `[GRID, GRID]`, rows along y, null where the robot does not fit; and `traps`:
     inner points of the grid below all 8 neighbours, the goal's own surroundings left out, where a greedy agent would get stuck.
@@ -107,6 +106,12 @@ def traps(grid: np.ndarray, axes: list[np.ndarray], goal: np.ndarray) -> np.ndar
     found = np.argwhere(lowest)
     nearest = np.array([np.abs(axes[1] - goal[1]).argmin(), np.abs(axes[0] - goal[0]).argmin()])
     return found[np.abs(found - nearest).max(axis=1) > 2]
+
+
+def _between(cost: Cost, cost_to_go: CostToGo, z: Tensor, z_goal: Tensor) -> Tensor:
+    """Distance `[M]` of latents `[M, D]` from one goal's `[D]`."""
+    goal, distance = cost.towards(cost_to_go, z_goal[None])
+    return distance(z[None, None], goal[:, None, None])[0, 0]
 
 
 def _rank_correlation(cost: np.ndarray, steps: np.ndarray) -> float:

@@ -36,7 +36,9 @@ def write_figures(result: Found, folder: Path) -> dict[str, str]:
         what = f"{name} [{imagined[name]['unit']}]"
         draw[f"imagination-{name}"] = partial(figures_model.draw_imagination, imagined[name]["mlp"], seconds, what)
     if result["landscape"]:
-        draw |= {f"landscape-{name}": partial(figures_model.draw_landscape, result["landscape"], name) for name in figures_model.COSTS}
+        draw |= {
+            f"landscape-{name}": partial(figures_model.draw_landscape, result["landscape"], name) for name in result["landscape"]["values"]
+        }
     (folder / "figures").mkdir(exist_ok=True)
     with rc_context(RC):
         return {name: save(make(), folder / "figures" / f"{name}.png") for name, make in draw.items()}

@@ -8,6 +8,7 @@ from typing import Any
 from latent_mpc.agent.horizon import page
 from latent_mpc.agent.horizon.advice import CLOSE, percent, plural
 from latent_mpc.agent.horizon.figures import FLOORS
+from latent_mpc.agent.horizon.settings import cost_name
 from latent_mpc.agent.rates import THIRDS
 
 Found = Mapping[str, Any]
@@ -95,29 +96,22 @@ def imagination(result: Found, drawn: Drawn) -> str:
 def guidance(result: Found, drawn: Drawn) -> str:
     """How well the cost guides."""
     found, plane = result["guidance"], result["landscape"]
-    learned, raw = found["spearman"]["cost_to_go"]["all"], found["spearman"]["latent"]["all"]
+    ranks = ", ".join(f"{cost_name(cost)} {thirds['all']:.2f}" for cost, thirds in found["spearman"].items())
     words = (
         "A planner needs no exact cost, only the right order: nearer states must cost less. Rank correlation with the true steps to "
-        f"go, 1 being perfect order, over {found['states']} states for each of {found['goals']} goals: learned cost-to-go "
-        f"{learned:.2f}, raw latent distance {raw:.2f}."
+        f"go, 1 being perfect order, over {found['states']} states for each of {found['goals']} goals: {ranks}."
     )
-    caption = (
-        "Rank correlation of both costs with the true steps. Within a third, distances differ little, so that numbers are lower there."
-    )
+    caption = "Rank correlation of each cost with the true steps. Within a third, distances differ little, so that numbers are lower there."
     parts = [page.beside(page.text(words), page.picture(drawn["guidance"], caption))]
     if plane:
-        traps = plane["traps"]
+        traps = ", ".join(f"{count} with {cost_name(cost)}" for cost, count in plane["traps"].items())
         said = (
             "The cost of standing still at each place, towards the first pair's goal (the star). Lines join equal costs; grey is where "
             "the robot does not fit. Where every small move costs more, the goal aside, a short-sighted planner is trapped. Such "
-            f"places: {traps['cost_to_go']} with the learned cost, {traps['latent']} with raw latent distance, {traps['true']} with the "
-            "true steps."
+            f"places: {traps}."
         )
-        names = {
-            "landscape-true": "What it should be.",
-            "landscape-cost_to_go": "What was learned.",
-            "landscape-latent": "Latent distance.",
-        }
+        shown = {"true": "What it should be.", "cost_to_go": "What was learned.", "latent": "Latent distance."}
+        names = {f"landscape-{cost}": shown.get(cost, f"{cost_name(cost).capitalize()}.") for cost in plane["values"]}
         parts += [page.text(said), _figures(drawn, names, small=True)]
     return page.section("3. How well the cost guides", *parts)
 

@@ -6,10 +6,11 @@ A setting is data, so that it can be hashed, cached and written down. Nothing is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from latent_mpc import planners
+from latent_mpc.agent.costs import COSTS, Cost
 from latent_mpc.planners import Budget
 
 ROLES = {  # why a setting is played
@@ -18,8 +19,9 @@ ROLES = {  # why a setting is played
     "oracle": "oracle: the same planner in the simulator",
     "replan": "planning anew less often",
     "samples": "fewer or more samples",
-    "latent": "raw latent distance as cost",
+    "cost": "another cost",
 }
+COST_NAMES = {"cost_to_go": "learned cost-to-go", "latent": "raw latent distance", "true": "true steps to go"}
 EVERY = (2, 4)  # model steps between two plans
 FACTORS = (0.25, 0.5, 4.0)  # of the planner's samples
 ORACLE_STEPS = 72  # pairs times horizon that the oracle plays by default: 2/3 s of one core each on Reacher
@@ -53,7 +55,7 @@ class Setting:
         more = {
             "replan": f", a plan every {self.every} steps",
             "samples": f", {self.planner.get('samples')} samples",
-            "latent": ", raw latent distance",
+            "cost": f", {cost_name(self.cost['name'])}",
             "cem": ", CEM",
             "oracle": ", oracle",
         }
@@ -79,9 +81,19 @@ def around(rungs: Sequence[Setting], best: int, *, oracle: bool, full: bool) -> 
     for rung in at_best:
         found += [replace(rung, role="replan", every=every) for every in EVERY if every <= rung.horizon]
         found += [replace(rung, role="samples", planner=scaled(rung.planner, factor)) for factor in FACTORS]
-        if rung.cost["name"] != "latent":
-            found.append(replace(rung, role="latent", cost={**rung.cost, "name": "latent"}))
+        found += [replace(rung, role="cost", cost=other_cost(rung.cost, name)) for name in COSTS if name != rung.cost["name"]]
     return found
+
+
+def other_cost(cost: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The cost called `name` with this one's weights, its own fields as they are by default."""
+    shared = [field.name for field in fields(Cost)]
+    return {"name": name, **{key: cost[key] for key in shared if key in cost}}
+
+
+def cost_name(name: str) -> str:
+    """What a report calls a cost."""
+    return COST_NAMES.get(name, name.replace("_", " "))
 
 
 def oracle_pairs(rung: Setting) -> int:

@@ -123,7 +123,7 @@ def _model(sweep: Sweep, rungs: Sequence[Setting]) -> Found:
         "landscape": lambda: landscape(parts, task, goal, sweep.repeat, config.data_seed),
     }
     told = {"weights": sweep.weights, "episodes": config.data_episodes, "seed": [config.data_seed, config.seed], "steps": most}
-    told |= {"goal": goal.tolist(), "task": task.name, "versions": versions(), "code": code_of(MODEL_CODE)}
+    told |= {"costs": sorted(COSTS), "goal": goal.tolist(), "task": task.name, "versions": versions(), "code": code_of(MODEL_CODE)}
     found: Found = {}
     for name, measure in sections.items():
         section = sweep.cache.read({"section": name, **told})
