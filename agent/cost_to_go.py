@@ -76,7 +76,11 @@ class CostToGo(nn.Module):
         return self.scale * (symmetric / there.shape[-1] ** 0.5 + back.amax(dim=-1).relu())
 
     def pairwise(self, start: Float[Tensor, "B M2"], goal: Float[Tensor, "G M2"]) -> Float[Tensor, "B G"]:
-        """Distances [model steps] from each to each, as `between` has them, several times faster for many."""
+        """Distances [model steps] from each to each, as `between` has them, several times faster for many.
+
+        Without the 1e-8 under its root, which tells at distances below 1e-3: embeddings that only
+        rounding sets apart have a finite slope, but in any direction.
+        """
         (there, rising), (end, reference) = start.chunk(2, dim=-1), goal.chunk(2, dim=-1)
         symmetric = torch.cdist(there, end, compute_mode="donot_use_mm_for_euclid_dist")  # products would cancel where near
         return self.scale * (symmetric / there.shape[-1] ** 0.5 + _LargestRise.apply(rising, reference).relu())
