@@ -9,6 +9,10 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+PROGRAM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="Chromium is missing; on Debian: apt-get install chromium")
 QUIET = ("background-networking", "component-update", "default-apps", "extensions", "gpu", "quic", "sync")
 ASK = """
 addEventListener("load", async () => {
@@ -42,10 +46,9 @@ def look(page: Path, width: int, folder: Path) -> tuple[dict[str, Any], list[str
     asking = html.replace("default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'").replace("</head>", more)
     copy = folder / f"asking-{width}.html"
     copy.write_text(asking, encoding="utf-8")
-    program = shutil.which("chromium")
-    assert program, "chromium is missing; on Debian: apt-get install --no-install-recommends chromium"
+    assert PROGRAM
     options = [f"--disable-{name}" for name in QUIET] + [f"--window-size={width},900", f"--user-data-dir={folder / f'profile-{width}'}"]
-    command = [program, "--headless", "--no-sandbox", "--no-first-run", "--enable-logging=stderr", "--virtual-time-budget=20000", *options]
+    command = [PROGRAM, "--headless", "--no-sandbox", "--no-first-run", "--enable-logging=stderr", "--virtual-time-budget=20000", *options]
     done = subprocess.run([*command, "--dump-dom", copy.as_uri()], capture_output=True, text=True, timeout=120, check=True)
     answer = done.stdout.partition('<pre id="answer">')[2].partition("</pre>")[0]
     return json.loads(unescape(answer)), [line for line in done.stderr.splitlines() if "CONSOLE" in line]

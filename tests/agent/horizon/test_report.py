@@ -25,7 +25,7 @@ from latent_mpc.agent.horizon import films, imagination, sweep
 from latent_mpc.agent.pairs import draw_pairs
 from latent_mpc.envs import gl
 from latent_mpc.envs.registry import make
-from tests.agent.horizon.browser import look
+from tests.agent.horizon.browser import look, needs_chromium
 
 TASK = "pointmaze-open"
 TINY = ["horizons=[1,2]", "episodes=4", "data_episodes=8"]
@@ -216,6 +216,7 @@ def test_a_camera_that_does_not_work_is_refused_before_anything_is_played(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@needs_chromium
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_in_a_browser_shows_everything_asks_nobody_and_fits(study: Path, tmp_path: Path, width: int) -> None:
     page = study / "report.html"
