@@ -98,15 +98,23 @@ def register(command: str, named: Collection[str]) -> None:
     """Store the schemas of a command and of every choice of its groups in Hydra's ConfigStore; of what packages bring only those named."""
     from hydra.core.config_store import ConfigStore
 
+    _register_own(command)
+    for group in groups(command):
+        for choice in filter(partial(is_brought, group), named):
+            node = _node(task_config(choice))
+            node.name = choice
+            ConfigStore.instance().store(group=group, name=choice, node=node)
+
+
+@cache
+def _register_own(command: str) -> None:
+    from hydra.core.config_store import ConfigStore
+
     store = ConfigStore.instance()
     store.store(group="schema/command", name=command, node=_node(getattr(schema, f"{command.capitalize()}Config")))
     for group in groups(command):
         for name in {part_name(group, choice) for choice in _stems(group)}:
             store.store(group=f"schema/{group}", name=name, node=_node(part(group, name)))
-        for choice in filter(partial(is_brought, group), named):
-            node = _node(task_config(choice))
-            node.name = choice
-            store.store(group=group, name=choice, node=node)
 
 
 def _node(cls: type) -> DictConfig:
