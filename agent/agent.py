@@ -23,6 +23,7 @@ from latent_mpc.agent.observations import as_tensors, require_finite
 from latent_mpc.agent.proposals import Proposals
 from latent_mpc.agent.rough import rough_networks
 from latent_mpc.agent.world_model import Memory, WorldModel
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners import Planner, Warm
 
 Arrays = Mapping[str, np.ndarray]
@@ -99,7 +100,7 @@ class Agent:
                 return
             now = self._begun()
             if mask.shape != (len(now.elapsed),) or batch != len(now.elapsed):
-                raise ValueError(f"mask and goal must be of {len(now.elapsed)} episodes, got {mask.shape} and {batch}")
+                raise LatentMPCError(f"mask and goal must be of {len(now.elapsed)} episodes, got {mask.shape} and {batch}")
             again = torch.as_tensor(mask, dtype=torch.bool)
             there = again.to(self.device)
             now.z_goal = torch.where(there[:, None], z_goal, now.z_goal)
@@ -119,7 +120,7 @@ class Agent:
         """
         now = self._begun()
         if len(now.elapsed) != (came := len(next(iter(obs.values()), ()))):
-            raise ValueError(f"observations must be of {len(now.elapsed)} episodes, got {came}")
+            raise LatentMPCError(f"observations must be of {len(now.elapsed)} episodes, got {came}")
         phase = now.elapsed % self.action_repeat
         due = (phase == 0).nonzero()[:, 0]
         with torch.no_grad():
@@ -168,7 +169,7 @@ class Agent:
 
     def _begun(self) -> Episodes:
         if self.episodes is None:
-            raise ValueError("the agent has no goal yet; call reset(goal) first")
+            raise LatentMPCError("the agent has no goal yet; call reset(goal) first")
         return self.episodes
 
     def _tensors(self, obs: Arrays, what: str = "observation") -> dict[str, Tensor]:
@@ -191,6 +192,6 @@ def make_planner(
     Raises ValueError for a `block` that is not the action_repeat; 1, which configs hold where it was left alone, stands for it.
     """
     if block not in (1, action_repeat):
-        raise ValueError(f"planner.block must be the task's action_repeat, {action_repeat}, got {block}; leave it out")
+        raise LatentMPCError(f"planner.block must be the task's action_repeat, {action_repeat}, got {block}; leave it out")
     bound = torch.ones(actions, device=device)
     return planners.make(name, low=-bound, high=bound, horizon=horizon, block=action_repeat, **fields)

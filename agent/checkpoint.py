@@ -29,6 +29,7 @@ from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.agent.training import make_probe
 from latent_mpc.agent.world_model import ModelConfig, WorldModel
 from latent_mpc.configs.command_line import setting
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.envs.gymnasium_task import require_known
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
@@ -87,22 +88,22 @@ def load_parts(path: str | os.PathLike[str], device: torch.device | None = None,
             wanted = build(config).modules().state_dict()
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         reason = str(error) if isinstance(error, ValueError) else "sizes too large to build"
-        raise ValueError(f"{folder / 'config.yaml'}: {reason}") from error
+        raise LatentMPCError(f"{folder / 'config.yaml'}: {reason}") from error
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise FileNotFoundError(f"{weights} is missing; the checkpoint is not whole, train it again with {setting('out', folder)}")
     try:
         tensors = load_file(weights)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:  # a header that names no type that there is: KeyError
-        raise ValueError(f"{weights} is truncated or damaged: {' '.join(str(error).split())}") from error
+        raise LatentMPCError(f"{weights} is truncated or damaged: {' '.join(str(error).split())}") from error
     try:
         require_fit(wanted, tensors)
     except ValueError as error:
-        raise ValueError(f"{weights} does not fit its config.yaml: {error}") from error
+        raise LatentMPCError(f"{weights} does not fit its config.yaml: {error}") from error
     broken = [name for name, tensor in sorted(tensors.items()) if not tensor.isfinite().all()]
     if broken and finite:
         more = f" (and {len(broken) - 1} more)" if broken[1:] else ""
-        raise ValueError(f"{weights} must hold finite numbers, {broken[0]}{more} does not; restore it from a copy or train again")
+        raise LatentMPCError(f"{weights} must hold finite numbers, {broken[0]}{more} does not; restore it from a copy or train again")
     parts = build(located(config, folder))
     parts.modules().load_state_dict(tensors)
     for part in parts.modules().values():
@@ -115,7 +116,7 @@ def located(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     task = dict(config["task"])
     if "xml" in task:
         if not (folder / task["xml"]).resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{folder / 'config.yaml'}: task.xml must lie within the checkpoint, got {task['xml']!r:.60}")
+            raise LatentMPCError(f"{folder / 'config.yaml'}: task.xml must lie within the checkpoint, got {task['xml']!r:.60}")
         task["xml"] = str(folder / task["xml"])
     return {**config, "task": task}
 
@@ -136,10 +137,10 @@ def make_task(config: Mapping[str, Any], obs: tuple[str, ...] | None = None, tas
     space = {key: list(value.shape) for key, value in task.observation().items()}
     for key, shape in config["spaces"].items():
         if key in space and space[key] != list(shape):
-            raise ValueError(f"the checkpoint does not fit {task.name}: {key} must be {list(shape)}, the task gives {space[key]}")
+            raise LatentMPCError(f"the checkpoint does not fit {task.name}: {key} must be {list(shape)}, the task gives {space[key]}")
     actions = task.action_width * config["task"]["action_repeat"]
     if actions != config["actions"]:
-        raise ValueError(
+        raise LatentMPCError(
             f"the checkpoint does not fit {task.name}: an action block must have {config['actions']} numbers, it has {actions}"
         )
     return task
@@ -153,14 +154,14 @@ def make_agent(parts: Parts, *, planner: Mapping[str, Any] | None = None, cost: 
     weights = dict(cost or parts.config["cost"])
     kind = weights.pop("name")
     if kind not in COSTS:
-        raise KeyError(f"no cost {kind!r}; there are: {', '.join(sorted(COSTS))}")
+        raise UnknownNameError(f"no cost {kind!r}; there are: {', '.join(sorted(COSTS))}")
     known = [field.name for field in fields(COSTS[kind])]
     for key in weights:
         if key not in known:
-            raise KeyError(f"cost {kind!r} has no field {key!r}; there are: {', '.join(known)}")
+            raise UnknownNameError(f"cost {kind!r} has no field {key!r}; there are: {', '.join(known)}")
     made_cost = COSTS[kind](**weights)
     if made_cost.disagreement and parts.model.config.ensemble == 1:
-        raise ValueError("cost.disagreement needs an ensemble: train with model.ensemble of 2 or more, or leave it at 0")
+        raise LatentMPCError("cost.disagreement needs an ensemble: train with model.ensemble of 2 or more, or leave it at 0")
     made = make_planner(search.pop("name"), actions=parts.model.actions, action_repeat=repeat, device=device, **search)
     return Agent(parts.model, parts.cost_to_go, made, made_cost, repeat, seed, parts.proposals)
 

@@ -12,6 +12,7 @@ from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.proposals import ProposalsConfig
 from latent_mpc.agent.world_model import ModelConfig
 from latent_mpc.configs.brought import task_config
+from latent_mpc.configs.errors import LatentMPCError
 
 FORMAT = 1
 KINDS: dict[Any, str] = {dict: "keys and values", int: "an integer", float: "a number", str: "text", bool: "true or false"}
@@ -33,19 +34,19 @@ def check_config(config: Mapping[str, Any]) -> None:
     weights are refused on loading. `versions` are a note: whether a checkpoint can be read is for `format` to say.
     """
     if config.get("format") != FORMAT:
-        raise ValueError(f"checkpoint format must be {FORMAT}, got {config.get('format')!r:.60}; train it again with this version")
+        raise LatentMPCError(f"checkpoint format must be {FORMAT}, got {config.get('format')!r:.60}; train it again with this version")
     for key in config:
         if key not in KEYS:
-            raise ValueError(f"no key {key!r:.60} in a checkpoint; there are: {', '.join(KEYS)}")
+            raise LatentMPCError(f"no key {key!r:.60} in a checkpoint; there are: {', '.join(KEYS)}")
     for path, kind in NEEDED.items():
         _check_kind(path, kind, _find(config, path))
     actions, repeat = config["actions"], config["task"]["action_repeat"]
     if actions < 1 or repeat < 1 or actions % repeat:
-        raise ValueError(f"actions must be a multiple of task.action_repeat, both at least 1, got {actions} and {repeat}")
+        raise LatentMPCError(f"actions must be a multiple of task.action_repeat, both at least 1, got {actions} and {repeat}")
     for key, shape in config["spaces"].items():
         sizes = shape if isinstance(shape, list) else []
         if len(sizes) != RANKS.get(key) or not all(_is(int, n) and n > 0 for n in sizes):
-            raise ValueError(f"spaces must hold state: [S], pixels: [H, W, C] or both, got {key}: {shape!r:.60}")
+            raise LatentMPCError(f"spaces must hold state: [S], pixels: [H, W, C] or both, got {key}: {shape!r:.60}")
     _check_part("task", task_config(config["task"]["name"]), config["task"])
     _check_part("model", ModelConfig, config["model"])
     _check_part("cost_to_go", CostToGoConfig, config["cost_to_go"])
@@ -63,13 +64,13 @@ def _find(config: Mapping[str, Any], path: str) -> Any:
     for parent in parents:
         node = node[parent]
     if key not in node:
-        raise ValueError(f"no key {key!r}{f' in {parents[0]}' if parents else ''}; there are: {', '.join(map(str, node))}")
+        raise LatentMPCError(f"no key {key!r}{f' in {parents[0]}' if parents else ''}; there are: {', '.join(map(str, node))}")
     return node[key]
 
 
 def _check_named(group: str, known: Mapping[str, type], node: Mapping[str, Any]) -> None:
     if node["name"] not in known:
-        raise ValueError(f"no {group} {node['name']!r:.60}; there are: {', '.join(sorted(known))}")
+        raise LatentMPCError(f"no {group} {node['name']!r:.60}; there are: {', '.join(sorted(known))}")
     _check_part(group, known[node["name"]], {key: value for key, value in node.items() if key not in ("name", "horizon")})
 
 
@@ -79,17 +80,17 @@ def _check_part(name: str, cls: type[Any], values: Mapping[str, Any]) -> None:
     hints = {field.name: types[field.name] for field in fields(cls)}
     for key, value in values.items():
         if key not in hints:
-            raise ValueError(f"no key {key!r} in {name}; there are: {', '.join(hints)}")
+            raise LatentMPCError(f"no key {key!r} in {name}; there are: {', '.join(hints)}")
         _check_kind(f"{name}.{key}", hints[key], value)
     try:
         cls(**values)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
+        raise LatentMPCError(f"{name}: {error}") from error
 
 
 def _check_kind(path: str, kind: type, value: object) -> None:
     if not _is(kind, value):
-        raise ValueError(f"{path} must be {KINDS[kind]}, got {value!r:.60}")
+        raise LatentMPCError(f"{path} must be {KINDS[kind]}, got {value!r:.60}")
 
 
 def _is(kind: type, value: object) -> bool:

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from latent_mpc.agent import usage
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 
 TRACEBACK = "LATENT_MPC_TRACEBACK"
-USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError, MemoryError)
+USER_ERRORS = (LatentMPCError, OSError, MemoryError)  # what the package refuses, and what the machine cannot give
+NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")  # torch's, which are RuntimeErrors
 # Threads of OpenMP that wait for work sleep. Spinning, as they do by default, they keep the cores that the others compute on: beside
 # two busy processes on two cores a decision took 2 s instead of 20 ms (benchmarks/busy.py). Read once, when torch is imported.
 WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
@@ -43,14 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def explain(error: Exception) -> tuple[str, int]:
-    """(one line, exit status) for an error: a message written for people as it stands, anything else as the bug it is."""
-    message = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    """(one line, exit status) for an error: what was refused as it stands, anything else as the bug it is."""
+    message = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
         message = f"{error.filename}: {error.strerror}"
-    written = isinstance(message, str) and " " in message  # KeyError('z') is no message
-    if written and isinstance(error, USER_ERRORS) and not isinstance(error, (NotImplementedError, RecursionError)):
-        return message, 2
-    return f"{type(error).__name__}: {message} ({TRACEBACK}=1 shows where)", 1
+    if isinstance(error, USER_ERRORS) or (isinstance(error, RuntimeError) and any(text in message for text in NO_MEMORY)):
+        return message or type(error).__name__, 2
+    return f"{type(error).__name__}: {message} (a fault of latent-mpc: {TRACEBACK}=1 shows where; please report what it prints)", 1
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -64,7 +65,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     name, *rest = arguments
     if name not in usage.command_names():
-        raise KeyError(f"no command {name!r}; there are: {', '.join(usage.command_names())}")
+        raise UnknownNameError(f"no command {name!r}; there are: {', '.join(usage.command_names())}")
     if any(word in HELP for word in rest):
         print(usage.command_help(name, [word for word in rest if word not in HELP]))
         return 0

@@ -15,6 +15,7 @@ import numpy as np
 
 from latent_mpc.agent.paired import paired_difference
 from latent_mpc.agent.rates import rate
+from latent_mpc.configs.errors import LatentMPCError
 
 FILES = ("results.json", "horizon.json")
 
@@ -55,7 +56,7 @@ def read_outcomes(path: str | Path) -> list[Outcomes]:
             return [_outcomes(str(path), one["label"], one["pairs_fingerprint"], about, one) for one in rungs]
         return [_outcomes(str(path), "", found["outcomes"]["pairs"], about, found["outcomes"])]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{file} does not hold the outcome of each pair; write it again with this version ({error!r:.80})") from error
+        raise LatentMPCError(f"{file} does not hold the outcome of each pair; write it again with this version ({error!r:.80})") from error
 
 
 def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
@@ -66,11 +67,11 @@ def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
     Raises ValueError unless all played the same pairs, and there are two at least.
     """
     if len(results) < 2:
-        raise ValueError(f"compare needs two results or more, got {len(results)}")
+        raise LatentMPCError(f"compare needs two results or more, got {len(results)}")
     first = results[0]
     for other in results[1:]:
         if other.pairs != first.pairs or len(other.end) != len(first.end):
-            raise ValueError(
+            raise LatentMPCError(
                 f"results must be of the same pairs: {first.name} played {len(first.end)} ({first.about}), {other.name} played "
                 f"{len(other.end)} ({other.about}); evaluate one again with the other's task, episodes and pairs"
             )
@@ -86,5 +87,5 @@ def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
 def _outcomes(source: str, label: str, pairs: str, about: str, found: dict[str, Any]) -> Outcomes:
     end, ever = ([int(value) for value in found[key]] for key in ("end", "any"))
     if not end or len(end) != len(ever):
-        raise ValueError(f"{len(end)} and {len(ever)} outcomes")
+        raise LatentMPCError(f"{len(end)} and {len(ever)} outcomes")
     return Outcomes(source, label, pairs, about, end, ever)

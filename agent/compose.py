@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from latent_mpc.agent.shipped import find_checkpoint, read_config
 from latent_mpc.configs import groups
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 
 TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 TYPE_NAMES |= {list[str]: "a list: [A,B]", list[int]: "a list of integers like [3,5]"}
@@ -52,7 +53,7 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
         if choice == "default" and (own := picks.get("task")) in groups.choices(group):
             picks.setdefault(group, own)  # what was measured to be right for one task only, with its reason in the file
         if choice == "???" and group not in picks:
-            raise ValueError(f"{group} must be given: {group}=NAME; there are: {', '.join(groups.choices(group))}")
+            raise LatentMPCError(f"{group} must be given: {group}=NAME; there are: {', '.join(groups.choices(group))}")
     config = _compose(command, picks)
     for group, node in stored.items():
         kept = node if picks[group] == node["name"] else {key: node[key] for key in KEPT.get(group, ()) if key in node}
@@ -84,26 +85,26 @@ def parse(argument: str) -> Setting:
     Raises ValueError on anything else, interpolations included. `set_value` knows which keys take text.
     """
     if argument.startswith("-"):
-        raise ValueError(f"no option {argument!r}; settings are written KEY=VALUE, and --help lists them")
+        raise LatentMPCError(f"no option {argument!r}; settings are written KEY=VALUE, and --help lists them")
     _refuse_interpolation(argument)
     key, equals, text = argument.partition("=")
     text, quoted = text.strip(), text.lstrip().startswith(QUOTES)
     if key.startswith(("+", "~")) or "@" in key:
-        raise ValueError(f"cannot take {argument!r}: keys cannot be added, removed or moved, write KEY=VALUE")
+        raise LatentMPCError(f"cannot take {argument!r}: keys cannot be added, removed or moved, write KEY=VALUE")
     if not (key and equals):
-        raise ValueError(f"cannot read {argument!r}: write KEY=VALUE")
+        raise LatentMPCError(f"cannot read {argument!r}: write KEY=VALUE")
     try:
         override: Override = OverridesParser.create().parse_override(f"key={text}")
         value, several = override.value(), override.is_sweep_override()
     except HydraException:
         if quoted:
             mark = text[0]
-            raise ValueError(
+            raise LatentMPCError(
                 f"cannot read {argument!r}: what begins with {mark} must end with it, any {mark} within written \\{mark}"
             ) from None
         value, several = text, not text.startswith(BRACKETS)
     if several and "," in text:
-        raise ValueError(f"cannot take {argument!r}: one value at a time; quote text with commas: KEY=\"'a,b'\"")
+        raise LatentMPCError(f"cannot take {argument!r}: one value at a time; quote text with commas: KEY=\"'a,b'\"")
     as_typed = several or (isinstance(value, str) and not quoted)  # no escapes, no functions: a path may hold \\ and (
     return Setting(key, text if as_typed else value, text)
 
@@ -115,9 +116,9 @@ def set_value(config: DictConfig, setting: Setting) -> None:
     for depth, key in enumerate(path):
         where = ".".join(path[:depth])
         if not isinstance(node, DictConfig):
-            raise KeyError(f"no key {key!r} in {where}: it is a single value")
+            raise UnknownNameError(f"no key {key!r} in {where}: it is a single value")
         if key not in list(node.keys()):
-            raise KeyError(f"no key {key!r}{f' in {where}' if where else ''}; there are: {', '.join(map(str, node.keys()))}")
+            raise UnknownNameError(f"no key {key!r}{f' in {where}' if where else ''}; there are: {', '.join(map(str, node.keys()))}")
         parent, node = node, node._get_node(key)
     if isinstance(node, DictConfig):
         _set_node(config, setting)
@@ -127,7 +128,7 @@ def set_value(config: DictConfig, setting: Setting) -> None:
     try:
         parent[path[-1]] = value
     except OmegaConfBaseException:
-        raise ValueError(
+        raise LatentMPCError(
             f"{setting.key} must be {TYPE_NAMES.get(hint, hint)}, got {setting.text!r}{_unquoted(hint, setting.text)}"
         ) from None
 
@@ -141,14 +142,14 @@ def to_dataclass(config: DictConfig, path: str = "") -> Any:
     try:
         return OmegaConf.to_object(config)
     except OmegaConfBaseException as error:
-        raise ValueError(f"{path or 'config'}: {str(error).splitlines()[0]}") from error
+        raise LatentMPCError(f"{path or 'config'}: {str(error).splitlines()[0]}") from error
     except (ValueError, KeyError) as error:
-        raise ValueError(f"{path}: {error.args[0]}" if path else error.args[0]) from error
+        raise LatentMPCError(f"{path}: {error.args[0]}" if path else error.args[0]) from error
 
 
 def _refuse_interpolation(argument: str) -> None:
     if "${" in argument:
-        raise ValueError(f"cannot take {argument!r}: interpolations such as ${{…}} are refused, write the value itself")
+        raise LatentMPCError(f"cannot take {argument!r}: interpolations such as ${{…}} are refused, write the value itself")
 
 
 def _unquoted(hint: Any, text: str) -> str:
@@ -176,14 +177,14 @@ def _compose_once(command: str, picks: tuple[tuple[str, str], ...]) -> DictConfi
 def _choice(setting: Setting) -> str:
     valid = groups.choices(setting.key)
     if setting.value not in valid:
-        raise KeyError(f"no {setting.key} {setting.text!r}; there are: {', '.join(valid)}")
+        raise UnknownNameError(f"no {setting.key} {setting.text!r}; there are: {', '.join(valid)}")
     return setting.value
 
 
 def _set_node(config: DictConfig, setting: Setting) -> None:
     """`pairs={seed: 3}`: each key of it on its own."""
     if not isinstance(setting.value, dict):
-        raise ValueError(f"{setting.key} has keys of its own: write {setting.key}.KEY=VALUE, got {setting.text!r}")
+        raise LatentMPCError(f"{setting.key} has keys of its own: write {setting.key}.KEY=VALUE, got {setting.text!r}")
     for key, value in setting.value.items():
         set_value(config, Setting(f"{setting.key}.{key}", value, str(value)))
 
@@ -197,15 +198,15 @@ def _stored(command: str, values: Sequence[Setting]) -> dict[str, dict[str, Any]
         for group, node in nodes.items():
             _check_stored(command, group, node)
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{folder / 'config.yaml'}: {error.args[0]}") from error
+        raise LatentMPCError(f"{folder / 'config.yaml'}: {error.args[0]}") from error
     return nodes
 
 
 def _check_stored(command: str, group: str, node: Any) -> None:
     if not isinstance(node, dict) or not isinstance(node.get("name"), str):
-        raise ValueError(f"{group} must have a name, got {node!r}")
+        raise LatentMPCError(f"{group} must have a name, got {node!r}")
     if "${" in str(node):
-        raise ValueError(f"interpolations are refused, got {node!r} for {group}")
+        raise LatentMPCError(f"interpolations are refused, got {node!r} for {group}")
     choice = _choice(Setting(group, node["name"], node["name"]))
     config = _compose(command, {group: choice})
     for key, value in node.items():

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent.networks import mlp
+from latent_mpc.configs.errors import LatentMPCError
 
 ROWS = 32  # starts compared with all goals at a time: their differences stay in the cache
 
@@ -43,17 +44,17 @@ class CostToGoConfig:
     def __post_init__(self) -> None:
         for name in ("hidden", "metric", "steps", "batch", "goals", "n_step"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise LatentMPCError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("expectile", "target_rate"):
             if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
+                raise LatentMPCError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.hindsight <= 1:
-            raise ValueError(f"hindsight must lie in [0, 1], got {self.hindsight}")
+            raise LatentMPCError(f"hindsight must lie in [0, 1], got {self.hindsight}")
         for name in ("learning_rate", "clamp", "near", "path_share"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+                raise LatentMPCError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.landmarks < 0:
-            raise ValueError(f"landmarks must be at least 0, got {self.landmarks}")
+            raise LatentMPCError(f"landmarks must be at least 0, got {self.landmarks}")
 
 
 class CostToGo(nn.Module):

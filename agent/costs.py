@@ -16,6 +16,7 @@ from torch import Tensor
 from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.ensemble import disagreement
 from latent_mpc.agent.world_model import Memory, WorldModel
+from latent_mpc.configs.errors import LatentMPCError
 
 # Rows that a network sees at a time, be they rollouts or latents to be measured. Beyond it each chunk's memory goes back to the system
 # and is asked for again: 512 x 16 steps at once take 9 900 page faults, a fifth of the time; less, and bf16 loses 10 % at 512 rows.
@@ -39,11 +40,11 @@ class Cost:
 
     def __post_init__(self) -> None:
         if self.disagreement < 0:
-            raise ValueError(f"disagreement must be at least 0, got {self.disagreement}")
+            raise LatentMPCError(f"disagreement must be at least 0, got {self.disagreement}")
         if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
+            raise LatentMPCError(f"precision must be one of {', '.join(PRECISIONS)}; got {self.precision!r}")
         if self.running < 0 or self.terminal < 0 or self.running + self.terminal == 0:
-            raise ValueError(f"running and terminal must be at least 0 and not both 0, got {self.running} and {self.terminal}")
+            raise LatentMPCError(f"running and terminal must be at least 0 and not both 0, got {self.running} and {self.terminal}")
 
     def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
         """Goals `[B, ...]` in the form that the distance takes, encoded once and not per candidate; and the distance."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from latent_mpc.configs.errors import LatentMPCError
+
 LONG = 100  # characters from which torch's reason is a list of all that it knows
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -22,12 +24,14 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         if device.type == "cpu" and device.index:  # torch takes any number and computes on the one that there is
-            raise ValueError("all cores are one device, cpu")
+            raise LatentMPCError("all cores are one device, cpu")
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         reason = reason if len(reason) < LONG else "torch knows no such device here"
-        raise ValueError(f"device must be auto, cpu or one that is there, got {name!r}: {reason}; there are: {', '.join(there)}") from error
+        raise LatentMPCError(
+            f"device must be auto, cpu or one that is there, got {name!r}: {reason}; there are: {', '.join(there)}"
+        ) from error
     return device
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import TrainConfig
 from latent_mpc.envs.rollouts import Rollouts
 from latent_mpc.envs.task import Task
@@ -19,7 +20,7 @@ def require_length(config: TrainConfig, task: Task, given: Rollouts | None) -> N
         needs.append((f"proposals.horizon={config.proposals.horizon}", config.proposals.horizon, longest))
     for keys, steps, there in needs:
         if steps * repeat > there:
-            raise ValueError(
+            raise LatentMPCError(
                 f"{keys} need episodes of {steps * repeat} control steps ({steps} model steps of {repeat}), "
                 f"{where} has at most {there}; lower them, or give longer episodes"
             )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from latent_mpc.configs import groups
+from latent_mpc.configs.errors import FailedError, LatentMPCError
 
 PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher", "submitit_slurm": "hydra_submitit_launcher"}
 FAILED = "failed"  # file in a job's folder: its exit status
@@ -30,7 +31,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     for argument in arguments:
         key, _, name = argument.partition("=")
         if key == "hydra/launcher" and name in PLUGINS and not _installed(PLUGINS[name]):
-            raise ValueError(f"hydra/launcher={name} is a plugin that is not installed: pip install 'latent-mpc[sweep]'")
+            raise LatentMPCError(f"hydra/launcher={name} is a plugin that is not installed: pip install 'latent-mpc[sweep]'")
     groups.register(command, [value for argument in arguments for value in argument.partition("=")[2].split(",")])
     folder = Path("runs/multirun") / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     own = (f"hydra.sweep.dir={folder}", "hydra.output_subdir=null", "hydra/job_logging=none")
@@ -38,7 +39,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         main(version_base="1.3", config_path="pkg://latent_mpc.configs", config_name=command)(job)()
     failed = sorted(folder.glob(f"*/{FAILED}"))
     if failed:
-        raise RuntimeError(f"{len(failed)} of the jobs failed, see what they said above: {', '.join(path.parent.name for path in failed)}")
+        raise FailedError(f"{len(failed)} of the jobs failed, see what they said above: {', '.join(path.parent.name for path in failed)}")
     return 0
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+
 
 def as_tensors(
     obs: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], device: torch.device, what: str = "observation"
@@ -29,11 +31,11 @@ def as_tensors(
     """
     missing = [key for key in shapes if key not in obs]
     if missing:
-        raise KeyError(f"the model needs the observations {', '.join(shapes)}; missing: {', '.join(missing)}")
+        raise UnknownNameError(f"the model needs the observations {', '.join(shapes)}; missing: {', '.join(missing)}")
     arrays = {key: _checked(key, _array(obs[key]), shape, f"{what} {key!r}") for key, shape in shapes.items()}
     if len({len(array) for array in arrays.values()}) > 1:
         sizes = ", ".join(f"{key} of {len(array)}" for key, array in arrays.items())
-        raise ValueError(f"every {what} must be of the same episodes, got {sizes}")
+        raise LatentMPCError(f"every {what} must be of the same episodes, got {sizes}")
     return {key: torch.as_tensor(array, device=device) for key, array in arrays.items()}
 
 
@@ -43,19 +45,19 @@ def require_finite(array: np.ndarray, what: str) -> np.ndarray:
         numbers = np.require(array, np.float32, ["C", "W"])
     if not np.isfinite(numbers).all():
         row, column = np.argwhere(~np.isfinite(numbers))[0]
-        raise ValueError(f"{what} of episode {row} must be finite numbers of float32, got {array[row, column]} at index {column}")
+        raise LatentMPCError(f"{what} of episode {row} must be finite numbers of float32, got {array[row, column]} at index {column}")
     return numbers
 
 
 def _checked(key: str, array: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:
     if array.shape[1:] != tuple(shape):
-        raise ValueError(f"{what} must be [B, {', '.join(map(str, shape))}], got {list(array.shape)}")
+        raise LatentMPCError(f"{what} must be [B, {', '.join(map(str, shape))}], got {list(array.shape)}")
     if key == "state":
         if array.dtype.kind not in "fiu":
-            raise ValueError(f"{what} must be real numbers, got {array.dtype}")
+            raise LatentMPCError(f"{what} must be real numbers, got {array.dtype}")
         return require_finite(array, what)
     if array.dtype != np.uint8:
-        raise ValueError(f"{what} must be uint8 from 0 to 255, got {array.dtype}{_range(array)}")
+        raise LatentMPCError(f"{what} must be uint8 from 0 to 255, got {array.dtype}{_range(array)}")
     return np.require(array, requirements=["C", "W"])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from latent_mpc.agent.results import make_folder
 from latent_mpc.configs.command_line import task_settings, write
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import TrainConfig
 from latent_mpc.envs.fit import require_shapes
 from latent_mpc.envs.minari_data import from_minari
@@ -31,10 +32,10 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
         require_task(where, rollouts.meta, config)
         if not len(rollouts):
             again = write("collect", {**task_settings(config.task), "obs": config.obs, "out": config.data})
-            raise ValueError(f"{where} holds no finished episode; {again} goes on with it")
+            raise LatentMPCError(f"{where} holds no finished episode; {again} goes on with it")
         require_shapes(where, {key: array.shape[1:] for key, array in rollouts.arrays.items()}, task)
         if "physics" in rollouts.keys and (width := rollouts.arrays["physics"].shape[1:]) != (own := task.snapshot().shape):
-            raise ValueError(f"{where} has simulator states of {list(width)}, {task.name} has {list(own)}; give other data")
+            raise LatentMPCError(f"{where} has simulator states of {list(width)}, {task.name} has {list(own)}; give other data")
     rollouts.require_whole()
     rollouts.require_finite((*config.observations, "action"))
     return rollouts
@@ -44,11 +45,11 @@ def require_task(where: str, meta: Mapping[str, Any], config: TrainConfig) -> No
     """Raise ValueError unless rollouts of ours are of the task, by their meta data."""
     task = meta.get("task", {})
     if (name := task.get("name")) != config.task.name:
-        raise ValueError(f"{where} must hold rollouts of {config.task.name}, it holds {name}; give task={name} or other data")
+        raise LatentMPCError(f"{where} must hold rollouts of {config.task.name}, it holds {name}; give task={name} or other data")
     for key in MODEL:
         actual, expected = task.get("options", {}).get(key), getattr(config.task, key, None)
         if actual != expected:
-            raise ValueError(f"{where} must hold rollouts with task.{key}={expected}, it holds {actual}; give that or other data")
+            raise LatentMPCError(f"{where} must hold rollouts with task.{key}={expected}, it holds {actual}; give that or other data")
 
 
 def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
@@ -58,7 +59,7 @@ def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
         require_task(where, data.own, config)
         require_shapes(where, data.shapes, task)
         if not len(without(where, len(data), config.data_skip)):
-            raise ValueError(f"{where} holds no episode to train on; give other data")
+            raise LatentMPCError(f"{where} holds no episode to train on; give other data")
         make_folder(folder)
         from_minari(data, folder / "data")
         return Rollouts(folder / "data", config.data_skip)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from latent_mpc.agent.interrupt import noted_interrupts
 from latent_mpc.agent.metrics import Metrics
 from latent_mpc.agent.run_state import load_state, save_state
+from latent_mpc.configs.errors import FailedError
 from latent_mpc.envs.progress import Progress
 
 LOG_EVERY = 50  # steps between two lines of metrics
@@ -93,4 +94,4 @@ def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, 
 
 def _require_finite(phase: str, loss: Tensor, step: int) -> None:
     if not math.isfinite(float(loss.detach())):
-        raise RuntimeError(f"{phase}: the loss is {float(loss.detach())} at step {step}; try a lower learning rate")
+        raise FailedError(f"{phase}: the loss is {float(loss.detach())} at step {step}; try a lower learning rate")

@@ -21,6 +21,7 @@ from torch import Tensor
 from latent_mpc.agent.agent import rest_plan
 from latent_mpc.agent.costs import Cost
 from latent_mpc.agent.devices import usable_cores
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.task import INTEGRATION, Task
 from latent_mpc.planners import Planner
 
@@ -76,7 +77,7 @@ class Simulator:
             self.task.restore(here)
             if np.allclose(foreseen[self._full], came[self._full], rtol=1e-3, atol=1e-4):
                 return
-        raise ValueError(f"the oracle cannot foresee {self.task.name}: its step does more than hold a control; give oracle=false")
+        raise LatentMPCError(f"the oracle cannot foresee {self.task.name}: its step does more than hold a control; give oracle=false")
 
 
 class SimulatorCost:
@@ -132,7 +133,7 @@ class Oracle:
 
     def __init__(self, task: Task, planner: Planner, config: Cost, action_repeat: int = 1, seed: int = 0, threads: int = 0) -> None:
         if planner.algorithm.differentiates:
-            raise ValueError(
+            raise LatentMPCError(
                 f"the oracle plans without gradients, planner {planner.algorithm.name!r} with; give oracle=false or another planner"
             )
         self.simulator, self.planner, self.config = Simulator(task, threads), planner, config

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
+
 RESAMPLES = 10_000
 
 
@@ -15,7 +17,7 @@ def paired_difference(one: Sequence[float], other: Sequence[float], seed: int = 
     Raises ValueError if they are not of equally many pairs, or of none.
     """
     if len(one) != len(other) or not len(one):
-        raise ValueError(f"outcomes must be of the same pairs, at least one, got {len(one)} and {len(other)}")
+        raise LatentMPCError(f"outcomes must be of the same pairs, at least one, got {len(one)} and {len(other)}")
     difference = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
     rng = np.random.default_rng(seed)
     means = [difference[rng.integers(len(difference), size=(100, len(difference)))].mean(axis=1) for _ in range(RESAMPLES // 100)]

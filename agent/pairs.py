@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.task import Pair, Task
 
@@ -51,7 +52,7 @@ def draw_pairs(
             is too loose.
     """
     if kind not in KINDS:
-        raise ValueError(f"pairs.kind must be one of {', '.join(KINDS)}; got {kind!r}")
+        raise LatentMPCError(f"pairs.kind must be one of {', '.join(KINDS)}; got {kind!r}")
     along = kind == "same_trajectory"
     result = Pairs([], 2 * offset if along else task.episode_steps)
     draw: Callable[[np.random.Generator], Pair] = (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
@@ -68,7 +69,7 @@ def draw_pairs(
                 watch()
             rejected = sum(result.rejected.values())
             if rejected > max(result.drawn, JUDGED) / 2:
-                raise ValueError(
+                raise LatentMPCError(
                     f"{task.name}: {rejected} of {result.drawn} pairs were solved by standing still (at most half may be); "
                     "its tolerance is too loose, or its goals too near"
                 )

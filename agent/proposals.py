@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent.networks import mlp
+from latent_mpc.configs.errors import LatentMPCError
 
 LOSERS = 0.05  # weight of the heads that are not nearest, so that none is left behind
 
@@ -36,9 +37,9 @@ class ProposalsConfig:
     def __post_init__(self) -> None:
         for name, least in (("samples", 0), ("horizon", 1), ("hidden", 1), ("steps", 1), ("batch", 1)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+                raise LatentMPCError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if self.learning_rate <= 0 or self.temperature <= 0:
-            raise ValueError(f"learning_rate and temperature must be positive, got {self.learning_rate} and {self.temperature}")
+            raise LatentMPCError(f"learning_rate and temperature must be positive, got {self.learning_rate} and {self.temperature}")
 
 
 class Proposals(nn.Module):

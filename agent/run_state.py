@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from latent_mpc.agent.files import replace
+from latent_mpc.configs.errors import LatentMPCError
 
 
 def save_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
@@ -34,7 +35,7 @@ def load_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer) 
         moments = optimizer_state(tensors)
     except (SafetensorError, KeyError, ValueError) as error:
         reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise ValueError(f"{path} does not fit this run ({reason}); give another out=, or delete it to train from the start") from error
+        raise LatentMPCError(f"{path} does not fit this run ({reason}); give another out=, or delete it to train from the start") from error
     module.load_state_dict(weights)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
     return step
@@ -54,11 +55,11 @@ def require_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> No
     """Raise ValueError naming the first tensor that is missing, not expected, or of another shape or type."""
     for name in sorted(wanted.keys() | found.keys()):
         if name not in found or name not in wanted:
-            raise ValueError(f"{name} is {'missing' if name not in found else 'not expected'}")
+            raise LatentMPCError(f"{name} is {'missing' if name not in found else 'not expected'}")
         for what in ("shape", "dtype"):
             should, came = (getattr(tensors[name], what) for tensors in (wanted, found))
             if should != came:
-                raise ValueError(f"{name} must be {_plain(should)}, is {_plain(came)}")
+                raise LatentMPCError(f"{name} must be {_plain(should)}, is {_plain(came)}")
 
 
 def _plain(value: torch.Size | torch.dtype) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from latent_mpc.configs.errors import LatentMPCError
+
 SHIPPED = Path(__file__).parent / "checkpoints"
 
 
@@ -28,7 +30,7 @@ def find_checkpoint(name: str) -> Path:
     """The folder of a checkpoint, by the name it ships under or by its path. Raises FileNotFoundError, ValueError."""
     names = ", ".join(shipped()) or "none"
     if not name:
-        raise ValueError(f"checkpoint must be given: checkpoint=FOLDER, or the name of one that ships: {names}")
+        raise LatentMPCError(f"checkpoint must be given: checkpoint=FOLDER, or the name of one that ships: {names}")
     folder = SHIPPED / name if name in shipped() else Path(name)
     if (folder / "config.yaml").is_file():
         return folder
@@ -47,7 +49,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Plain)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # of damaged text
-        raise ValueError(f"{folder / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
+        raise LatentMPCError(f"{folder / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
-        raise ValueError(f"{folder / 'config.yaml'} must hold keys and values, got {type(config).__name__}")
+        raise LatentMPCError(f"{folder / 'config.yaml'} must hold keys and values, got {type(config).__name__}")
     return config

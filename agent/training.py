@@ -24,6 +24,7 @@ from latent_mpc.agent.networks import StateEncoder, mlp
 from latent_mpc.agent.optimise import LOG_EVERY, Schedule, optimise
 from latent_mpc.agent.proposals import Proposals, nearest_loss
 from latent_mpc.agent.world_model import WorldModel
+from latent_mpc.configs.errors import FailedError, LatentMPCError
 from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts import Rollouts
 
@@ -56,16 +57,16 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "horizon", "save_every"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise LatentMPCError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("prediction", "sigreg", "sigreg_final", "sigreg_width", "inverse", "shift", "least_rank"):
             if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+                raise LatentMPCError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}")
+            raise LatentMPCError(f"learning_rate must be positive, got {self.learning_rate}")
         if not 0 < self.validation < 1:
-            raise ValueError(f"validation must be a share between 0 and 1, got {self.validation}")
+            raise LatentMPCError(f"validation must be a share between 0 and 1, got {self.validation}")
         if self.precision not in ("auto", "fp32", "bf16"):
-            raise ValueError(f"precision must be one of auto, fp32, bf16; got {self.precision!r}")
+            raise LatentMPCError(f"precision must be one of auto, fp32, bf16; got {self.precision!r}")
 
 
 class Windows:
@@ -150,7 +151,7 @@ def effective_rank(z: Float[Tensor, "*B D"]) -> float:
 def check_collapse(width: int, rank: float, std: float, least_rank: float, step: int) -> None:
     """Raises RuntimeError if the latents vary in too few directions, or before their normalisation not at all."""
     if rank < least_rank or std < LEAST_STD:
-        raise RuntimeError(
+        raise FailedError(
             f"the latent collapsed at step {step}: effective rank {rank:.1f} of {width} (least {least_rank}), std before normalisation "
             f"{std:.1g} (least {LEAST_STD}); raise training.sigreg or training.inverse, or lower training.learning_rate"
         )
@@ -213,7 +214,7 @@ def train_proposals(
     config, horizon = proposals.config, proposals.shape[1]
     starts = np.flatnonzero(np.arange(len(z)) + horizon <= last)  # rows with a whole plan behind them
     if not len(starts):
-        raise ValueError(f"proposals need episodes of at least {horizon} model steps; lower proposals.horizon")
+        raise LatentMPCError(f"proposals need episodes of at least {horizon} model steps; lower proposals.horizon")
 
     def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
         row = starts[rng.integers(len(starts), size=config.batch)]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from latent_mpc.agent.ensemble import StackedLinear, ensemble
 from latent_mpc.agent.networks import PixelEncoder, StateEncoder, mlp
+from latent_mpc.configs.errors import LatentMPCError
 
 Observation = Mapping[str, Tensor]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -40,11 +41,11 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("embedding", "latent", "history", "hidden", "width", "ensemble"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise LatentMPCError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.octaves < 0:
-            raise ValueError(f"octaves must be at least 0, got {self.octaves}")
+            raise LatentMPCError(f"octaves must be at least 0, got {self.octaves}")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be a share in [0, 1), got {self.dropout}")
+            raise LatentMPCError(f"dropout must be a share in [0, 1), got {self.dropout}")
 
 
 class Memory(NamedTuple):
@@ -84,7 +85,7 @@ class WorldModel(nn.Module):
         self.config, self.shapes, self.actions = config, dict(shapes), actions
         self.encoders = nn.ModuleDict({key: self._encoder(key, shape) for key, shape in sorted(shapes.items())})
         if not self.encoders:
-            raise ValueError("the world model needs an observation: state, pixels or both")
+            raise LatentMPCError("the world model needs an observation: state, pixels or both")
         self.fuse = mlp(config.history * config.embedding, config.latent, config.hidden)
         # Unit variance from the first step on: without it the latent stays collapsed for hundreds of steps (docs/log.md).
         self.normalise = nn.BatchNorm1d(config.latent, affine=False, momentum=0.05)
@@ -101,7 +102,7 @@ class WorldModel(nn.Module):
         if key == "state":
             return StateEncoder(shape[0], self.config.embedding, self.config.hidden, self.config.octaves)
         if shape[0] != shape[1] or shape[0] % 16:
-            raise ValueError(f"pixels must be square with a side that is a multiple of 16, got {shape}")
+            raise LatentMPCError(f"pixels must be square with a side that is a multiple of 16, got {shape}")
         return PixelEncoder(shape[0], shape[2], self.config.embedding, self.config.width)
 
     def embed(self, obs: Observation) -> Float[Tensor, "B F"]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from latent_mpc.configs.errors import FailedError
 from latent_mpc.envs.rollouts import Rollouts
 
 COLLECT = ["collect", "task=reacher", "episodes=500", "workers=2"]
@@ -62,7 +63,7 @@ def finish(command: Sequence[str], out: Path) -> float:
     begin, process = time.perf_counter(), start(command, out)
     _, err = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {err.strip()}")
+        raise FailedError(f"{' '.join(command)} failed: {err.strip()}")
     return time.perf_counter() - begin
 
 
@@ -90,7 +91,7 @@ def torment(command: Sequence[str], kills: int, rng: np.random.Generator, work: 
             before = 0
             continue
         if process.returncode != -signal.SIGKILL:
-            raise RuntimeError(f"{' '.join(command)} failed: {err.strip()}")
+            raise FailedError(f"{' '.join(command)} failed: {err.strip()}")
         tally.kills += 1
         before = inspect(out / data, reference, before, tally)
     finish(command, out)

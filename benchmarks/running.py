@@ -15,6 +15,7 @@ from typing import Any
 from latent_mpc.agent import cli
 from latent_mpc.agent.compose import compose_config
 from latent_mpc.agent.files import replace
+from latent_mpc.configs.errors import UnknownNameError
 
 BEAT = 5.0  # [s] between two notes of the time: what a kill may lose of it
 
@@ -76,7 +77,7 @@ def pick(asked: Sequence[str], known: Mapping[str, Sequence[str]], what: str) ->
     """The names asked for, all if none is; each name goes by several. Raises KeyError listing the valid ones."""
     for one in asked:
         if not any(one == name or one in others for name, others in known.items()):
-            raise KeyError(f"no {what} {one!r}; there are: {', '.join(known)}")
+            raise UnknownNameError(f"no {what} {one!r}; there are: {', '.join(known)}")
     return [name for name, others in known.items() if not asked or name in asked or set(others) & set(asked)]
 
 

@@ -14,6 +14,7 @@ import torch
 
 from latent_mpc.agent.files import replace
 from latent_mpc.agent.results import make_folder
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.progress import track
 
 
@@ -41,7 +42,7 @@ class Store:
         old = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
         kept = {key: value for key, value in old.items() if key not in ("settings", *forget)}
         if kept and (differ := [key for key in settings if old["settings"].get(key) != settings[key]]):
-            raise ValueError(f"{path} was measured with other settings ({', '.join(differ)}): {', '.join(kept)}; --fresh begins anew")
+            raise LatentMPCError(f"{path} was measured with other settings ({', '.join(differ)}): {', '.join(kept)}; --fresh begins anew")
         self.results: dict[str, Any] = {"settings": settings, **kept}
 
     def run(self, jobs: Iterable[Job], told: str) -> None:

@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.tasks import TASK_CONFIGS, DefaultTask, TaskConfig
 
 TASK_POINTS = "latent_mpc.tasks"  # name -> callable(**options) -> Task
@@ -24,7 +25,9 @@ def load(group: str, name: str) -> Any:
     try:
         return entry.load()
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"the entry point {name} of {group} must be importable, got {entry.value}: {error}; mend that package") from error
+        raise LatentMPCError(
+            f"the entry point {name} of {group} must be importable, got {entry.value}: {error}; mend that package"
+        ) from error
 
 
 def task_config(name: str) -> type[TaskConfig]:
@@ -33,7 +36,7 @@ def task_config(name: str) -> type[TaskConfig]:
         return TASK_CONFIGS.get(name, DefaultTask)
     found = load(CONFIG_POINTS, name)
     if not (isinstance(found, type) and issubclass(found, TaskConfig)):
-        raise ValueError(
+        raise LatentMPCError(
             f"the entry point {name} of {CONFIG_POINTS} must be a subclass of latent_mpc.configs.tasks.TaskConfig, got {found!r}"
         )
     return found

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from latent_mpc.configs import schema
 from latent_mpc.configs.brought import brought, task_config
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.source import PACKAGE, Field, find_class, read_fields
 
 POSITIONAL = {"inspect": ("path",), "export": ("format", "path")}  # keys of a command that may be given as bare words, in this order
@@ -64,7 +65,7 @@ def part_name(group: str, choice: str) -> str:
     for entry in read_yaml(group, choice).get("defaults", []):
         if isinstance(entry, str) and entry.startswith(prefix):
             return entry.removeprefix(prefix).removesuffix("@_here_")
-    raise ValueError(f"configs/{group}/{choice}.yaml must begin with 'defaults: [{prefix}NAME@_here_, _self_]'")
+    raise LatentMPCError(f"configs/{group}/{choice}.yaml must begin with 'defaults: [{prefix}NAME@_here_, _self_]'")
 
 
 def locate(group: str, name: str) -> tuple[str, str]:
@@ -137,7 +138,7 @@ def _with_name(cls: type, base: type, group: str, name: str) -> type:
 
     def check(self: Any) -> None:
         if self.name != name:
-            raise ValueError(f"name belongs to the group: write {group}={self.name}")
+            raise LatentMPCError(f"name belongs to the group: write {group}={self.name}")
         getattr(base, "__post_init__", lambda _: None)(self)
         if all(_has_default(item) for item in dataclasses.fields(cls) if item.init):
             cls(**{item.name: getattr(self, item.name) for item in own})  # its own checks

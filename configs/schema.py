@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.behaviour import BehaviourConfig
 
@@ -172,12 +173,12 @@ class TrainConfig(_Experience):
         super().__post_init__()
         at_least(self, validation_episodes=1)
         if self.explore.rounds and self.data:
-            raise ValueError("explore.rounds goes on with rollouts of its own in out/data; leave data empty")
+            raise LatentMPCError("explore.rounds goes on with rollouts of its own in out/data; leave data empty")
         if self.explore.rounds and self.explore.novelty == "disagreement" and self.model.ensemble == 1:
-            raise ValueError("explore.novelty=disagreement needs model.ensemble of 2 or more, got 1")
+            raise LatentMPCError("explore.novelty=disagreement needs model.ensemble of 2 or more, got 1")
         if self.training.least_rank > self.model.latent:
             rank, latent = self.training.least_rank, self.model.latent
-            raise ValueError(f"training.least_rank must be at most model.latent, which no rank is above, got {rank} and {latent}")
+            raise LatentMPCError(f"training.least_rank must be at most model.latent, which no rank is above, got {rank} and {latent}")
 
     def folder(self) -> Path:
         """The checkpoint's folder."""
@@ -212,9 +213,7 @@ class _Evaluation:
 class EvaluateConfig(_Evaluation):
     """`latent-mpc evaluate`."""
 
-    oracle: bool = (
-        False  # play the same planner in the real simulator too, with the task's privileged cost; minutes, then kept in out/cache
-    )
+    oracle: bool = False  # play the same planner in the real simulator too, its cost privileged; minutes, then kept in out/cache
     oracle_horizon: int = 0  # the oracle's plan length; 0 = planner.horizon [model steps]
     reuse: list[str] = field(default_factory=list)  # other folders written by this command, whose oracle results are taken
     out: str = ""  # folder to write; empty = under runs/
@@ -258,9 +257,9 @@ class HorizonConfig(_Evaluation):
         at_least(self, report_seed=0, data_seed=0, data_episodes=8)
         one_of(self, only=("", "sweep"))
         if not self.horizons or min(self.horizons) < 1:
-            raise ValueError(f"horizons must be one or more numbers of at least 1, got {self.horizons}")
+            raise LatentMPCError(f"horizons must be one or more numbers of at least 1, got {self.horizons}")
         if self.report_seed == self.pairs.seed:
-            raise ValueError(f"report_seed must differ from pairs.seed, on which the choice is made, both are {self.report_seed}")
+            raise LatentMPCError(f"report_seed must differ from pairs.seed, on which the choice is made, both are {self.report_seed}")
 
     def folder(self) -> Path:
         """Where horizon.json and report.html go."""
@@ -277,7 +276,7 @@ class InspectConfig:
 
     def __post_init__(self) -> None:
         if not self.path:
-            raise ValueError("path must be given: latent-mpc inspect PATH, a folder of rollouts or a checkpoint")
+            raise LatentMPCError("path must be given: latent-mpc inspect PATH, a folder of rollouts or a checkpoint")
 
     def folder(self) -> Path:
         """Where the pictures go."""
@@ -295,4 +294,4 @@ class ExportConfig:
     def __post_init__(self) -> None:
         one_of(self, format=EXPORTS)
         if not self.path:
-            raise ValueError("path must be given: latent-mpc export FORMAT PATH, a folder of rollouts")
+            raise LatentMPCError("path must be given: latent-mpc export FORMAT PATH, a folder of rollouts")

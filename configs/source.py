@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from latent_mpc.configs.errors import UnknownNameError
+
 PACKAGE = "latent_mpc"
 
 
@@ -56,7 +58,7 @@ def find_class(module: str, name: str) -> str:
     for candidate in classes:
         if candidate.lower() == name.replace("_", "").lower():
             return candidate
-    raise KeyError(f"{module} has no class for {name!r}; there are: {', '.join(sorted(classes))}")
+    raise UnknownNameError(f"{module} has no class for {name!r}; there are: {', '.join(sorted(classes))}")
 
 
 def read_fields(module: str, name: str) -> list[Field]:

@@ -14,6 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+
 
 @dataclass(frozen=True)
 class BehaviourConfig:
@@ -32,15 +34,15 @@ class BehaviourConfig:
 
     def __post_init__(self) -> None:
         if self.name not in BEHAVIOURS:
-            raise KeyError(f"no behaviour {self.name!r}; there are: {', '.join(sorted(BEHAVIOURS))}")
+            raise UnknownNameError(f"no behaviour {self.name!r}; there are: {', '.join(sorted(BEHAVIOURS))}")
         if not 0.0 <= self.correlation < np.inf:
-            raise ValueError(f"correlation must be a time of 0 s or more, got {self.correlation}")
+            raise LatentMPCError(f"correlation must be a time of 0 s or more, got {self.correlation}")
         if not 0.0 < self.std < np.inf:
-            raise ValueError(f"std must be above 0, got {self.std}")
+            raise LatentMPCError(f"std must be above 0, got {self.std}")
         if not 0.0 <= self.rest < 1.0:
-            raise ValueError(f"rest must be a share in [0, 1), got {self.rest}")
+            raise LatentMPCError(f"rest must be a share in [0, 1), got {self.rest}")
         if not 0.0 < self.rest_shortest <= self.rest_longest < np.inf:
-            raise ValueError(f"rests must have 0 s < rest_shortest <= rest_longest, got {self.rest_shortest} and {self.rest_longest}")
+            raise LatentMPCError(f"rests must have 0 s < rest_shortest <= rest_longest, got {self.rest_shortest} and {self.rest_longest}")
 
 
 class Still(Protocol):

@@ -18,6 +18,7 @@ from functools import partial
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import UnknownNameError
 from latent_mpc.envs.lens import VISIBLE_GROUPS, find_lens
 from latent_mpc.envs.ray_grid import RayGrid
 from latent_mpc.envs.view import PREFIX, View, read_view
@@ -161,7 +162,7 @@ def camera_id(model: mujoco.MjModel, name: str) -> int:
     """Index of a named camera. Raises KeyError listing the model's cameras."""
     names = [model.camera(i).name for i in range(model.ncam)]
     if name not in names:
-        raise KeyError(f"no camera {name!r} in the model; there are: {', '.join(names) or 'none'}")
+        raise UnknownNameError(f"no camera {name!r} in the model; there are: {', '.join(names) or 'none'}")
     return names.index(name)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.configs.errors import FailedError, LatentMPCError, UnknownNameError
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.quarantine import QUARANTINE, quarantine, quarantined
@@ -76,7 +77,7 @@ def collect(
         KeyboardInterrupt: after Ctrl-C, saying how to go on.
     """
     if episodes < 1 or seed < 0 or (steps is not None and steps < 1):
-        raise ValueError(f"collect needs episodes >= 1, seed >= 0 and steps >= 1, got {episodes}, {seed} and {steps}")
+        raise LatentMPCError(f"collect needs episodes >= 1, seed >= 0 and steps >= 1, got {episodes}, {seed} and {steps}")
     job = Job(task_name, dict(task_options), tuple(sorted(obs)), behaviour, seed, steps or 0)
     count = len(os.sched_getaffinity(0)) if workers is None else workers
     said = describe(job) | dict(notes or {})
@@ -124,7 +125,7 @@ def describe(job: Job) -> dict[str, Any]:
     }
 
 
-class Diverged(ValueError):
+class Diverged(LatentMPCError):
     """The simulation left the numbers that physics knows."""
 
 
@@ -170,7 +171,7 @@ def replay(path: str | os.PathLike[str], number: int) -> Arrays:
     """Play an episode that was put aside again, as it was, without judging it. Raises KeyError if none of that number was."""
     found = {line["number"]: line for line in quarantined(Path(path))}
     if number not in found:
-        raise KeyError(f"no episode {number} was put aside in {path}; there are: {', '.join(map(str, found)) or 'none'}")
+        raise UnknownNameError(f"no episode {number} was put aside in {path}; there are: {', '.join(map(str, found)) or 'none'}")
     said = found[number]
     behaviour = BehaviourConfig(**said["behaviour"])
     job = Job(said["task"]["name"], said["task"]["options"], tuple(said["obs"]), behaviour, said["seed"], said["steps"])
@@ -200,8 +201,8 @@ def _in_process(job: Job, numbers: range) -> Generator[Arrays | Spoilt | Failed,
             yield Failed(f"{type(error).__name__}: {error}")
 
 
-def _failed(job: Job, number: int, why: str) -> RuntimeError:
-    return RuntimeError(f"episode {number} of {job.task_name} (seed {job.seed}) failed: {why}; the episodes before it are safe")
+def _failed(job: Job, number: int, why: str) -> FailedError:
+    return FailedError(f"episode {number} of {job.task_name} (seed {job.seed}) failed: {why}; the episodes before it are safe")
 
 
 def _put_aside(path: Path, job: Job, number: int, why: str, said: Mapping[str, Any]) -> None:

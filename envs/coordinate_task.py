@@ -14,6 +14,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs import time_scale
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.camera import geom_rgba
@@ -78,7 +79,7 @@ class CoordinateTask(Task):
             control_period, episode_steps = control_period or found.control_period, episode_steps or found.episode_steps
         self.steps_held = round(control_period / step)  # of the adapter's own
         if self.steps_held < 1 or abs(self.steps_held * step - control_period) > 1e-6:
-            raise ValueError(f"{self.name}: task.control_period must be a multiple of its step of {step:g} s, got {control_period:g}")
+            raise LatentMPCError(f"{self.name}: task.control_period must be a multiple of its step of {step:g} s, got {control_period:g}")
         self.control_period, self.episode_steps = round(self.steps_held * step, 9), episode_steps
         self.pace = self.control_period / time_scale.USUAL
         self._kept = _bystanders(model, self.coordinates)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
+
 SHARE = 0.05  # of its range: a coordinate's tolerance
 ANGLE = 0.1  # [rad] tolerance of an unlimited hinge
 PLANE = "xy"  # the horizontal part of a free body's position
@@ -65,7 +67,7 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
         name, asked = _split(entry, known)
         parts = [_positions(model, part, known) for part in _joints(name, known)]
         if len({kind == HINGE for kind, _, _ in parts}) > 1:
-            raise ValueError(f"what is written with + must be all angles or all lengths, got {name!r} in success")
+            raise LatentMPCError(f"what is written with + must be all angles or all lengths, got {name!r} in success")
         wraps = [kind == HINGE and not model.jnt_limited[joint] for kind, joint, _ in parts]
         tolerance = asked or max(
             ANGLE if wrap else SHARE * _range(model, joint, indices, poses) for wrap, (_, joint, indices) in zip(wraps, parts, strict=True)
@@ -76,7 +78,7 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
             for i in indices
         ]
     if not rows:
-        raise ValueError("the model has no coordinate that actuators move; name those that count: task.success=[JOINT]")
+        raise LatentMPCError("the model has no coordinate that actuators move; name those that count: task.success=[JOINT]")
     found, index, wrap, tolerances, units_found = zip(*rows, strict=True)
     return Coordinates(found, np.array(index), np.array(wrap), np.array(tolerances), units_found)
 
@@ -118,7 +120,7 @@ def _split(entry: str, known: list[str]) -> tuple[str, float]:
     except ValueError:
         tolerance = -1.0
     if not 0 <= tolerance < np.inf or (colon and tolerance == 0):
-        raise ValueError(f"a tolerance must be a number above 0, got {entry!r} in success")
+        raise LatentMPCError(f"a tolerance must be a number above 0, got {entry!r} in success")
     return name, tolerance
 
 
@@ -134,13 +136,13 @@ def _positions(model: mujoco.MjModel, name: str, known: list[str]) -> tuple[int,
     name = stem if horizontal else name
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3) or known
-        raise ValueError(f"no joint {name!r} in success; there are: {', '.join(near)}")
+        raise LatentMPCError(f"no joint {name!r} in success; there are: {', '.join(near)}")
     joint = known.index(name)
     kind, start = int(model.jnt_type[joint]), int(model.jnt_qposadr[joint])
     if kind not in (HINGE, SLIDE, FREE):
-        raise ValueError(f"ball joints cannot be compared, got {name!r} in success; name hinges, slides or free joints")
+        raise LatentMPCError(f"ball joints cannot be compared, got {name!r} in success; name hinges, slides or free joints")
     if horizontal and kind != FREE:
-        raise ValueError(f"only a free joint has .{PLANE}, got {name}.{PLANE} in success")
+        raise LatentMPCError(f"only a free joint has .{PLANE}, got {name}.{PLANE} in success")
     return kind, joint, range(start, start + (2 if horizontal else 3 if kind == FREE else 1))
 
 
@@ -151,5 +153,5 @@ def _range(model: mujoco.MjModel, joint: int, indices: range, poses: np.ndarray 
     found = min(limits, seen or np.inf)
     if not 0 < found < np.inf:
         name = joint_names(model)[joint]
-        raise ValueError(f"nothing moves {name!r}, or it has no limits: give its tolerance, task.success=[{name}:TOLERANCE]")
+        raise LatentMPCError(f"nothing moves {name!r}, or it has no limits: give its tolerance, task.success=[{name}:TOLERANCE]")
     return found

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.demo_plot import axes, curve
 from latent_mpc.envs.drawing import (
     CURVE,
@@ -79,12 +80,12 @@ class Episode:
     def __post_init__(self) -> None:
         count = len(self.scenes)
         if not count or len(self.distances) != count or len(self.success) != count or len(self.plans) > count:
-            raise ValueError(
+            raise LatentMPCError(
                 "an episode needs one scene, distance and success for each state, and no more plans, "
                 f"got {count}, {len(self.distances)}, {len(self.success)} and {len(self.plans)}"
             )
         if not 1 <= self.index <= self.total:
-            raise ValueError(f"index must lie within 1 and total {self.total}, got {self.index}")
+            raise LatentMPCError(f"index must lie within 1 and total {self.total}, got {self.index}")
 
 
 def compose_episode(episode: Episode, hold: float = 1.0) -> Iterator[np.ndarray]:

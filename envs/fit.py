@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.task import Task
 
 
@@ -11,18 +12,20 @@ def require_shapes(where: str, shapes: Mapping[str, Sequence[int]], task: Task) 
     """Raise ValueError, saying what would do, unless rows of these shapes by key are what the task shows and takes."""
     missing = [key for key in (*task.obs_keys, "action") if key not in shapes]
     if missing:
-        raise ValueError(f"{where} has no {', '.join(missing)}, it holds {', '.join(sorted(shapes))}; give another obs= or other data")
+        raise LatentMPCError(f"{where} has no {', '.join(missing)}, it holds {', '.join(sorted(shapes))}; give another obs= or other data")
     for key, shown in task.observation().items():
         if tuple(shapes[key]) != shown.shape:
             has = f"{where} has {key} of {list(shapes[key])}"
-            raise ValueError(f"{has}, {task.name} shows {list(shown.shape)}; {_advice(tuple(shapes[key]), shown.shape)}")
+            raise LatentMPCError(f"{has}, {task.name} shows {list(shown.shape)}; {_advice(tuple(shapes[key]), shown.shape)}")
     require_width(where, shapes["action"], task)
 
 
 def require_width(where: str, shape: Sequence[int], task: Task) -> None:
     """Raise ValueError unless actions of this shape are what the task takes."""
     if tuple(shape) != task.action_space.shape:
-        raise ValueError(f"{where} has actions of {list(shape)}, {task.name} takes {list(task.action_space.shape or ())}; give other data")
+        raise LatentMPCError(
+            f"{where} has actions of {list(shape)}, {task.name} takes {list(task.action_space.shape or ())}; give other data"
+        )
 
 
 def _advice(actual: tuple[int, ...], shown: tuple[int, ...]) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
+
 # Not where an environment's mistake is to be mended, though it may come to light there.
 LIBRARIES = {"gymnasium", "numpy", "scipy", "torch", "mujoco", "latent_mpc"} | sys.stdlib_module_names
 ADVICE = {  # by phase
@@ -22,7 +24,7 @@ ADVICE = {  # by phase
 ERRORS = (Exception, SystemExit)  # what its code may raise, sys.exit() included
 
 
-class EnvironmentFailure(ValueError):
+class EnvironmentFailure(LatentMPCError):
     """An environment's own code raised."""
 
 

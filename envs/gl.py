@@ -16,6 +16,7 @@ from typing import Protocol
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import FailedError, LatentMPCError
 from latent_mpc.envs.camera import AMBIENT, BACKGROUND, RayCamera, find_camera
 from latent_mpc.envs.gl_library import find_libraries
 from latent_mpc.envs.view import view_camera
@@ -51,7 +52,7 @@ def open_camera(model: mujoco.MjModel, name: str, size: int, backend: str = "aut
         RuntimeError: backend "gl" and no OpenGL that works.
     """
     if backend not in BACKENDS:
-        raise ValueError(f"camera backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+        raise LatentMPCError(f"camera backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
     if backend != "ray":
         try:
             return GLCamera(model, name, size)
@@ -81,7 +82,7 @@ class GLCamera:
     def render(self, data: mujoco.MjData) -> np.ndarray:
         """The picture of the current state: uint8 `[H, W, 3]`. Raises RuntimeError after `close`."""
         if self._context is None:
-            raise RuntimeError("the camera is closed; open another one")
+            raise FailedError("the camera is closed; open another one")
         self._context.make_current()
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._renderer)
         everything = int(mujoco.mjtCatBit.mjCAT_ALL)
@@ -125,7 +126,7 @@ def _open_context(model: mujoco.MjModel, size: int) -> tuple[mujoco.gl_context.G
             return context, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         except Exception as error:  # ImportError, AttributeError, GLError, FatalError: each driver fails in its own way
             failures.append(f"found {library}, but it does not work here ({' '.join(str(error).split()) or type(error).__name__})")
-    raise RuntimeError(f"camera backend gl {', '.join(failures) or 'found no OpenGL library'}; {DEBIAN}")
+    raise FailedError(f"camera backend gl {', '.join(failures) or 'found no OpenGL library'}; {DEBIAN}")
 
 
 def _light_copy(model: mujoco.MjModel, size: int) -> mujoco.MjModel:

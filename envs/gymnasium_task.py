@@ -17,6 +17,7 @@ import gymnasium
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.coordinate_task import CoordinateTask
 from latent_mpc.envs.foreign_code import ERRORS, EnvironmentFailure, failure, seeded
 from latent_mpc.envs.frozen_model import FrozenModel
@@ -64,7 +65,7 @@ class GymnasiumTask(CoordinateTask):
         self.advance_step(controls.mean(axis=1))
         step = data.time - begun
         if step <= 0:
-            raise ValueError(f"{id}: its step must advance the simulation's clock, which stood still; it cannot be a task")
+            raise LatentMPCError(f"{id}: its step must advance the simulation's clock, which stood still; it cannot be a task")
         self._actuators = self._probe_actuators(controls)
         options["success"] = options.get("success") or own_success(self.env)
         self._keep_model()
@@ -81,9 +82,9 @@ class GymnasiumTask(CoordinateTask):
         shown = _reset(self.env, self.id, seed)
         self._ended = False
         if _physics(self.env) != self._own:
-            raise ValueError(f"{self.id}: its reset builds another MuJoCo model or data; a task must keep the one it has")
+            raise LatentMPCError(f"{self.id}: its reset builds another MuJoCo model or data; a task must keep the one it has")
         if not all(np.isfinite(part).all() for part in shown_parts(shown).values()):
-            raise ValueError(f"{self.id}: its observation after reset(seed={seed}) holds NaN or infinity; mend the environment first")
+            raise LatentMPCError(f"{self.id}: its observation after reset(seed={seed}) holds NaN or infinity; mend the environment first")
         self._keep_model()
         return shown
 
@@ -159,20 +160,20 @@ class GymnasiumTask(CoordinateTask):
         differs = f"model ({edited[0]})" if edited else first_difference(state_parts(self._own[1]), state_parts(data))
         differs = differs or first_difference(shown_parts(shown), again)
         if differs:
-            raise ValueError(f"{self.id}: made anew and reset with the same seed it must be the same, its {differs} differs; {SEEDS}")
+            raise LatentMPCError(f"{self.id}: made anew and reset with the same seed it must be the same, its {differs} differs; {SEEDS}")
 
     def _require_repeats(self, controls: np.ndarray) -> None:
         """Raise ValueError if resets with one seed, or steps from one state, differ by what came before them."""
         begun, state = state_parts(self._own[1]), integration_state(*self._own)
         self._noisy = self._strays(state, controls)
         if self._noisy and self._strays(state, controls):
-            raise ValueError(
+            raise LatentMPCError(
                 f"{self.id}: from one state the same actions must lead to the same state, its step also follows what reset() drew, or a "
                 "generator without a seed; keep what reset() draws in the simulation's data, and draw in step() from self.np_random"
             )
         self.begin_env(0)
         if differs := first_difference(begun, state_parts(self._own[1])):
-            raise ValueError(
+            raise LatentMPCError(
                 f"{self.id}: two resets with one seed must give one state, its {differs} differs; {SEEDS}, "
                 "and reset all of the simulation (mujoco.mj_resetData)"
             )
@@ -196,7 +197,7 @@ class GymnasiumTask(CoordinateTask):
 def open_environment(id: str) -> gymnasium.Env[Any, Any]:
     """The unwrapped environment, checked. Raises ValueError, one line, if it cannot be a task."""
     if not id:
-        raise ValueError(NO_IDS)
+        raise LatentMPCError(NO_IDS)
     env = _make(id)
     model, data = _physics(env)
     if model is None and hasattr(type(env), "model"):  # some build it at their first reset, OGBench's cubes among them
@@ -204,14 +205,14 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
         model, data = _physics(env)
     if not isinstance(model, mujoco.MjModel) or not isinstance(data, mujoco.MjData):
         needs = "an environment must have a MuJoCo model and data (env.unwrapped.model, .data) once it is made"
-        raise ValueError(f"{id}: {needs}, {type(env).__name__} has not")
+        raise LatentMPCError(f"{id}: {needs}, {type(env).__name__} has not")
     space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-        raise ValueError(f"{id}: actions must be a vector of numbers (a Box), got {space}; discrete actions cannot be planned here")
+        raise LatentMPCError(f"{id}: actions must be a vector of numbers (a Box), got {space}; discrete actions cannot be planned here")
     if not space.shape[0]:
-        raise ValueError(f"{id}: there is no actuator, so nothing can be planned; actions must be one number or more")
+        raise LatentMPCError(f"{id}: there is no actuator, so nothing can be planned; actions must be one number or more")
     if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
-        raise ValueError(f"{id}: actions must have finite bounds, got {space}")
+        raise LatentMPCError(f"{id}: actions must have finite bounds, got {space}")
     return env
 
 
@@ -223,9 +224,9 @@ def require_known(id: str, repeated: str = "") -> None:
     """
     module = id.partition(":")[0] if ":" in id else ""
     if repeated and repeated != id:
-        raise ValueError(f"the checkpoint was trained on task.id={id}, got task.id={repeated}")
+        raise LatentMPCError(f"the checkpoint was trained on task.id={id}, got task.id={repeated}")
     if module and not repeated and module.partition(".")[0] not in EXTRAS and module not in sys.modules:
-        raise ValueError(
+        raise LatentMPCError(
             f"the checkpoint wants the Python module {module!r} imported, which runs its code; if you trust it, say so: task.id={id}"
         )
 
@@ -236,10 +237,10 @@ def _make(id: str) -> Any:
         with seeded(0):
             return gymnasium.make(id, disable_env_checker=True).unwrapped  # the checker warns of the style of what is not used here
     except ModuleNotFoundError as error:
-        raise ValueError(_missing_module(id, error)) from error
+        raise LatentMPCError(_missing_module(id, error)) from error
     except ERRORS as error:
         if isinstance(error, UNKNOWN) or type(error) is gymnasium.error.Error:  # the latter for a malformed id
-            raise ValueError(f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})") from error
+            raise LatentMPCError(f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})") from error
         raise failure(id, "make", "gymnasium.make", error) from error
 
 

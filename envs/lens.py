@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.view import View, view_camera
 
 VISIBLE_GROUPS = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)  # MuJoCo's own default: groups 0 to 2 are shown
@@ -119,7 +120,7 @@ def find_lens(model: mujoco.MjModel, place: View | int) -> Lens:
     else:
         half = np.full(2, np.tan(np.deg2rad(fovy) / 2))
     if not (np.isfinite(centre).all() and (half > 0).all() and (half < (np.inf if orthographic else WIDEST)).all()):
-        raise ValueError(f"{name} must have a fovy above 0 and below 180 degrees, or sensorsize and focal, got a fovy of {fovy:g}")
+        raise LatentMPCError(f"{name} must have a fovy above 0 and below 180 degrees, or sensorsize and focal, got a fovy of {fovy:g}")
     return Orthographic(half) if orthographic else Perspective(centre, half)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+
 MAPS: dict[str, tuple[str, ...]] = {
     "open": (
         "#######",
@@ -78,7 +80,7 @@ MAPS: dict[str, tuple[str, ...]] = {
 def walls_of(name: str) -> np.ndarray:
     """The walls of a map by name, bool `[rows, columns]`. Raises KeyError listing the valid names."""
     if name not in MAPS:
-        raise KeyError(f"no maze {name!r}; there are: {', '.join(MAPS)}")
+        raise UnknownNameError(f"no maze {name!r}; there are: {', '.join(MAPS)}")
     return parse(MAPS[name])
 
 
@@ -86,15 +88,15 @@ def parse(lines: Sequence[str]) -> np.ndarray:
     """Lines of a map -> walls, bool `[rows, columns]`. Raises ValueError for lines that do not make a closed, connected maze."""
     widths, characters = {len(line) for line in lines}, set("".join(lines))
     if len(widths) != 1:
-        raise ValueError(f"a maze's lines must be equally long, got lengths {', '.join(map(str, sorted(widths))) or 'of nothing'}")
+        raise LatentMPCError(f"a maze's lines must be equally long, got lengths {', '.join(map(str, sorted(widths))) or 'of nothing'}")
     if characters - set("#."):
-        raise ValueError(f"a maze is made of '#' (wall) and '.' (free), got {', '.join(map(repr, sorted(characters - set('#.'))))}")
+        raise LatentMPCError(f"a maze is made of '#' (wall) and '.' (free), got {', '.join(map(repr, sorted(characters - set('#.'))))}")
     walls = np.array([[character == "#" for character in line] for line in lines])
     if not (walls[[0, -1]].all() and walls[:, [0, -1]].all()):
-        raise ValueError("a maze's border must be wall ('#') all round, got an opening in it")
+        raise LatentMPCError("a maze's border must be wall ('#') all round, got an opening in it")
     free = np.argwhere(~walls)
     if len(free) == 0 or np.isinf(cell_distances(walls, tuple(free[0].tolist()))[~walls]).any():
-        raise ValueError(f"a maze's free cells must be connected, got {len(free)} free cells that are not")
+        raise LatentMPCError(f"a maze's free cells must be connected, got {len(free)} free cells that are not")
     return walls
 
 

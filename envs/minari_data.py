@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.minari_set import META, MinariSet, as_rows, import_minari
 from latent_mpc.envs.rollouts import Arrays, Rollouts, RolloutWriter
 
@@ -32,7 +33,7 @@ def from_minari(data: MinariSet | str, out: str | os.PathLike[str]) -> Rollouts:
     """Write an export of ours into the folder `out`, going on where an earlier call was stopped. Raises ValueError if it is none."""
     data = MinariSet(data) if isinstance(data, str) else data
     if data.own is None:
-        raise ValueError(f"Minari data set {data.name!r} was not exported by latent-mpc; what it means depends on the task")
+        raise LatentMPCError(f"Minari data set {data.name!r} was not exported by latent-mpc; what it means depends on the task")
     with RolloutWriter(out, data.own) as writer:
         missing = [(i, number) for i, number in enumerate(data.numbers()) if number >= writer.next_number]
         for (_, number), episode in zip(missing, data.episodes([i for i, _ in missing]), strict=True):
@@ -44,13 +45,13 @@ def to_minari(rollouts: Rollouts, name: str) -> None:
     """Write rollouts as a local Minari data set, without loss. Raises ValueError if the name is taken or none that Minari takes."""
     minari = import_minari()
     if name in minari.list_local_datasets():
-        raise ValueError(f"there is a Minari data set {name!r} already; give another name=, or `minari delete {name}`")
+        raise LatentMPCError(f"there is a Minari data set {name!r} already; give another name=, or `minari delete {name}`")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Minari asks for an author, an address and more
             data = _create(minari, rollouts, name)
     except ValueError as error:  # a name that is none
-        raise ValueError(f"Minari does not take the name {name!r}: {error}; give name=NAMESPACE/NAME-v0") from error
+        raise LatentMPCError(f"Minari does not take the name {name!r}: {error}; give name=NAMESPACE/NAME-v0") from error
     data.storage.update_metadata({META: json.dumps({key: value for key, value in rollouts.meta.items() if key not in OWN})})
 
 

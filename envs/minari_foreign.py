@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.fit import require_shapes, require_width
 from latent_mpc.envs.minari_set import SCHEME, MinariSet, as_rows
 from latent_mpc.envs.replay import AGREE, Layout, Replay
@@ -71,7 +72,7 @@ class Reader:
         self.where = f"data={SCHEME}{data.name}"
         self._kept: list[int] = without(self.where, len(data), skip).tolist()
         if not self._kept:
-            raise ValueError(f"{self.where} holds no episode to train on; give other data")
+            raise LatentMPCError(f"{self.where} holds no episode to train on; give other data")
         require_width(self.where, data.shapes["action"], task)
         self._replay = Replay(task)
         self._layouts = list(self._replay.layouts())
@@ -158,16 +159,16 @@ class Reader:
         named = id is not None and data.environment in (id, id.partition(":")[2])
         miss = f"; played again, its steps miss by {least:.0%} of their way" if np.isfinite(least) else ""
         if id is not None and data.environment and not named:
-            raise ValueError(f"{self.where} is of {data.environment}, not of {id}; give task.id={data.environment} or other data")
+            raise LatentMPCError(f"{self.where} is of {data.environment}, not of {id}; give task.id={data.environment} or other data")
         if not bounded and not named:
-            raise ValueError(
+            raise LatentMPCError(
                 f"{self.where} has actions without bounds, so their unit is not known{miss}; give data with a bounded action space"
             )
         if id is not None and (self.keys != ("pixels",) or "pixels" not in data.shapes):
             trusted = (INFOS, f"the observation of {task.name}") if named else ()
             self.source = next((source for source in sources if source.name in trusted), None)
             if self.source is None:
-                raise ValueError(f"{self.where} {self._why(miss)}; {RECORD}")
+                raise LatentMPCError(f"{self.where} {self._why(miss)}; {RECORD}")
         elif any(data.shapes.get(key) != shown.shape for key, shown in task.observation().items()):
             self.source = next((source for source in sources if source.name == INFOS), None)
             if self.source is None:
@@ -193,7 +194,7 @@ class Reader:
         held = getattr(self.task, "steps_held", 1)
         if steps != held:
             period, own = round(self.task.control_period / held * steps, 9), self.task.control_period
-            raise ValueError(f"{self.where} has steps of {period:g} s, the task's are {own:g} s; give task.control_period={period:g}")
+            raise LatentMPCError(f"{self.where} has steps of {period:g} s, the task's are {own:g} s; give task.control_period={period:g}")
 
     def _sources(self) -> Iterator[Source]:
         """Numbers that may be a state, the plainest first."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
+from latent_mpc.configs.errors import FailedError, LatentMPCError
 from latent_mpc.envs.rollouts import Arrays
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class MinariSet:
         self.environment: str | None = data.env_spec.id if data.env_spec else None
         if not isinstance(data.action_space, gymnasium.spaces.Box) or not data.action_space.shape:
             kind = " ".join(str(data.action_space).split())
-            raise ValueError(
+            raise LatentMPCError(
                 f"Minari data set {name!r}: actions must be a vector of numbers (a Box), got {kind:.100}; others cannot be planned here"
             )
         self.low, self.high = (bound.ravel().astype(np.float64) for bound in (data.action_space.low, data.action_space.high))
@@ -90,7 +91,7 @@ def import_minari() -> Any:
         import h5py  # noqa: F401 - what Minari's files are read with
         import minari
     except ImportError as error:
-        raise RuntimeError("Minari is not installed: pip install 'latent-mpc[minari]'") from error
+        raise FailedError("Minari is not installed: pip install 'latent-mpc[minari]'") from error
     return minari
 
 
@@ -106,7 +107,7 @@ def _paths(space: gymnasium.Space[Any], path: tuple[str, ...] = ()) -> dict[str,
         result = {kind: path}
     if not result:
         actual = ", ".join(map(str, space)) if isinstance(space, spaces.Dict) else " ".join(str(space).split())
-        raise ValueError(
+        raise LatentMPCError(
             f"observations of a Minari data set must be vectors, pictures, or a dict with state, pixels or observation; got {actual:.100}"
         )
     return result
@@ -130,19 +131,19 @@ def _load(name: str) -> MinariDataset:
     try:
         spaces = MinariStorage.read_raw_metadata(folder).keys() & {"observation_space", "action_space"}
         if len(spaces) < 2:  # Minari would make the environment, whose code is not trusted, to ask for them
-            raise ValueError("its metadata must have observation_space and action_space")
+            raise LatentMPCError("its metadata must have observation_space and action_space")
         return minari.load_dataset(name, download=False)
     except (ValueError, KeyError, TypeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"Minari data set {name!r} cannot be read: {error}; write it again, or give other data") from error
+        raise LatentMPCError(f"Minari data set {name!r} cannot be read: {error}; write it again, or give other data") from error
 
 
 def _parse(name: str, stored: object) -> dict[str, Any]:
     try:
         meta = json.loads(str(stored))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"Minari data set {name!r}: what latent-mpc stored in it cannot be read ({error})") from error
+        raise LatentMPCError(f"Minari data set {name!r}: what latent-mpc stored in it cannot be read ({error})") from error
     if not isinstance(meta, dict):
-        raise ValueError(f"Minari data set {name!r}: what latent-mpc stored in it must be keys and values")
+        raise LatentMPCError(f"Minari data set {name!r}: what latent-mpc stored in it must be keys and values")
     return meta
 
 

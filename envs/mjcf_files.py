@@ -21,6 +21,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
+
 ERRORS = (ValueError, mujoco.FatalError)  # what MuJoCo raises for files that it cannot read
 QUOTED = re.compile(r"'(.+)'")  # a path in one of its messages
 ABSOLUTE = re.compile(rb"""(=\s*["']\s*)(?=[/\\]|[A-Za-z]:[/\\])""")  # where the value of such an attribute begins
@@ -69,7 +71,7 @@ def read_model(xml: str) -> mujoco.MjModel:
         model = _compile(_absolute(xml))
     except ERRORS as error:
         version = f"; MuJoCo {mujoco.__version__} loads only what it compiled itself, the XML always" if _is_compiled(Path(xml)) else ""
-        raise ValueError(f"{xml} is no model: {_line(error)}{version}") from error
+        raise LatentMPCError(f"{xml} is no model: {_line(error)}{version}") from error
     if model.nu:
         return model
     advice = "add an <actuator> section"
@@ -78,7 +80,7 @@ def read_model(xml: str) -> mujoco.MjModel:
             "a URDF has none, so attach it in an MJCF file with an <actuator> section: "
             f'<asset><model name="robot" file="{Path(xml).name}"/></asset> and <worldbody><attach model="robot" prefix="my_"/></worldbody>'
         )
-    raise ValueError(f"{xml} has no actuators, so nothing can be planned; {advice}")
+    raise LatentMPCError(f"{xml} has no actuators, so nothing can be planned; {advice}")
 
 
 def files_of(xml: str, model: mujoco.MjModel) -> ModelFiles:
@@ -90,17 +92,17 @@ def files_of(xml: str, model: mujoco.MjModel) -> ModelFiles:
         try:
             files, copies, copied = _copied(_absolute(xml), Path(scratch))
         except ERRORS as error:
-            raise ValueError(
+            raise LatentMPCError(
                 f"{xml} must compile from a copy, which a checkpoint keeps, but its files' copy does not: {_line(error)}; "
                 "place all files beside or below it"
             ) from error
         if _values(copied) != _values(model):
-            raise ValueError(
+            raise LatentMPCError(
                 f"{xml} must be the same model as its copy, which a checkpoint keeps, but the copy differs; "
                 "place all files beside or below it, each under a name of its own"
             )
         if (name := _absolute_name(copies, Path(scratch, "astray"))) is not None:
-            raise ValueError(f"{xml} must name its files relative to itself, got {name!r}; a checkpoint keeps a copy of them")
+            raise LatentMPCError(f"{xml} must name its files relative to itself, got {name!r}; a checkpoint keeps a copy of them")
     return files
 
 

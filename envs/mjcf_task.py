@@ -12,6 +12,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.coordinate_task import CoordinateTask
 from latent_mpc.envs.coordinates import HINGE, SLIDE
 from latent_mpc.envs.feasible import constraint_violation
@@ -39,13 +40,13 @@ class MjcfTask(CoordinateTask):
 
     def __init__(self, xml: str = "", fingerprint: str = "", **options: Any) -> None:
         if not xml:
-            raise ValueError("task.xml must be given: task.xml=my_robot.xml")
+            raise LatentMPCError("task.xml must be given: task.xml=my_robot.xml")
         self.xml, self.name = xml, Path(xml).stem
         model = read_model(xml)
         self.files = files_of(xml, model)
         self.fingerprint = self.files.fingerprint()
         if fingerprint and fingerprint != self.fingerprint:
-            raise ValueError(
+            raise LatentMPCError(
                 f"{xml} must be the model of fingerprint {fingerprint}, it has {self.fingerprint}: its files were changed since"
             )
         self._group = max(1, round(STEP / model.opt.timestep))
@@ -75,7 +76,9 @@ class MjcfTask(CoordinateTask):
                 return
         if stable:  # the model's own pose, nearly: as well as its constraints ever hold
             return
-        raise ValueError(f"{self.xml}: the simulation diverges from random poses ({MOST_DRAWS} tried); lower its timestep or joint ranges")
+        raise LatentMPCError(
+            f"{self.xml}: the simulation diverges from random poses ({MOST_DRAWS} tried); lower its timestep or joint ranges"
+        )
 
     def advance_step(self, control: np.ndarray) -> None:
         self.data.ctrl[:] = control
@@ -87,5 +90,5 @@ class MjcfTask(CoordinateTask):
     def keep(self, folder: Path) -> dict[str, Any]:
         copy = self.files.copy(folder / COPY)
         if self.files.fingerprint() != self.fingerprint:
-            raise ValueError(f"{self.xml} must stay as it is while a run begins, but its files were changed since; start the run again")
+            raise LatentMPCError(f"{self.xml} must stay as it is while a run begins, but its files were changed since; start the run again")
         return {"xml": copy.relative_to(folder).as_posix()}

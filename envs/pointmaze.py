@@ -12,6 +12,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs import mazes
 from latent_mpc.envs.geodesic import Geodesic
 from latent_mpc.envs.task import Task
@@ -56,7 +57,7 @@ class PointMaze(Task):
         self.walls = mazes.walls_of(maze)
         free = np.argwhere(~self.walls).tolist()
         if start and list(start) not in free:
-            raise ValueError(f"start must be a free cell [row, column] of {maze}, such as {free[0]} and {free[-1]}; got {list(start)}")
+            raise LatentMPCError(f"start must be a free cell [row, column] of {maze}, such as {free[0]} and {free[-1]}; got {list(start)}")
         self._middle = mazes.centre(self.walls, np.array(start)) if start else np.zeros(2)  # of what states are drawn from
         self._half = np.full(2, 0.5) if start else np.array(self.walls.shape[::-1]) / 2
         self.name, self.episode_steps = f"pointmaze-{maze}", EPISODE_STEPS.get(maze) or _unmeasured_steps(self.walls)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from latent_mpc.configs.brought import TASK_POINTS, brought, load
+from latent_mpc.configs.errors import UnknownNameError
 from latent_mpc.envs.gymnasium_task import GymnasiumTask
 from latent_mpc.envs.mazes import MAPS
 from latent_mpc.envs.mjcf_task import MjcfTask
@@ -24,6 +25,6 @@ def make(name: str, **options: Any) -> Task:
     if name in known:
         return known[name](**options)
     if name not in brought():
-        raise KeyError(f"no task {name!r}; there are: {', '.join(sorted({*known, *brought()}))}")
+        raise UnknownNameError(f"no task {name!r}; there are: {', '.join(sorted({*known, *brought()}))}")
     task: Task = load(TASK_POINTS, name)(**options)
     return task

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.not_rollouts import explain
 
 FORMAT, VERSION = "latent-mpc rollouts", 1
@@ -68,16 +69,18 @@ def read_meta(path: Path) -> dict[str, Any]:
         meta = json.loads(text)
         canonical = json.dumps(meta, indent=1, sort_keys=True)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is truncated or damaged ({error}); {MENDING}") from None
+        raise LatentMPCError(f"{file} is truncated or damaged ({error}); {MENDING}") from None
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise ValueError(f"{file} must say format {FORMAT!r}; {path} is something else")
+        raise LatentMPCError(f"{file} must say format {FORMAT!r}; {path} is something else")
     if meta.get("version") != VERSION:
-        raise ValueError(f"{path} has rollout format version {meta.get('version')!r:.20}, this latent-mpc reads {VERSION}; collect again")
+        raise LatentMPCError(
+            f"{path} has rollout format version {meta.get('version')!r:.20}, this latent-mpc reads {VERSION}; collect again"
+        )
     if meta.pop("crc32", None) != zlib.crc32(meta_text(meta)) or text != canonical:
-        raise ValueError(f"{file} was changed after it was written (its checksum differs); {MENDING}")
+        raise LatentMPCError(f"{file} was changed after it was written (its checksum differs); {MENDING}")
     task = meta.get("task", {})
     if not (isinstance(task, dict) and isinstance(task.get("name", ""), str) and isinstance(task.get("options", {}), dict)):
-        raise ValueError(f"{file}: task must be a name and options by name, got {json.dumps(task):.60}; {MENDING}")
+        raise LatentMPCError(f"{file}: task must be a name and options by name, got {json.dumps(task):.60}; {MENDING}")
     return meta
 
 
@@ -97,7 +100,7 @@ def row_types(path: Path, meta: Mapping[str, Any]) -> dict[str, RowType]:
         types = {key: RowType(np.dtype(spec["dtype"]), tuple(spec["shape"])) for key, spec in sorted(meta["arrays"].items())}
         check_types(path, types)
     except (KeyError, TypeError, AttributeError, SyntaxError) as error:
-        raise ValueError(f"{path / META} must list arrays, each with dtype and shape: {error!r}; {MENDING}") from None
+        raise LatentMPCError(f"{path / META} must list arrays, each with dtype and shape: {error!r}; {MENDING}") from None
     return types
 
 
@@ -106,7 +109,7 @@ def check_types(path: Path, types: Mapping[str, RowType]) -> None:
     for key, (dtype, shape) in types.items():
         sized = all(isinstance(n, int) and n > 0 for n in shape)
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key) or dtype.kind not in "biuf" or not sized:
-            raise ValueError(f"{path}: an array needs a lower-case name and rows of numbers, got {key[:40]!r} of {dtype}{list(shape)}")
+            raise LatentMPCError(f"{path}: an array needs a lower-case name and rows of numbers, got {key[:40]!r} of {dtype}{list(shape)}")
 
 
 def require_same(path: Path, there: Any, wanted: Any, *, exact: bool, name: str = "") -> None:
@@ -116,7 +119,7 @@ def require_same(path: Path, there: Any, wanted: Any, *, exact: bool, name: str 
             require_same(path, there.get(key), wanted.get(key), exact=exact, name=f"{name}.{key}" if name else str(key))
     elif there != wanted and name != "task.options.xml":  # the fingerprint of the model decides, not its path
         asked = f"{name} = {json.dumps(there)}, asked for {json.dumps(wanted)}"
-        raise ValueError(f"{path} holds rollouts with {asked}; change that or give another folder")
+        raise LatentMPCError(f"{path} holds rollouts with {asked}; change that or give another folder")
 
 
 # Index
@@ -135,7 +138,7 @@ def read_index(path: Path, types: Mapping[str, RowType]) -> Index:
         line = _parse_line(text[i * width : (i + 1) * width], rows)
         if line is None:
             choice = f"restore it from a copy, or cut it to {i * width} bytes to keep the {i} episodes before"
-            raise ValueError(f"{file} is damaged at line {i + 1}; {choice}")
+            raise LatentMPCError(f"{file} is damaged at line {i + 1}; {choice}")
         table[i] = line
         rows += line[1] + 1
     return Index(table[:, 0], table[:, 1], table[:, 2], table[:, 3:], text)
@@ -174,12 +177,12 @@ def map_rows(path: Path, key: str, kind: RowType, rows: int) -> np.ndarray:
         raise FileNotFoundError(f"{file} is missing; {MENDING}")
     held = max(size(file) - HEADER, 0) // kind.nbytes
     if held < rows:
-        raise ValueError(f"{file} is truncated: it holds {held} rows, the index needs {rows}; {MENDING}")
+        raise LatentMPCError(f"{file} is truncated: it holds {held} rows, the index needs {rows}; {MENDING}")
     with file.open("rb") as stream:
         head = stream.read(HEADER)
     said = re.search(rb"'shape': \((\d{1,15}),", head)
     if said is None or not rows <= int(said[1]) <= held or head != header(kind, int(said[1])):
-        raise ValueError(f"{file} has a damaged header, expected {rows} rows of {kind.dtype}{list(kind.shape)}; {MENDING}")
+        raise LatentMPCError(f"{file} has a damaged header, expected {rows} rows of {kind.dtype}{list(kind.shape)}; {MENDING}")
     return np.memmap(file, kind.dtype, "r", offset=HEADER, shape=(rows, *kind.shape)).view(np.ndarray)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.lock import acquire
 from latent_mpc.envs.quarantine import QUARANTINE
 from latent_mpc.envs.rollout_format import (
@@ -86,7 +87,7 @@ class RolloutWriter:
         """
         number = self.next_number if number is None else number
         if number < self.next_number:
-            raise ValueError(f"episode number must be at least {self.next_number}, got {number}")
+            raise LatentMPCError(f"episode number must be at least {self.next_number}, got {number}")
         arrays = {key: np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for key, array in sorted(episode.items())}
         rows = self._check(arrays)
         try:
@@ -136,7 +137,7 @@ class RolloutWriter:
     def _begin(self) -> None:
         """Write the meta data and make the other files, if that was not done before."""
         if self._lock is None:
-            raise ValueError(f"the writer of {self.path} is closed; open another")
+            raise LatentMPCError(f"the writer of {self.path} is closed; open another")
         if not (self.path / META).exists():
             arrays = {key: {"dtype": kind.dtype.str, "shape": list(kind.shape)} for key, kind in self._types.items()}
             _write_atomically(self.path / META, meta_file({**self._meta, "format": FORMAT, "version": VERSION, "arrays": arrays}))
@@ -171,12 +172,12 @@ class RolloutWriter:
         came = ", ".join(f"{key} {array.dtype}{list(array.shape)}" for key, array in arrays.items()) or "no arrays"
         lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
         if len(lengths) != 1 or not max(lengths):
-            raise ValueError(f"all arrays of an episode must have the same T + 1 rows, got {came}")
+            raise LatentMPCError(f"all arrays of an episode must have the same T + 1 rows, got {came}")
         types = {key: RowType(array.dtype, array.shape[1:]) for key, array in arrays.items()}
         check_types(self.path, types)
         if self._types and types != self._types:
             wanted = ", ".join(f"{key} {kind.dtype}{list(kind.shape)}" for key, kind in self._types.items())
-            raise ValueError(f"rows in {self.path} must be {wanted}; got an episode {came}")
+            raise LatentMPCError(f"rows in {self.path} must be {wanted}; got an episode {came}")
         self._types = types
         return lengths.pop()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.envs.rollout_format import few, map_rows, meta_text, read_index, read_meta, require_same, row_types
 from latent_mpc.envs.rollout_writer import RolloutWriter
 
@@ -79,7 +80,7 @@ class Rollouts:
         An episode's draw depends on (seed, position) only, so that few episodes change sides when more are collected.
         """
         if not 0.0 <= validation < 1.0:
-            raise ValueError(f"validation must be a share in [0, 1), got {validation}")
+            raise LatentMPCError(f"validation must be a share in [0, 1), got {validation}")
         draws = np.random.default_rng(np.random.SeedSequence([seed, SPLIT_STREAM])).random(len(self))
         wanted = max(1, round(validation * len(self))) if validation else 0
         held_out = max(0, min(wanted, len(self) - 1))
@@ -95,7 +96,9 @@ class Rollouts:
         room = np.maximum(self.lengths[ids] + 2 - length, 0)  # windows that fit into T + 1 rows
         if length < 1 or not room.any():
             longest = int(self.lengths[ids].max(initial=-1)) + 1
-            raise ValueError(f"windows of {length} rows must fit into one of {len(ids)} episodes in {self.path}; the longest has {longest}")
+            raise LatentMPCError(
+                f"windows of {length} rows must fit into one of {len(ids)} episodes in {self.path}; the longest has {longest}"
+            )
         ends = np.cumsum(room)
         pick = rng.integers(ends[-1], size=batch)
         which = np.searchsorted(ends, pick, side="right")
@@ -111,7 +114,7 @@ class Rollouts:
         """Copies `[*rows.shape, ...]` of flat rows, of all keys or the given ones. Raises KeyError listing the keys."""
         for key in keys or ():
             if key not in self.arrays:
-                raise KeyError(f"no array {key!r} in {self.path}; there are: {', '.join(self.keys)}")
+                raise UnknownNameError(f"no array {key!r} in {self.path}; there are: {', '.join(self.keys)}")
         return {key: self.arrays[key].take(rows, axis=0) for key in (self.keys if keys is None else keys)}
 
     def verify(self) -> list[tuple[str, int]]:
@@ -128,7 +131,7 @@ class Rollouts:
         if damaged:
             named = few([f"{key} of episode {self._kept[i]}" for key, i in damaged])
             skip = _written(self._skipped | {int(self._kept[i]) for _, i in damaged})
-            raise ValueError(f"{self.path} is damaged: {named}; restore it from a copy, or train without: data_skip={skip}")
+            raise LatentMPCError(f"{self.path} is damaged: {named}; restore it from a copy, or train without: data_skip={skip}")
 
     def require_finite(self, keys: Sequence[str]) -> None:
         """Read these arrays. Raises ValueError naming the episodes with a number that is none, and what would do."""
@@ -162,7 +165,7 @@ def without(path: Path | str, episodes: int, skip: Episodes) -> np.ndarray:
     """Which of the episodes remain, int64. Raises ValueError for one that is not there."""
     for i in skip:
         if not 0 <= i < episodes:
-            raise ValueError(f"an episode to skip must lie in [0, {episodes}), the finished episodes of {path}; got {i}")
+            raise LatentMPCError(f"an episode to skip must lie in [0, {episodes}), the finished episodes of {path}; got {i}")
     return np.setdiff1d(np.arange(episodes), np.asarray(skip, dtype=np.int64))
 
 

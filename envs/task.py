@@ -18,6 +18,7 @@ import gymnasium
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs import mujoco_warnings
 from latent_mpc.envs.camera import RayCamera
 from latent_mpc.envs.view import split_names
@@ -73,11 +74,11 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     ) -> None:
         unknown = [key for key in obs if key not in OBSERVATIONS]
         if unknown or not obs:
-            raise ValueError(f"obs must be one or more of {', '.join(OBSERVATIONS)}, got {', '.join(unknown) or 'nothing'}")
+            raise LatentMPCError(f"obs must be one or more of {', '.join(OBSERVATIONS)}, got {', '.join(unknown) or 'nothing'}")
         if size < 16:
-            raise ValueError(f"size must be at least 16 pixels, got {size}")
+            raise LatentMPCError(f"size must be at least 16 pixels, got {size}")
         if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode must be rgb_array, got {render_mode!r}")
+            raise LatentMPCError(f"render_mode must be rgb_array, got {render_mode!r}")
         self.model, self.data, self._scratch = model, data or mujoco.MjData(model), mujoco.MjData(model)
         names = split_names(camera)
         self.cameras = [RayCamera(model, name, size) for name in names]
@@ -172,7 +173,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """Advance the physics by one control step, without observing. Raises ValueError for an action of another shape or with NaN."""
         action = np.asarray(action, dtype=np.float64)
         if action.shape != (self.action_width,) or not np.isfinite(action).all():
-            raise ValueError(f"action must be {self.action_width} finite numbers in [-1, 1], got {action}")
+            raise LatentMPCError(f"action must be {self.action_width} finite numbers in [-1, 1], got {action}")
         self.advance(self.control(action))
         mujoco.mj_forward(self.model, self.data)  # positions of geoms that belong to the new state, for pixels and metrics
 
@@ -229,7 +230,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             pair = self.draw_start_and_goal(rng)
             if not self.reached(pair.start, pair.goal):
                 return pair
-        raise ValueError(f"{self.name}: none of {MAX_DRAWS} pairs was unsolved at the start; the task's tolerance is too loose")
+        raise LatentMPCError(f"{self.name}: none of {MAX_DRAWS} pairs was unsolved at the start; the task's tolerance is too loose")
 
     def qpos_qvel(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions `[..., nq]` and velocities `[..., nv]` within simulator states `[..., n]` (which begin with time, qpos, qvel)."""
@@ -266,6 +267,6 @@ def set_integration_state(model: mujoco.MjModel, data: mujoco.MjData, state: np.
     """Put a full integration state into `data` and bring its kinematics up to date."""
     size = mujoco.mj_stateSize(model, INTEGRATION)
     if np.shape(state) != (size,):
-        raise ValueError(f"simulator state must have {size} numbers, got shape {np.shape(state)}; it belongs to another model")
+        raise LatentMPCError(f"simulator state must have {size} numbers, got shape {np.shape(state)}; it belongs to another model")
     mujoco.mj_setState(model, data, np.asarray(state, dtype=np.float64), INTEGRATION)
     mujoco.mj_forward(model, data)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.coordinates import Coordinates
 
 PROBES = 16
@@ -68,7 +69,7 @@ def follow_rule(poses: np.ndarray, coordinates: Coordinates, step: float) -> Tim
     """
     times = [time for c in range(len(coordinates.index)) if np.isfinite(time := _moving_time(poses, coordinates, c) * step)]
     if not times:
-        raise ValueError(
+        raise LatentMPCError(
             f"full actions of {LONGEST:g} s move none of {', '.join(dict.fromkeys(coordinates.names))} by a third of its range"
         )
     period = step * max(1, round(float(np.median(times)) / STEPS / step))

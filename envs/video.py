@@ -15,6 +15,8 @@ import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
+from latent_mpc.configs.errors import LatentMPCError
+
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> Path:
     """Write frames uint8 `[H, W, 3]`, H and W even, as h264 in yuv420p, which every browser plays. Atomic.
@@ -25,7 +27,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> P
     """
     first, frames = _begin(frames, fps)
     if first.shape[0] % 2 or first.shape[1] % 2:
-        raise ValueError(f"an mp4 needs frames of even width and height, got {first.shape[1]} x {first.shape[0]}")
+        raise LatentMPCError(f"an mp4 needs frames of even width and height, got {first.shape[1]} x {first.shape[0]}")
     with _atomic(path, ".mp4") as part, iio.imopen(part, "w", plugin="pyav") as file:
         file.init_video_stream("libx264", fps=float(fps), pixel_format="yuv420p")
         for frame in frames:
@@ -68,17 +70,17 @@ def _palette(images: list[Image.Image]) -> Image.Image:
 def _begin(frames: Iterable[np.ndarray], fps: float) -> tuple[np.ndarray, Iterator[np.ndarray]]:
     """The first frame, and all of them."""
     if not fps > 0:
-        raise ValueError(f"fps must be above 0, got {fps}")
+        raise LatentMPCError(f"fps must be above 0, got {fps}")
     rest = iter(frames)
     first = next(rest, None)
     if first is None:
-        raise ValueError("a video needs at least one frame, got none")
+        raise LatentMPCError("a video needs at least one frame, got none")
     return first, chain([first], rest)
 
 
 def _checked(frame: np.ndarray, first: np.ndarray) -> np.ndarray:
     if frame.shape != first.shape or frame.dtype != np.uint8:
-        raise ValueError(f"every frame must be uint8 {first.shape} as the first, got {frame.dtype} {frame.shape}")
+        raise LatentMPCError(f"every frame must be uint8 {first.shape} as the first, got {frame.dtype} {frame.shape}")
     return frame
 
 
@@ -87,7 +89,7 @@ def _atomic(path: str | Path, suffix: str) -> Iterator[Path]:
     """A path to write to, moved to `path` when all is written and removed otherwise: nobody meets half a file."""
     target = Path(path)
     if target.suffix != suffix:
-        raise ValueError(f"the file must end in {suffix}, got {target.name!r}")
+        raise LatentMPCError(f"the file must end in {suffix}, got {target.name!r}")
     part = target.with_name(f".{target.stem}.part{suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

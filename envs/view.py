@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
+
 PREFIX = "view:"
 MARGIN = 1.1  # of the picture, beyond what moves
 LOWEST = -20.0  # [deg] elevation: a view along the floor sees the floor's edge only
@@ -66,9 +68,9 @@ def read_view(text: str) -> View:
     try:
         x, y, z, distance, azimuth, elevation = map(float, text.removeprefix(PREFIX).split(":"))
     except ValueError:
-        raise ValueError(f"camera must be {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION in m and degrees, got {text!r}") from None
+        raise LatentMPCError(f"camera must be {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION in m and degrees, got {text!r}") from None
     if not np.isfinite([x, y, z, distance, azimuth, elevation]).all() or distance <= 0:
-        raise ValueError(f"a camera's numbers must be finite and its distance above 0, got {text!r}")
+        raise LatentMPCError(f"a camera's numbers must be finite and its distance above 0, got {text!r}")
     return View((x, y, z), distance, azimuth, elevation)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.camera import RayCamera, drawn_geoms
 from latent_mpc.envs.coordinates import HINGE, actuator_moment, joint_names
 from latent_mpc.envs.view import PREFIX
@@ -40,7 +41,7 @@ def require_visible(name: str, model: mujoco.MjModel, cameras: Sequence[RayCamer
         mend = f"another view is needed, task.camera=NAME or {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION"
     else:
         mend = f"what it moves needs a geom that is drawn ({UNDRAWN})"
-    raise ValueError(
+    raise LatentMPCError(
         f"{name}: pictures must change with what has to reach the goal, but stay the same while {names} moves; {mend}; or obs=state"
     )
 

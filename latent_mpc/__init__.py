@@ -15,12 +15,14 @@ import latent_mpc.envs  # noqa: F401  before mujoco, whose import may need its h
 
 if TYPE_CHECKING:
     from latent_mpc.agent.agent import Agent
+    from latent_mpc.configs.errors import LatentMPCError
     from latent_mpc.envs.registry import make as make_task
 
 __version__ = "0.1.0"
-__all__ = ["Agent", "__version__", "make_task"]
+__all__ = ["Agent", "LatentMPCError", "__version__", "make_task"]
 
 _LAZY = {"Agent": ("latent_mpc.agent.agent", "Agent"), "make_task": ("latent_mpc.envs.registry", "make")}
+_LAZY |= {"LatentMPCError": ("latent_mpc.configs.errors", "LatentMPCError")}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,8 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
+from latent_mpc.configs.errors import UnknownNameError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -59,9 +61,9 @@ def make(name: str, *, low: Tensor, high: Tensor, horizon: int, **fields: Any) -
 
     known = algorithms()
     if name not in known:
-        raise KeyError(f"no planner {name!r}; there are: {', '.join(sorted(known))}")
+        raise UnknownNameError(f"no planner {name!r}; there are: {', '.join(sorted(known))}")
     valid = [f.name for f in dataclasses.fields(known[name])]
     for field in fields:
         if field not in valid:
-            raise KeyError(f"planner {name!r} has no field {field!r}; there are: {', '.join(valid)}")
+            raise UnknownNameError(f"planner {name!r} has no field {field!r}; there are: {', '.join(valid)}")
     return Planner(known[name](**fields), low=low, high=high, horizon=horizon)

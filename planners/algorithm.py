@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.noise import INTERPOLATIONS
 from latent_mpc.planners.ranking import VIOLATED
 
@@ -84,17 +85,17 @@ class Algorithm(ABC):
         for field in ("momentum", "global_share", "proposal_share"):
             self.at_least(field, 0, 1)
         if not self.std > 0:
-            raise ValueError(f"std must be above 0, got {self.std}")
+            raise LatentMPCError(f"std must be above 0, got {self.std}")
         for field, valid in (("interpolation", INTERPOLATIONS), ("execute", EXECUTE)):
             if getattr(self, field) not in valid:
-                raise ValueError(f"{field} must be one of {', '.join(valid)}, got {getattr(self, field)!r}")
+                raise LatentMPCError(f"{field} must be one of {', '.join(valid)}, got {getattr(self, field)!r}")
 
     def at_least(self, field: str, least: int | float, most: int | float = float("inf")) -> None:
         """Raises ValueError unless least <= field <= most."""
         value = getattr(self, field)
         if not least <= value <= most:
             said = f"at least {least}" if most == float("inf") else f"within [{least}, {most}]"
-            raise ValueError(f"{field} must be {said}, got {value}")
+            raise LatentMPCError(f"{field} must be {said}, got {value}")
 
     @property
     def kept(self) -> int:

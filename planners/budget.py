@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from latent_mpc.configs.errors import LatentMPCError
+
 if TYPE_CHECKING:
     from latent_mpc.planners.algorithm import Algorithm
 
@@ -33,9 +35,9 @@ class Budget:
         for field, least in (("evaluations", 2), ("iterations", 1)):
             value = getattr(self, field)
             if value is not None and value < least:
-                raise ValueError(f"{field} must be at least {least}, got {value}")
+                raise LatentMPCError(f"{field} must be at least {least}, got {value}")
         if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"seconds must be above 0, got {self.seconds}")
+            raise LatentMPCError(f"seconds must be above 0, got {self.seconds}")
 
     def counts(self, algorithm: Algorithm) -> Iterator[int]:
         """Candidates of each iteration. One evaluation is left for the mean where the algorithm returns it."""

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.algorithm import Search
 from latent_mpc.planners.ranking import VIOLATED
 
@@ -62,7 +63,7 @@ def slopes(plans: Float[Tensor, "B N H A"], score: Float[Tensor, "B N"]) -> Floa
     Raises ValueError where the score does not depend on the plans in a way that autograd knows.
     """
     if not score.requires_grad:
-        raise ValueError("the planner takes gradients, and what this cost returned has none; cem, icem and mppi need none")
+        raise LatentMPCError("the planner takes gradients, and what this cost returned has none; cem, icem and mppi need none")
     scaled = torch.where(score >= VIOLATED, score / VIOLATED, score)  # else the second moment overflows
     (slope,) = torch.autograd.grad(scaled.sum(), plans)
     return slope.nan_to_num(0.0, 0.0, 0.0)

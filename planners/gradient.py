@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.algorithm import Algorithm, Search
 from latent_mpc.planners.descent import Descent
 
@@ -31,9 +32,9 @@ class Gradient(Algorithm):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.rate > 0:
-            raise ValueError(f"rate must be above 0, got {self.rate}")
+            raise LatentMPCError(f"rate must be above 0, got {self.rate}")
         if self.momentum:
-            raise ValueError(f"momentum must be 0 for gradient, as Adam has its own, got {self.momentum}")
+            raise LatentMPCError(f"momentum must be 0 for gradient, as Adam has its own, got {self.momentum}")
 
     def sample(self, search: Search, noise: Tensor) -> Tensor:
         fresh = super().sample(search, noise)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.algorithm import Search, ranked
 from latent_mpc.planners.cem import CEM
 from latent_mpc.planners.descent import Descent
@@ -38,7 +39,7 @@ class Hybrid(CEM):
         super().__post_init__()
         self.at_least("steps", 1)
         if not self.rate > 0:
-            raise ValueError(f"rate must be above 0, got {self.rate}")
+            raise LatentMPCError(f"rate must be above 0, got {self.rate}")
 
     @property
     def rounds(self) -> int:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.algorithm import Algorithm, Search, fitted
 from latent_mpc.planners.ranking import VIOLATED
 
@@ -45,7 +46,7 @@ class MPPI(Algorithm):
         super().__post_init__()
         self.at_least("temperature", 0)
         if not 0 < self.effective <= 1:
-            raise ValueError(f"effective must be within (0, 1], got {self.effective}")
+            raise LatentMPCError(f"effective must be within (0, 1], got {self.effective}")
 
     def update(self, search: Search, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
         least = score.min(1, keepdim=True).values

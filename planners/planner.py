@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean, problems, uniform
 from latent_mpc.planners.budget import Budget
 from latent_mpc.planners.keys import draw_seeds, first_keys, next_keys
@@ -53,9 +54,9 @@ class Planner:
     ) -> None:
         _check_bounds(low, high)
         if horizon < 1:
-            raise ValueError(f"horizon must be at least 1 model step, got {horizon}")
+            raise LatentMPCError(f"horizon must be at least 1 model step, got {horizon}")
         if len(low) % algorithm.block:
-            raise ValueError(f"action width {len(low)} must be a multiple of block, got block {algorithm.block}")
+            raise LatentMPCError(f"action width {len(low)} must be a multiple of block, got block {algorithm.block}")
         self.algorithm, self.low, self.high, self.horizon, self.clock = algorithm, low, high, horizon, clock
         self.half = (high - low) / 2
         self.middle = low + self.half
@@ -64,7 +65,7 @@ class Planner:
     def init(self, B: int, seed: int) -> Warm:
         """B problems that have no plan yet; problem i's random numbers depend on (seed, i) only."""
         if B < 1:
-            raise ValueError(f"B must be at least 1, got {B}")
+            raise LatentMPCError(f"B must be at least 1, got {B}")
         mean = self.middle.expand(B, self.horizon, -1).clone()
         std = (self.algorithm.std * self.half).expand_as(mean).clone()
         elites = mean.new_zeros(B, self.algorithm.kept, *mean.shape[1:])
@@ -202,15 +203,15 @@ class Planner:
     def _check_warm(self, warm: Warm) -> None:
         wanted = (self.horizon, len(self.low))
         if tuple(warm.mean.shape[1:]) != wanted:
-            raise ValueError(f"warm must hold plans of [H, A] = {wanted}, got {tuple(warm.mean.shape[1:])}")
+            raise LatentMPCError(f"warm must hold plans of [H, A] = {wanted}, got {tuple(warm.mean.shape[1:])}")
 
     def _check_gradient(self, cost: Cost) -> None:
         if not self.algorithm.differentiates:
             return
         if not getattr(cost, "differentiable", True):
-            raise ValueError(f"planner {self.algorithm.name!r} takes gradients, and this cost has none; cem, icem and mppi need none")
+            raise LatentMPCError(f"planner {self.algorithm.name!r} takes gradients, and this cost has none; cem, icem and mppi need none")
         if torch.is_inference_mode_enabled():
-            raise ValueError(
+            raise LatentMPCError(
                 f"planner {self.algorithm.name!r} takes gradients, which torch.inference_mode forbids; plan under torch.no_grad"
             )
 
@@ -218,7 +219,7 @@ class Planner:
         B, N, H, A = candidates.shape
         if proposals.ndim != 4 or (proposals.shape[0], *proposals.shape[2:]) != (B, H, A) or proposals.shape[1] >= N:
             wanted = f"[B, P, H, A] = ({B}, at most {N - 1}, {H}, {A})"
-            raise ValueError(f"proposals must be {wanted}, got {tuple(proposals.shape)}")
+            raise LatentMPCError(f"proposals must be {wanted}, got {tuple(proposals.shape)}")
 
 
 def _unseen(plan: Tensor) -> Evaluated:
@@ -246,8 +247,8 @@ def _told(entries: list[Tensor]) -> Float[Tensor, "B I"]:
 
 def _check_bounds(low: Tensor, high: Tensor) -> None:
     if low.ndim != 1 or low.shape != high.shape or not len(low):
-        raise ValueError(f"low and high must both be [A], got {tuple(low.shape)} and {tuple(high.shape)}")
+        raise LatentMPCError(f"low and high must both be [A], got {tuple(low.shape)} and {tuple(high.shape)}")
     if low.is_meta:
         return  # has no values
     if not bool((low.isfinite() & high.isfinite() & (low < high)).all()):
-        raise ValueError(f"low must be below high, both finite, got low {low.tolist()} and high {high.tolist()}")
+        raise LatentMPCError(f"low must be below high, both finite, got low {low.tolist()} and high {high.tolist()}")

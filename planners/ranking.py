@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
+
 Cost: TypeAlias = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
 """`cost(actions[B, N, H, A]) -> [B, N]`, lower is better, +inf = infeasible; or `(cost, violation[B, N, C])`, violated where > 0."""
 
@@ -48,9 +50,9 @@ def evaluate(cost: Cost, candidates: Float[Tensor, "B N H A"]) -> tuple[Float[Te
     raw, violation = result if isinstance(result, tuple) else (result, None)
     shape = tuple(candidates.shape[:2])
     if tuple(raw.shape) != shape:
-        raise ValueError(f"cost must return [B, N] = {shape}, got {tuple(raw.shape)}")
+        raise LatentMPCError(f"cost must return [B, N] = {shape}, got {tuple(raw.shape)}")
     if violation is not None and (violation.ndim != 3 or violation.shape[:2] != shape):
-        raise ValueError(f"violation must be [B, N, C] = ({shape[0]}, {shape[1]}, C), got {tuple(violation.shape)}")
+        raise LatentMPCError(f"violation must be [B, N, C] = ({shape[0]}, {shape[1]}, C), got {tuple(violation.shape)}")
     raw = raw if raw.dtype in (torch.float32, torch.float64) else raw.float()
     raw = raw.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-VIOLATED)
     return (raw if violation is None else feasibility_first(raw, violation), raw)

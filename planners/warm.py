@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from latent_mpc.configs.errors import LatentMPCError
+
 
 class Warm(NamedTuple):
     """The state of B independent searches.
@@ -36,10 +38,10 @@ class Warm(NamedTuple):
         device = self.mean.device
         if isinstance(steps, int):
             if steps < 0:
-                raise ValueError(f"steps must be at least 0, got {steps}")
+                raise LatentMPCError(f"steps must be at least 0, got {steps}")
             steps = torch.full((B,), steps, device=device)
         if steps.shape != (B,):
-            raise ValueError(f"steps must be an int or a tensor of {B} problems, got shape {tuple(steps.shape)}")
+            raise LatentMPCError(f"steps must be an int or a tensor of {B} problems, got shape {tuple(steps.shape)}")
         source = (torch.arange(H, device=device) + steps.to(device)[:, None]).clamp(0, H - 1)  # (B, H)
         return self._replace(
             mean=_take(self.mean, source),

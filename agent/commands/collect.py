@@ -16,6 +16,7 @@ from typing import Any
 
 from latent_mpc.agent.open_task import open_task
 from latent_mpc.configs.command_line import task_settings, write
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import CollectConfig, CollectionConfig
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.collect import collect
@@ -49,5 +50,5 @@ def gather(
 def task_options(task: TaskConfig, collection: CollectionConfig) -> dict[str, Any]:
     """What the collecting task is made with. Raises ValueError for a start cell where there are none."""
     if collection.start and not task.name.startswith("pointmaze"):
-        raise ValueError(f"start must be empty for {task.name}: only mazes have cells")
+        raise LatentMPCError(f"start must be empty for {task.name}: only mazes have cells")
     return {**task.options(), **({"start": list(collection.start)} if collection.start else {})}

@@ -10,6 +10,7 @@ Examples:
 from __future__ import annotations
 
 from latent_mpc.configs.command_line import write
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import ExportConfig
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.minari_data import to_minari
@@ -24,7 +25,7 @@ def run(config: ExportConfig) -> int:
     rollouts = Rollouts(config.path)
     rollouts.require_whole()
     if not len(rollouts) or "action" not in rollouts.keys:
-        raise ValueError(f"{config.path} holds no finished episode with actions; there is nothing to export")
+        raise LatentMPCError(f"{config.path} holds no finished episode with actions; there is nothing to export")
     name = config.name or default_name(rollouts)
     to_minari(rollouts, name)
     print(f"wrote {len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps as Minari data set {name}")

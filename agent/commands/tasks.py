@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from latent_mpc.agent.shipped import shipped
 from latent_mpc.configs.brought import brought
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.groups import choices, is_brought
 from latent_mpc.configs.source import PACKAGE
 
@@ -21,7 +22,7 @@ from latent_mpc.configs.source import PACKAGE
 def run(arguments: Sequence[str]) -> int:
     """Print both lists. Raises ValueError if anything is given."""
     if arguments:
-        raise ValueError(f"tasks takes no settings, got {' '.join(arguments)!r}")
+        raise LatentMPCError(f"tasks takes no settings, got {' '.join(arguments)!r}")
     print("\n".join(("tasks", *(f"  {name:<20} {about(name)}".rstrip() for name in choices("task")))))
     print("\n".join(("checkpoints", *(f"  {name}" for name in shipped() or ["(none ships)"]))))
     return 0

@@ -41,6 +41,7 @@ from latent_mpc.agent.results import make_folder, print_results, require_folder,
 from latent_mpc.agent.shipped import by_path
 from latent_mpc.agent.training import encode_rollouts, train_probe, train_proposals, train_world_model
 from latent_mpc.configs.command_line import checkpoint_settings, write
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.collect import Job
 from latent_mpc.envs.registry import make
@@ -195,7 +196,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
         before = _read_run(path)
         for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
             if before.get(key) != flat.get(key) and not key.endswith(("workers", "patience", "task.xml")):  # the fingerprint decides
-                raise ValueError(
+                raise LatentMPCError(
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
                     "give another out=, or the same settings to go on with it"
                 )
@@ -223,9 +224,9 @@ def _read_run(path: Path) -> dict[str, Any]:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read ({error}); delete the folder or give another out=") from error
+        raise LatentMPCError(f"{path} cannot be read ({error}); delete the folder or give another out=") from error
     if not isinstance(before, dict):
-        raise ValueError(f"{path} must hold keys and values, got {type(before).__name__}; delete the folder or give another out=")
+        raise LatentMPCError(f"{path} must hold keys and values, got {type(before).__name__}; delete the folder or give another out=")
     return before
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from latent_mpc.agent.checkpoint import Parts
 from latent_mpc.agent.networks import mlp
 from latent_mpc.agent.training import encode_rollouts
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collect import collect
 from latent_mpc.envs.rollouts import Rollouts
@@ -77,7 +78,7 @@ def measure_imagination(parts: Parts, task: Task, latents: Latents, steps: int, 
     """
     starts = np.flatnonzero(latents.test & (np.arange(len(latents.z)) + steps <= latents.last))
     if not len(starts):
-        raise ValueError(f"no test episode is {steps} model steps long; give shorter horizons")
+        raise LatentMPCError(f"no test episode is {steps} model steps long; give shorter horizons")
     ahead = starts[:, None] + 1 + np.arange(steps)  # (W, K)
     with torch.inference_mode():
         imagined = parts.model.rollout(latents.z[starts], latents.actions[starts[:, None] + np.arange(steps)])  # (W, K, D)

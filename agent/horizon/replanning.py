@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from latent_mpc.agent.agent import Agent, Episodes
+from latent_mpc.configs.errors import LatentMPCError
 
 
 class Committed(Agent):
@@ -16,7 +17,7 @@ class Committed(Agent):
 
     def __init__(self, agent: Agent, every: int) -> None:
         if not 1 <= every <= agent.planner.horizon:
-            raise ValueError(f"every must lie within the plan's 1 to {agent.planner.horizon} model steps, got {every}")
+            raise LatentMPCError(f"every must lie within the plan's 1 to {agent.planner.horizon} model steps, got {every}")
         vars(self).update(vars(agent))  # whatever an agent is made of: it decides as that one does, only less often
         self.every = every
 

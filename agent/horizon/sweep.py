@@ -30,6 +30,7 @@ from latent_mpc.agent.oracle_result import code_of, see
 from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.agent.results import versions
 from latent_mpc.agent.shipped import find_checkpoint
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import HorizonConfig
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Task
@@ -71,7 +72,7 @@ class Sweep:
         """
         parts = load_parts(config.checkpoint, resolve_device(config.device))
         if config.data_seed == parts.config["seed"]:
-            raise ValueError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
+            raise LatentMPCError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
         task = make_task(parts.config, task_id=config.task.id)
         if config.planner != MISSING:  # which it is in a process that only plays settings of its own
             make_agent(parts, planner=vars(config.planner), cost=vars(config.cost))  # refused before anything is written

@@ -59,8 +59,6 @@ def test_full_actions_are_the_ends_of_the_actuators_ranges(robot: Path) -> None:
     np.testing.assert_allclose(task.control(np.array([[-1.0], [0.0], [1.0]])), [[-1], [1], [3]])
 
 
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
