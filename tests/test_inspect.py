@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +102,15 @@ def test_a_skipped_episode_is_as_if_it_had_not_been_recorded(whole: Path) -> Non
     assert set(starts.tolist()) == {61, 122, 244}
     assert len({every.fingerprint, fewer.fingerprint, Rollouts(whole, skip=[3]).fingerprint}) == 3
     assert Rollouts(whole, skip=[]).fingerprint == every.fingerprint
+
+
+def test_a_terminal_that_lacks_a_sign_shows_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")  # where a table ends in dots that are one sign
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert cli.main(["inspect", "reacher-pixels"]) == 0
+    sys.stdout.flush()
+    assert b"?" in sys.stdout.buffer.getvalue()  # type: ignore[attr-defined]
+    assert cli.main(["inspect", "nöwhere"]) == 2
+    sys.stderr.flush()
+    assert sys.stderr.buffer.getvalue().startswith(b"latent-mpc: ")  # type: ignore[attr-defined]
