@@ -19,7 +19,7 @@ from latent_mpc.envs import registry
 from latent_mpc.envs.reacher import Reacher
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "your-environment.md").read_text()
+PAGE = (ROOT / "docs" / "your-environment.md").read_text(encoding="utf-8")
 SMALL = [
     "collect.episodes=4",
     "collect.workers=1",
@@ -45,7 +45,7 @@ def test_the_class_on_the_page_has_at_most_25_lines_and_trains_evaluates_and_is_
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     train, demo = re.findall(r"^PYTHONPATH=\. latent-mpc (.*)$", PAGE, re.MULTILINE)
     assert len([line for line in code.splitlines() if line.strip()]) <= 25
-    (tmp_path / "my_robot.py").write_text(code)
+    (tmp_path / "my_robot.py").write_text(code, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # what PYTHONPATH=. does
     monkeypatch.setattr(training, "PROBE_STEPS", 5)
