@@ -171,7 +171,8 @@ def test_training_on_random_walks_recovers_the_known_step_counts_in_rank(tmp_pat
     states, last = slide_walks(np.random.default_rng(0))
     z = torch.eye(STATES)
     # n_step = 1: five random steps at a time lead to the counts of the random walk, 1.75 times as many (rank correlation 0.84).
-    d = make(latent=STATES, hidden=32, metric=16, steps=1000, learning_rate=3e-3, expectile=0.05, landmarks=0)
+    size = {"hidden": 32, "metric": 16, "steps": 1000, "batch": 64, "goals": 32}
+    d = make(latent=STATES, **size, learning_rate=3e-3, expectile=0.05, landmarks=0)
     train_cost_to_go(d, z[torch.tensor(states)], last, tmp_path, seed=0)
     found, known = distances(d, z).numpy(), slide_steps()
     apart = ~np.eye(STATES, dtype=bool)
@@ -226,9 +227,10 @@ def test_shortest_paths_mend_far_distances_that_temporal_differences_have_not_re
             cell = int(np.clip(cell + rng.choice([-1, 1]), 0, cells - 1))
     last = np.repeat(np.arange(1, 301) * 12 - 1, 12)
     places = torch.stack([torch.linspace(-2, 2, cells), torch.zeros(cells)], dim=1)
+    size = {"hidden": 64, "metric": 16, "steps": 300, "batch": 64, "goals": 32}
     ends = {}
-    for landmarks in (0, 400):
-        d = make(latent=2, hidden=64, metric=16, steps=300, learning_rate=3e-3, expectile=0.05, landmarks=landmarks, path_share=1.0)
+    for landmarks in (0, 200):
+        d = make(latent=2, **size, learning_rate=3e-3, expectile=0.05, landmarks=landmarks, path_share=1.0)
         train_cost_to_go(d, places[torch.tensor(walks)], last, tmp_path / str(landmarks), seed=0)
         ends[landmarks] = distances(d, places)[0, -1].item()
-    assert abs(ends[400] - 39) < 0.6 * abs(ends[0] - 39), ends
+    assert abs(ends[200] - 39) < 0.6 * abs(ends[0] - 39), ends

@@ -151,9 +151,9 @@ def test_the_loss_is_its_terms_by_a_slow_loop_each_with_its_weight():
 @pytest.mark.parametrize("obs, repeat", [(("state",), 2), (("pixels",), 1), (("state", "pixels"), 1)])
 def test_a_short_training_run_lowers_the_loss_and_predicts_better_than_nothing_changes(tmp_path, obs, repeat):
     rollouts, model = gliding(tmp_path / "r"), make_model(obs, repeat)
-    train_world_model(model, rollouts, make_config(steps=251, learning_rate=5e-3), repeat, tmp_path, seed=0)
+    train_world_model(model, rollouts, make_config(steps=151, learning_rate=5e-3), repeat, tmp_path, seed=0)
     lines = Metrics(tmp_path / "metrics.jsonl").read()
-    assert [line["step"] for line in lines] == [0, 50, 100, 150, 200, 250]
+    assert [line["step"] for line in lines] == [0, 50, 100, 150]
     assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
     assert not model.training
     if "state" in obs:
