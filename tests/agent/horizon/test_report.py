@@ -23,7 +23,7 @@ from latent_mpc.agent.checkpoint import build, make_agent, make_task, save_parts
 from latent_mpc.agent.evaluation import outcomes, play
 from latent_mpc.agent.horizon import films, imagination, sweep
 from latent_mpc.agent.pairs import draw_pairs
-from latent_mpc.envs import gl
+from latent_mpc.envs import gl_library
 from latent_mpc.envs.registry import make
 from tests.agent.horizon.browser import look, needs_chromium
 
@@ -210,7 +210,7 @@ def test_a_film_that_fails_takes_nothing_with_it(
 def test_a_camera_that_does_not_work_is_refused_before_anything_is_played(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gl, "LIBRARIES", {})
+    monkeypatch.setattr(gl_library, "LIBRARIES", {})
     assert cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, "camera.backend=gl", f"out={tmp_path}"]) == 2
     assert "OpenGL" in capsys.readouterr().err
     assert list((tmp_path / "cache").iterdir()) == []
