@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
-            found[name] = "unknown"
-    return found
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+@cache  # a study asks for each of its results
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
+        return "unknown"
 
 
 def make_folder(path: Path) -> None:
