@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent import cli, multirun
+from latent_mpc.agent import cli, evaluation, multirun
 from latent_mpc.agent.checkpoint import build, make_agent, make_task, save_parts
 from latent_mpc.agent.evaluation import outcomes, play
 from latent_mpc.agent.horizon import films, imagination, sweep
@@ -62,9 +62,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def short_probes() -> Iterator[None]:
-    """Whether probes learn is another test's question."""
+    """Whether probes learn is another test's question, and nobody asks how sure a time is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(imagination, "PROBE_STEPS", 20)
+        patch.setattr(evaluation, "TIMED", 3)
         yield
 
 
