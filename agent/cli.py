@@ -28,12 +28,10 @@ MULTIRUN = ("-m", "--multirun")  # Hydra spreads the values with commas
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status."""
     os.environ.setdefault(*WAITING)
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may have letters that the terminal's encoding has not
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a sign gets another one, not an end
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    for stream in (sys.stdout, sys.stderr):  # a path may have letters that the terminal's encoding has not, a table its dots
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _dispatch(arguments)
     except KeyboardInterrupt as stop:

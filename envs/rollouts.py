@@ -158,7 +158,7 @@ def leave_out(where: str, problems: Mapping[int, str], skipped: Iterable[int], e
     """The error of episodes that cannot be trained on, by number, with what is wrong; the first is described."""
     skip, others = {*skipped, *problems}, f", {len(problems) - 1} more have such faults" if len(problems) > 1 else ""
     without_them = f", or train without: data_skip={_written(skip)}" if len(skip) < episodes else ""
-    return ValueError(f"{where}: episode {min(problems)} {problems[min(problems)]}{others}; mend the data{without_them}")
+    return LatentMPCError(f"{where}: episode {min(problems)} {problems[min(problems)]}{others}; mend the data{without_them}")
 
 
 def without(path: Path | str, episodes: int, skip: Episodes) -> np.ndarray:

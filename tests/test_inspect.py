@@ -104,14 +104,14 @@ def test_a_skipped_episode_is_as_if_it_had_not_been_recorded(whole: Path) -> Non
     assert Rollouts(whole, skip=[]).fingerprint == every.fingerprint
 
 
-def test_a_terminal_that_lacks_a_sign_shows_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_that_lacks_a_sign_shows_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")  # where a table ends in dots that are one sign
     written = {name: io.BytesIO() for name in ("stdout", "stderr")}
     for name, buffer in written.items():
         monkeypatch.setattr(sys, name, io.TextIOWrapper(buffer, encoding="ascii"))
     assert cli.main(["inspect", "reacher-pixels"]) == 0
     sys.stdout.flush()
-    assert b"?" in written["stdout"].getvalue()
+    assert b"\\u2026" in written["stdout"].getvalue()
     assert cli.main(["inspect", "nöwhere"]) == 2
     sys.stderr.flush()
     assert written["stderr"].getvalue().startswith(b"latent-mpc: ")

@@ -16,6 +16,7 @@ from latent_mpc.agent.commands.train import describe, initialise
 from latent_mpc.agent.compose import compose_config
 from latent_mpc.agent.horizon import study, sweep
 from latent_mpc.agent.pairs import Pairs, draw_pairs
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs import gl_library
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collect import collect
@@ -71,7 +72,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def too_near(task: Any, episodes: int, seed: int, *rest: Any, of: int = 0, **more: Any) -> Pairs:
     """As `draw_pairs`, but pairs of seed `of` are all solved."""
     if seed == of:
-        raise ValueError("the pairs were solved by standing still")
+        raise LatentMPCError("the pairs were solved by standing still")
     return draw_pairs(task, episodes, seed, *rest, **more)
 
 
