@@ -10,13 +10,14 @@ KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 DONE = .venv/.installed-$(KEY)
 OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
 
-.PHONY: help demo test fuzz check wheel results ablations bench-peers clean
+.PHONY: help demo test test-all fuzz check wheel results ablations bench-peers clean
 .SUFFIXES:
 
 help:
 	@printf '%s\n' \
 	  'make demo    install into .venv (once), then show a robot reaching goals: videos/' \
-	  'make test    install with the test extra, run the tests (TESTS="tests/envs" picks)' \
+	  'make test    install with the test extra, run the fast tests (TESTS="tests/envs" picks)' \
+	  'make test-all   every test, whole trainings and kills too' \
 	  'make fuzz    the tests of damaged and forged input, with 10 000 cases instead of 300' \
 	  'make check   format, lint and types' \
 	  'make wheel   build dist/*.whl and run it in a fresh environment' \
@@ -33,6 +34,9 @@ demo: $(DONE)-demo
 
 # A process per core with one thread each: torch's threads wait for one another in a loop where processes share cores. A process takes 0.6 GB.
 test: $(DONE)-test
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal -m "not slow" $(TESTS)
+
+test-all: $(DONE)-test
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --maxprocesses 8 --dist worksteal $(TESTS)
 
 fuzz: $(DONE)-test

@@ -193,6 +193,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
     return shlex.split(printed[0])
 
 
+@pytest.mark.slow
 def test_each_command_prints_one_that_goes_on_whatever_its_paths_are_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -137,6 +137,7 @@ def test_an_evaluation_with_another_planner_cost_or_seed_says_so_and_differs(tra
     assert (result["settings"]["planner_seed"], result["settings"]["planner"]["name"]) == (4, "mppi")
 
 
+@pytest.mark.slow
 def test_the_oracle_plays_the_same_pairs_beside_the_agent_and_is_cached(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +165,7 @@ def test_the_oracle_plays_the_same_pairs_beside_the_agent_and_is_cached(
     assert [path.parent for path in tmp_path.rglob("cache/*.json")] == [tmp_path / "a" / "cache"]
 
 
+@pytest.mark.slow
 def test_a_demo_leaves_a_video_a_gif_and_a_json(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_demo_leaves_a_video_a_gif_and_a_json(
     assert str(tmp_path / "videos" / "state.mp4") in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("obs", ["pixels", "state+pixels"])
 def test_pixels_go_the_same_way(obs: str, tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -228,6 +231,7 @@ sys.exit(cli.main(sys.argv[3:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saves", [2, 4])  # within the world model's training, and after the cost-to-go's
 def test_a_killed_run_goes_on_with_the_same_out_to_the_same_checkpoint(trained: Path, tmp_path: Path, saves: int) -> None:
     command = ["train", *TINY, f"out={tmp_path / 'run'}"]

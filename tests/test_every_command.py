@@ -32,6 +32,8 @@ from latent_mpc.agent.horizon.imagination import random_episodes
 from latent_mpc.configs.brought import brought
 from latent_mpc.envs.rollouts import Rollouts
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["collect.episodes=6", "collect.workers=1", "training.steps=6", "training.batch=8", "training.horizon=3"]
 SMALL += ["model.hidden=16", "model.latent=8", "model.embedding=8", "model.width=4", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
 SMALL += ["cost_to_go.steps=6", "cost_to_go.batch=16", "planner.samples=8", "planner.iterations=1", "planner.elites=4"]

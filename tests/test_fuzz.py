@@ -159,6 +159,7 @@ def fresh(source: Path) -> Path:
 PLACE = st.lists(st.integers(0, 30), min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @cases(0.4)
 @given(data=st.data())
 def test_damaged_and_forged_rollouts(rollouts: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject) -> None:

@@ -11,6 +11,7 @@ SMALLER = ["collect.episodes=10", "training.steps=20", "training.save_every=5", 
 SEED = 23  # kills at 0.69 and 0.64 of the time that a whole run takes: amid the episodes, amid the training
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_cost_no_episode_and_no_bit_of_the_weights(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 from latent_mpc.agent import cli, training
 from tests.envs.mjcf_layouts import LAYOUTS, write
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "task.control_period=0.1",
     "task.episode_steps=10",

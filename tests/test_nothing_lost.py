@@ -52,6 +52,7 @@ def full_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_the_step_in_hand_saves_and_says_how_to_go_on(data: Path, tmp_path: Path) -> None:
     words = [*TRAIN, "training.steps=100000", f"data={data}", f"out={tmp_path / 'run'}"]
     command = [sys.executable, "-m", "latent_mpc.agent.cli", *words]

@@ -18,6 +18,8 @@ from latent_mpc.configs.brought import brought
 from latent_mpc.envs import registry
 from latent_mpc.envs.reacher import Reacher
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "your-environment.md").read_text(encoding="utf-8")
 SMALL = [

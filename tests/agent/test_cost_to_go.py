@@ -167,6 +167,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return (np.cumsum(counts) - (counts - 1) / 2)[group.ravel()]
 
 
+@pytest.mark.slow
 def test_training_on_random_walks_recovers_the_known_step_counts_in_rank(tmp_path):
     states, last = slide_walks(np.random.default_rng(0))
     z = torch.eye(STATES)
@@ -217,6 +218,7 @@ def test_landmarks_are_joined_only_where_the_network_says_they_are_near():
     assert (found.diagonal() == 0).all()
 
 
+@pytest.mark.slow
 def test_shortest_paths_mend_far_distances_that_temporal_differences_have_not_reached(tmp_path):
     """A corridor of 40 cells walked at random in walks of 12: its ends are 39 steps apart, which no walk shows."""
     rng, cells, walks = np.random.default_rng(0), 40, []

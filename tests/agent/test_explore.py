@@ -171,6 +171,7 @@ TINY = [
 ]
 
 
+@pytest.mark.slow
 def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "PROBE_STEPS", 5)
     rounds = ["explore.rounds=2", "explore.novelty=disagreement", "model.ensemble=2"]
@@ -189,6 +190,7 @@ def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path
     assert Rollouts(tmp_path / "run" / "data").fingerprint == before
 
 
+@pytest.mark.slow
 def test_rounds_in_an_environment_of_another_library(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "PROBE_STEPS", 5)
     arguments = ["train", "task=gymnasium", "task.id=Pusher-v5", *TINY, "explore.rounds=1", f"out={tmp_path / 'run'}"]

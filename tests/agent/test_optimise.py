@@ -147,6 +147,7 @@ t.optimise("fit", module, losses, t.SCHEDULE, Path(sys.argv[2]), seed=3)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_too_and_its_torn_line_of_metrics_is_dropped(tmp_path: Path, straight: nn.Module) -> None:
     folder = tmp_path / "run"
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}

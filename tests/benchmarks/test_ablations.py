@@ -65,6 +65,7 @@ def test_only_settings_of_planner_and_cost_leave_the_training_as_it_is() -> None
     )
 
 
+@pytest.mark.slow
 def test_variants_are_made_once_and_those_of_the_planner_play_on_the_same_training(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = runs.parent / "kept"
 

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import busy
 
 
+@pytest.mark.slow
 def test_one_round_of_one_setting_is_measured_alone_and_beside_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

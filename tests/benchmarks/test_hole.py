@@ -20,6 +20,7 @@ NAME = "pointmaze-open"
 INSIDE = hole.HOLES[NAME]
 
 
+@pytest.mark.slow
 def test_a_hole_is_cut_and_members_are_compared_across_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_a_row_is_made_from_nothing_once_with_all_that_its_file_must_say(row: Row, capsys: pytest.CaptureFixture[str]) -> None:
     written: list[bool] = []
     assert make_all(["reacher-state"], [row], lambda: written.append(row.finished)) == []
@@ -74,6 +75,7 @@ def test_a_row_is_made_from_nothing_once_with_all_that_its_file_must_say(row: Ro
     assert again["training"]["seconds"] == trained["seconds"]
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_counts_all_its_calls(row: Row) -> None:
     """As it stands after a kill: the world model's state, and 1000 s noted."""
     with pytest.MonkeyPatch.context() as patch:
@@ -90,6 +92,7 @@ def stop(*_: object) -> None:
     raise OSError("No space left on device: stopped in the middle")
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_is_kept_as_a_failure_others_go_on_and_it_is_tried_again(
     row: Row, capsys: pytest.CaptureFixture[str]
 ) -> None:

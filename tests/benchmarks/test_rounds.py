@@ -25,6 +25,7 @@ def test_every_row_has_as_many_episodes() -> None:
         assert (config.explore.rounds, config.collect.start) == (number, [1, 1])
 
 
+@pytest.mark.slow
 def test_rows_are_picked_kept_and_written_beside_those_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

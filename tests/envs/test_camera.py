@@ -122,6 +122,7 @@ def cast_anew(eye: RayCamera, data: mujoco.MjData) -> np.ndarray:
     return eye.render(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "supersample", "states"), [(64, 4, 40), (448, 2, 4)])
 @pytest.mark.parametrize("name", sorted(registry.TASKS))
 def test_rays_cast_once_give_the_bytes_of_casting_all(name, size, supersample, states):

@@ -139,6 +139,7 @@ def test_a_simulation_that_diverges_is_not_recorded(tmp_path: Path, monkeypatch:
         record(Diverging(), Job("reacher", {}, ("state",), BehaviourConfig(), 0, 12), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "said"), [(signal.SIGKILL, r"died \(exit code -9\)"), (signal.SIGSTOP, "hung for 2 s")])
 def test_a_worker_that_dies_or_hangs_is_replaced_and_no_episode_is_another_for_it(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], sent: signal.Signals, said: str
@@ -217,6 +218,7 @@ def starts_above(name: str, angle: float) -> list[int]:
     return [i for i, state in enumerate(states) if state[1] > angle]
 
 
+@pytest.mark.slow
 def test_an_episode_that_explodes_is_put_aside_with_all_it_depends_on(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = starts_above("wild", 1.0)
     assert 2 <= len(expected) <= 8

@@ -56,6 +56,7 @@ def refusal(capsys: pytest.CaptureFixture[str], data: str, *arguments: str) -> s
 # An environment's own observations
 
 
+@pytest.mark.slow
 def test_a_pendulum_that_others_recorded_trains_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     env, episodes = play("InvertedPendulum-v5")
     data = save("others/pendulum-v0", env.observation_space, env.action_space, [episode[:2] for episode in episodes])
@@ -126,6 +127,7 @@ def test_the_unit_of_actions_is_the_one_in_which_the_steps_come_true(
     np.testing.assert_allclose(rollouts.episode(0)["action"][:-1] * 3, episodes[0][1] * control, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_steps_of_another_length_are_refused_with_the_one_that_would_do(capsys: pytest.CaptureFixture[str]) -> None:
     env, episodes = play("Hopper-v5")
     data = save("others/hopper-v0", env.observation_space, env.action_space, episodes)

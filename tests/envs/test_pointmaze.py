@@ -214,6 +214,7 @@ def test_steps_to_go_has_no_local_minimum_but_the_goal(maze):
         assert (best < here - 0.01)[away].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maze", mazes.MAPS)
 def test_the_simple_controller_reaches_the_goal_in_the_episode_and_steps_to_go_falls_on_the_way(maze):
     task = PointMaze(maze)

@@ -27,6 +27,8 @@ from latent_mpc.envs import gl_library
 from latent_mpc.envs.registry import make
 from tests.agent.horizon.browser import look, needs_chromium
 
+pytestmark = pytest.mark.slow
+
 TASK = "pointmaze-open"
 TINY = ["horizons=[1,2]", "episodes=4", "data_episodes=8"]
 FIGURES = ["success", "thirds", "imagination-latent", "imagination-position", "imagination-velocity", "guidance", "times", "pareto"]
