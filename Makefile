@@ -102,10 +102,10 @@ wheel: $(DONE)-demo
 
 # Figures of the repository, each made by one command.
 results: $(DONE)-demo
-	@$(PY) -m benchmarks.results $(ROWS)
+	@$(PY) -m benchmarks.tables.results $(ROWS)
 
 ablations: $(DONE)-demo
-	@$(PY) -m benchmarks.ablations $(VARIANTS)
+	@$(PY) -m benchmarks.tables.ablations $(VARIANTS)
 
 # An environment of its own: what stable-worldmodel asks for does not install beside the package, and its solvers need none of it.
 bench-peers:

@@ -16,13 +16,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc import planners
-from latent_mpc.agent.cost_to_go import CostToGo
 from latent_mpc.agent.costs import Cost, PlanCost, TwoStageCost, plan_cost
-from latent_mpc.agent.observations import as_tensors, require_finite
-from latent_mpc.agent.proposals import Proposals
-from latent_mpc.agent.rough import rough_networks
-from latent_mpc.agent.world_model import Memory, WorldModel
+from latent_mpc.agent.models.cost_to_go import CostToGo
+from latent_mpc.agent.models.observations import as_tensors, require_finite
+from latent_mpc.agent.models.proposals import Proposals
+from latent_mpc.agent.models.world_model import Memory, WorldModel
+from latent_mpc.agent.search_networks import rough_networks
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners import Planner, Warm
 
@@ -74,7 +73,7 @@ class Agent:
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto", seed: int = 0) -> Agent:
         """The agent of a checkpoint: a folder, or the name of one that ships. See `checkpoint.load_agent` to change planner or cost."""
-        from latent_mpc.agent.checkpoint import load_agent
+        from latent_mpc.agent.checkpoints.checkpoint import load_agent
 
         return load_agent(path, device=device, seed=seed)
 
@@ -182,16 +181,3 @@ def rest_plan(still: Float[np.ndarray, "B A"] | None, action_repeat: int, plans:
         return torch.zeros_like(plans)[:, None]
     block = torch.as_tensor(still, dtype=plans.dtype, device=plans.device).repeat(1, action_repeat)
     return block[:, None, None].expand(-1, 1, plans.shape[1], -1)
-
-
-def make_planner(
-    name: str, *, actions: int, horizon: int, action_repeat: int, device: torch.device, block: int = 1, **fields: object
-) -> Planner:
-    """A planner for action blocks in [-1, 1]: bounds tiled over the block, noise running through it.
-
-    Raises ValueError for a `block` that is not the action_repeat; 1, which configs hold where it was left alone, stands for it.
-    """
-    if block not in (1, action_repeat):
-        raise LatentMPCError(f"planner.block must be the task's action_repeat, {action_repeat}, got {block}; leave it out")
-    bound = torch.ones(actions, device=device)
-    return planners.make(name, low=-bound, high=bound, horizon=horizon, block=action_repeat, **fields)

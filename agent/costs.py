@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc.agent.cost_to_go import CostToGo
-from latent_mpc.agent.ensemble import disagreement
-from latent_mpc.agent.world_model import Memory, WorldModel
+from latent_mpc.agent.models.cost_to_go import CostToGo
+from latent_mpc.agent.models.ensemble import disagreement
+from latent_mpc.agent.models.world_model import Memory, WorldModel
 from latent_mpc.configs.errors import LatentMPCError
 
 # Rows that a network sees at a time, be they rollouts or latents to be measured. Beyond it each chunk's memory goes back to the system

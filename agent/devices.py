@@ -46,3 +46,13 @@ def machine(device: torch.device) -> dict[str, str | int]:
 def usable_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Whether convolutions run in bf16: asked for, or `auto` and the hardware multiplies bf16 natively."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cpu":
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.10
+        return bool(capabilities.get("avx512_bf16"))
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()

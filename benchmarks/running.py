@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from latent_mpc.agent import cli
-from latent_mpc.agent.compose import compose_config
-from latent_mpc.agent.files import replace
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.configs.errors import UnknownNameError
+from latent_mpc.envs.files import replace
 
 BEAT = 5.0  # [s] between two notes of the time: what a kill may lose of it
 
@@ -24,7 +24,7 @@ def latent_mpc(*arguments: str) -> None:
     """`latent-mpc COMMAND KEY=VALUE …` in this process, which dies with it; what goes wrong is raised. Results name this command."""
     sys.argv = ["latent-mpc", *arguments]
     print(f"\n$ {' '.join(sys.argv)}", flush=True)
-    import_module(f"latent_mpc.agent.commands.{arguments[0]}").run(compose_config(arguments[0], arguments[1:]))
+    import_module(f"latent_mpc.agent.cli.commands.{arguments[0]}").run(compose_config(arguments[0], arguments[1:]))
 
 
 @contextmanager

@@ -19,20 +19,20 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 
 # OmegaConf sees Any and takes the type from the group's schema, so that torch stays out.
 if TYPE_CHECKING:
-    from latent_mpc.agent.cost_to_go import CostToGoConfig
-    from latent_mpc.agent.proposals import ProposalsConfig
-    from latent_mpc.agent.training import TrainingConfig
-    from latent_mpc.agent.world_model import ModelConfig
+    from latent_mpc.agent.models.cost_to_go import CostToGoConfig
+    from latent_mpc.agent.models.proposals import ProposalsConfig
+    from latent_mpc.agent.models.world_model import ModelConfig
+    from latent_mpc.agent.training.world_model import TrainingConfig
 else:
     ModelConfig = TrainingConfig = CostToGoConfig = ProposalsConfig = Any
 
 # group -> (module, class) of its dataclasses; {name} is the name after /schema/GROUP/ in the yaml, capitals and underscores aside.
 PARTS = {
     "task": ("latent_mpc.configs.tasks", "{name}task"),
-    "model": ("latent_mpc.agent.world_model", "ModelConfig"),
-    "training": ("latent_mpc.agent.training", "TrainingConfig"),
-    "cost_to_go": ("latent_mpc.agent.cost_to_go", "CostToGoConfig"),
-    "proposals": ("latent_mpc.agent.proposals", "ProposalsConfig"),
+    "model": ("latent_mpc.agent.models.world_model", "ModelConfig"),
+    "training": ("latent_mpc.agent.training.world_model", "TrainingConfig"),
+    "cost_to_go": ("latent_mpc.agent.models.cost_to_go", "CostToGoConfig"),
+    "proposals": ("latent_mpc.agent.models.proposals", "ProposalsConfig"),
     "planner": ("latent_mpc.planners.{name}", "{name}"),
     "cost": ("latent_mpc.agent.costs", "{name}cost"),
 }

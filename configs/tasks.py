@@ -9,6 +9,8 @@ from typing import Any
 from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.plugins import CONFIG_POINTS, brought, load
 
 
 @dataclass
@@ -41,7 +43,7 @@ class DefaultTask(TaskConfig):
 class _ModelTask(TaskConfig):
     """A task made of a model: what is left open follows from probing, is printed, and is stored with the checkpoint."""
 
-    control_period: float = 0.0  # how long an action is held; 0 = by the rule of envs/time_scale.py [s]
+    control_period: float = 0.0  # how long an action is held; 0 = by the rule of envs/adapters/time_scale.py [s]
     episode_steps: int = 0  # length of an episode; 0 = by that rule [control steps]
     success: list[str] = field(
         default_factory=list
@@ -77,3 +79,15 @@ class MjcfTask(_ModelTask):
 
 
 TASK_CONFIGS: dict[str, type[TaskConfig]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # by the task's name; all others: TaskConfig
+
+
+def task_config(name: str) -> type[TaskConfig]:
+    """The dataclass of a task's settings. Raises ValueError if what a package brings is none."""
+    if name in TASK_CONFIGS or name not in brought(CONFIG_POINTS):
+        return TASK_CONFIGS.get(name, DefaultTask)
+    found = load(CONFIG_POINTS, name)
+    if not (isinstance(found, type) and issubclass(found, TaskConfig)):
+        raise LatentMPCError(
+            f"the entry point {name} of {CONFIG_POINTS} must be a subclass of latent_mpc.configs.tasks.TaskConfig, got {found!r}"
+        )
+    return found

@@ -4,6 +4,6 @@
 one by name; `camera.py` makes their pixels.
 """
 
-from latent_mpc.envs.gl_library import mend_choice
+from latent_mpc.envs.cameras.gl_library import mend_choice
 
 mend_choice()  # before anything imports mujoco

@@ -27,7 +27,7 @@ WALL_HEIGHT = 0.4  # [m]
 BORDER = 0.2  # [m] of the outer walls inside the picture
 CAMERA_HEIGHT = 8.0  # [picture widths]: at the picture's rim a wall's top then leans out by 2.5 cm only
 
-# [control steps] 1.5 times what `follow` needs for 95 % of pairs, rounded up to 10: `python -m tests.envs.episode_lengths`
+# [control steps] 1.5 times what `follow` needs for 95 % of pairs, rounded up to 10: `python -m benchmarks.tables.episode_lengths`
 EPISODE_STEPS = {  # needed by 50 % / 95 % / all of the first 200 pairs of seed 0
     "open": 30,  # 12 / 19.0 / 21
     "wall": 50,  # 16 / 30.0 / 39

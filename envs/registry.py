@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from latent_mpc.configs.brought import TASK_POINTS, brought, load
 from latent_mpc.configs.errors import UnknownNameError
-from latent_mpc.envs.gymnasium_task import GymnasiumTask
+from latent_mpc.envs.adapters.gymnasium_task import GymnasiumTask
+from latent_mpc.envs.adapters.mjcf_task import MjcfTask
 from latent_mpc.envs.mazes import MAPS
-from latent_mpc.envs.mjcf_task import MjcfTask
+from latent_mpc.envs.plugins import TASK_POINTS, brought, load
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.reacher import Reacher
 from latent_mpc.envs.task import Task

@@ -20,8 +20,8 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs import mujoco_warnings
-from latent_mpc.envs.camera import RayCamera
-from latent_mpc.envs.view import split_names
+from latent_mpc.envs.cameras.ray import RayCamera
+from latent_mpc.envs.cameras.view import split_names
 
 mujoco_warnings.listen()  # before a model is compiled
 
@@ -45,8 +45,8 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         model: the MuJoCo model; its actuators' control ranges are mapped to actions in [-1, 1].
         obs: keys of the observation: "state", "pixels" or both.
         size: rows and columns of the pixels.
-        camera: the model's camera that takes them, by name, or a view (`envs/view.py`); several are stacked along channels: "front+top".
-        data: the simulation to advance, where somebody else owns it.
+        camera: the model's camera that takes them, by name, or a view (`envs/cameras/view.py`); several are stacked along channels:
+        "front+top". data: the simulation to advance, where somebody else owns it.
         actions: range `[A, 2]` of the controls that actions in [-1, 1] are mapped to, if not that of the actuators.
         render_mode: "rgb_array", or None; there for `gymnasium.make`, `render` works either way.
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from latent_mpc.agent.cli import main
+from latent_mpc.agent.cli.main import main
 
 if __name__ == "__main__":  # worker processes import this module too
     sys.exit(main())

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from latent_mpc.planners.cem import CEM
     from latent_mpc.planners.mppi import MPPI
     from latent_mpc.planners.planner import Plan, Planner
-    from latent_mpc.planners.warm import Warm
+    from latent_mpc.planners.warm_start import Warm
 
 __all__ = ["CEM", "MPPI", "Algorithm", "Budget", "Plan", "Planner", "Search", "Warm", "algorithms", "make"]
 
-_HOME = {"Budget": "budget", "Plan": "planner", "Planner": "planner", "Warm": "warm"}
+_HOME = {"Budget": "budget", "Plan": "planner", "Planner": "planner", "Warm": "warm_start"}
 _HOME |= {"Algorithm": "algorithm", "Search": "algorithm", "CEM": "cem", "MPPI": "mppi"}
 
 

@@ -18,8 +18,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.planners.cost import VIOLATED
 from latent_mpc.planners.noise import INTERPOLATIONS
-from latent_mpc.planners.ranking import VIOLATED
 
 EXECUTE = ("best", "mean")
 

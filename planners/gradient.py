@@ -8,8 +8,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.planners.adam import Descent
 from latent_mpc.planners.algorithm import Algorithm, Search
-from latent_mpc.planners.descent import Descent
 
 
 @dataclass(frozen=True)

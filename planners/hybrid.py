@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.planners.adam import Descent
 from latent_mpc.planners.algorithm import Search, ranked
 from latent_mpc.planners.cem import CEM
-from latent_mpc.planners.descent import Descent
 
 
 @dataclass(frozen=True)

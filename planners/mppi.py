@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.algorithm import Algorithm, Search, fitted
-from latent_mpc.planners.ranking import VIOLATED
+from latent_mpc.planners.cost import VIOLATED
 
 # temperatures tried, in units of the excess cost of the candidate at rank `effective`: a quarter of a decade apart
 _GRID = torch.logspace(-2, 2, 17)

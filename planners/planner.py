@@ -17,10 +17,10 @@ from torch import Tensor
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.algorithm import Algorithm, Search, feasible_mean, problems, uniform
 from latent_mpc.planners.budget import Budget
-from latent_mpc.planners.keys import draw_seeds, first_keys, next_keys
+from latent_mpc.planners.cost import VIOLATED, Cost, Evaluated, evaluate
 from latent_mpc.planners.noise import draw
-from latent_mpc.planners.ranking import VIOLATED, Cost, Evaluated, evaluate
-from latent_mpc.planners.warm import Warm
+from latent_mpc.planners.rng import draw_seeds, first_keys, next_keys
+from latent_mpc.planners.warm_start import Warm
 
 __all__ = ["Algorithm", "Budget", "Plan", "Planner", "Search", "Warm"]
 

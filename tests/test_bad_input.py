@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latent_mpc.agent import cli
-from latent_mpc.agent.checkpoint import save_parts
-from latent_mpc.agent.commands.train import describe, initialise
-from latent_mpc.agent.compose import compose_config
-from latent_mpc.envs import gl_library
+from latent_mpc.agent.checkpoints.checkpoint import save_parts
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.training.pipeline import describe, initialise
 from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collect import collect
+from latent_mpc.envs.cameras import gl_library
+from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
 
 ROOT = Path(__file__).parents[1]

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from latent_mpc.agent import cli, shipped
-from latent_mpc.agent.compose import compose_config, parse, read_words
+from latent_mpc.agent.checkpoints import shipped
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.compose import compose_config, parse, read_words
 from latent_mpc.configs.command_line import checkpoint_settings, setting, task_settings, write
 from latent_mpc.configs.tasks import GymnasiumTask, MjcfTask, TaskConfig
 
@@ -197,9 +198,9 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
 def test_each_command_prints_one_that_goes_on_whatever_its_paths_are_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from latent_mpc.agent import training
+    from latent_mpc.agent.training import probe
 
-    monkeypatch.setattr(training, "PROBE_STEPS", 2)
+    monkeypatch.setattr(probe, "PROBE_STEPS", 2)
     monkeypatch.chdir(tmp_path)
     os.mkdir("my größe (1)")
     xml, out, run_ = "my größe (1)/arm #1, 'x'=[y].xml", "~/d,a", "runs/it's"

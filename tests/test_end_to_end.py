@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent import cli, training
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.commands import demo, train
-from latent_mpc.agent.metrics import Metrics
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.commands import demo, train
+from latent_mpc.agent.training import probe
+from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.envs.registry import make
-from latent_mpc.envs.rollouts import Rollouts
+from latent_mpc.envs.rollouts.reader import Rollouts
 
 DATA = ["collect.episodes=8", "collect.workers=1"]
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "model.width=4", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
@@ -79,7 +80,7 @@ def digits(result: dict[str, Any]) -> dict[str, Any]:
 def short_probe() -> Iterator[None]:
     """The probe is for pictures; 1500 steps of it teach these tests nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "PROBE_STEPS", PROBE_STEPS)
+        patch.setattr(probe, "PROBE_STEPS", PROBE_STEPS)
         yield
 
 
@@ -216,7 +217,7 @@ KILLING = """
 import os, signal, sys
 from latent_mpc.agent import cli, optimise, training
 
-training.PROBE_STEPS = int(sys.argv[1])
+probe.PROBE_STEPS = int(sys.argv[1])
 save, left = optimise.save_state, int(sys.argv[2])
 
 def save_then_die(*arguments):

@@ -20,17 +20,21 @@ import pytest
 import yaml
 from torch import Tensor
 
-from latent_mpc.agent import cli, evaluation, training
-from latent_mpc.agent.checkpoint import load_parts, make_task
-from latent_mpc.agent.commands import demo, train
-from latent_mpc.agent.commands.horizon import run as study
-from latent_mpc.agent.compose import compose_config
-from latent_mpc.agent.cost_to_go import CostToGo
+from latent_mpc.agent.build import make_task
+from latent_mpc.agent.checkpoints.checkpoint import load_parts
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.commands import demo, train
+from latent_mpc.agent.cli.commands.horizon import run as study
+from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.costs import COSTS, Cost, Distance
-from latent_mpc.agent.horizon import films, guidance, imagination, report, style
-from latent_mpc.agent.horizon.imagination import random_episodes
-from latent_mpc.configs.brought import brought
-from latent_mpc.envs.rollouts import Rollouts
+from latent_mpc.agent.evaluation import evaluate
+from latent_mpc.agent.horizon import cost_quality, model_quality
+from latent_mpc.agent.horizon.model_quality import random_episodes
+from latent_mpc.agent.horizon.report import report, style, videos
+from latent_mpc.agent.models.cost_to_go import CostToGo
+from latent_mpc.agent.training import probe
+from latent_mpc.envs.plugins import brought
+from latent_mpc.envs.rollouts.reader import Rollouts
 
 pytestmark = pytest.mark.slow
 
@@ -144,8 +148,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("COLUMNS", "200")  # tables in one piece
         patch.setenv("MINARI_DATASETS_PATH", str(folder / "minari"))
         for module, name, value in (
-            *((training, "PROBE_STEPS", 4), (imagination, "PROBE_STEPS", 4), (evaluation, "TIMED", 2)),
-            *((demo, "PICTURE", 32), (films, "SCENE", 32), (guidance, "GOALS", 3), (guidance, "GRID", 6), (style, "DPI", 30)),
+            *((probe, "PROBE_STEPS", 4), (model_quality, "PROBE_STEPS", 4), (evaluate, "TIMED", 2)),
+            *((demo, "PICTURE", 32), (videos, "SCENE", 32), (cost_quality, "GOALS", 3), (cost_quality, "GRID", 6), (style, "DPI", 30)),
         ):
             patch.setattr(module, name, value)
         brought.cache_clear()

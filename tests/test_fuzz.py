@@ -20,14 +20,15 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from latent_mpc.agent import cli, training
-from latent_mpc.agent.checkpoint import save_parts
-from latent_mpc.agent.commands.train import describe, initialise
-from latent_mpc.agent.compose import compose_config
+from latent_mpc.agent.checkpoints.checkpoint import save_parts
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.training import probe
+from latent_mpc.agent.training.pipeline import describe, initialise
 from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collect import collect
+from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
-from latent_mpc.envs.rollout_format import index_line, meta_file
+from latent_mpc.envs.rollouts.format import index_line, meta_file
 
 CASES = int(os.environ.get("FUZZ", "300"))
 SMALL = ["task=reacher", "model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
@@ -97,7 +98,7 @@ def run(rollouts: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFacto
     """A run that was begun."""
     path = tmp_path_factory.mktemp("fuzz") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "PROBE_STEPS", 1)
+        patch.setattr(probe, "PROBE_STEPS", 1)
         short = ["training.horizon=1", "training.steps=1", "training.batch=4", "cost_to_go.steps=1", "validation_episodes=1"]
         assert cli.main([*train(rollouts, path), *short, "planner.iterations=1"]) == 0
     (path / "results.json").unlink()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from latent_mpc.agent import cli, training
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.training import probe
 from tests.envs.mjcf_layouts import LAYOUTS, write
 
 pytestmark = pytest.mark.slow
@@ -37,7 +38,7 @@ SMALL = [
 
 @pytest.fixture(autouse=True)
 def short_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PROBE_STEPS", 5)
+    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
 
 
 def train(xml: Path | str, joint: str, out: Path) -> int:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from latent_mpc.agent import cli, training
-from latent_mpc.agent.files import only_writer
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.training import probe
 from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collect import collect
-from latent_mpc.envs.rollouts import Rollouts, RolloutWriter
+from latent_mpc.envs.collection.collect import collect
+from latent_mpc.envs.files import only_writer
+from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
 STEPS = ["training.batch=8", "training.horizon=3", "training.save_every=50000", "cost_to_go.steps=6", "cost_to_go.batch=16"]
@@ -55,7 +56,7 @@ def full_disk(size: int) -> Iterator[None]:
 @pytest.mark.slow
 def test_ctrl_c_finishes_the_step_in_hand_saves_and_says_how_to_go_on(data: Path, tmp_path: Path) -> None:
     words = [*TRAIN, "training.steps=100000", f"data={data}", f"out={tmp_path / 'run'}"]
-    command = [sys.executable, "-m", "latent_mpc.agent.cli", *words]
+    command = [sys.executable, "-m", "latent_mpc.agent.cli.main", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 120
     while not (tmp_path / "run" / "metrics.jsonl").exists() and time.monotonic() < end:  # until it trains
@@ -81,7 +82,7 @@ def test_ctrl_c_between_steps_says_how_to_go_on_too(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_is_said_in_one_line_and_the_run_goes_on_when_there_is_room(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "PROBE_STEPS", 5)
+    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
     run, safe = tmp_path / "run", "File too large; what was written before is whole: make room, and give the same command again"
     words = [*TRAIN, "training.steps=5", f"data={data}", f"out={run}"]
     for size, file in ((60, "run.json"), (4000, "metrics.jsonl"), (6000, "training/world_model.safetensors")):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from latent_mpc.agent import usage
-from latent_mpc.agent.compose import compose_config
-from latent_mpc.agent.shipped import shipped
-from latent_mpc.configs import groups
+from latent_mpc.agent.checkpoints.shipped import shipped
+from latent_mpc.agent.cli import help
+from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.configs import hydra_groups
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_the_python_example_reaches_its_goal(capsys):
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_is_one_that_the_console_script_takes(line):
     _, command, *settings = shlex.split(line)
-    assert command in usage.command_names() and command in groups.commands()
+    assert command in help.command_names() and command in hydra_groups.commands()
     compose_config(command, settings)
 
 

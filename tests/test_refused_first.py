@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latent_mpc.agent import cli, evaluation
-from latent_mpc.agent.checkpoint import save_parts
-from latent_mpc.agent.commands import demo, evaluate, train
-from latent_mpc.agent.commands.train import describe, initialise
-from latent_mpc.agent.compose import compose_config
+from latent_mpc.agent.checkpoints.checkpoint import save_parts
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.commands import demo, evaluate, train
+from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.evaluation import episodes
+from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.horizon import study, sweep
-from latent_mpc.agent.pairs import Pairs, draw_pairs
+from latent_mpc.agent.training import pipeline
+from latent_mpc.agent.training.pipeline import describe, initialise
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs import gl_library
 from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collect import collect
+from latent_mpc.envs.cameras import gl_library
+from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
-from latent_mpc.envs.rollouts import Rollouts, RolloutWriter
+from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
 SMALL = ["task=reacher", *MODEL]
@@ -41,7 +43,7 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Collecting, training and playing fail."""
     for module, name in ((train, "gather"), (train, "train_world_model"), (train, "play_lengths"), (sweep, "play"), (demo, "play")):
         monkeypatch.setattr(module, name, never)
-    monkeypatch.setattr(evaluation, "play", never)
+    monkeypatch.setattr(episodes, "play", never)
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_the_pairs_drawn_before_the_first_rollout_are_those_that_are_played(tmp_
     monkeypatch.setattr(train, "play_lengths", lengths)
     monkeypatch.setattr(train, "gather", lambda *_: played.append(len(drawn)))
     monkeypatch.setattr(train, "Rollouts", lambda *_: collect_two(tmp_path / "data"))
-    monkeypatch.setattr(train, "train", lambda *_: None)
+    monkeypatch.setattr(pipeline, "train", lambda *_: None)
     assert cli.main(["train", *SMALL, "validation_episodes=3", f"out={tmp_path / 'out'}"]) == 130
     assert played == [1, drawn[0]] and len(drawn) == 1
     own = draw_pairs(make("reacher"), 3, 0)

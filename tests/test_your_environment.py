@@ -12,10 +12,11 @@ import gymnasium
 import pytest
 import yaml
 
-from latent_mpc.agent import cli, training
-from latent_mpc.agent.compose import compose_config
-from latent_mpc.configs.brought import brought
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.training import probe
 from latent_mpc.envs import registry
+from latent_mpc.envs.plugins import brought
 from latent_mpc.envs.reacher import Reacher
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def test_the_class_on_the_page_has_at_most_25_lines_and_trains_evaluates_and_is_
     (tmp_path / "my_robot.py").write_text(code, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # what PYTHONPATH=. does
-    monkeypatch.setattr(training, "PROBE_STEPS", 5)
+    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
     monkeypatch.setitem(sys.modules, "my_robot", None)  # so that it is as before, afterwards
     monkeypatch.delitem(sys.modules, "my_robot")
 

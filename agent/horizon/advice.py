@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from latent_mpc.agent.paired import paired_difference
+from latent_mpc.agent.evaluation.paired import paired_difference
 
 GOOD = 0.95  # success that leaves nothing to be mended
 CLOSE = 0.02  # of the best success: near enough for the fastest setting

@@ -9,22 +9,23 @@ from typing import Any
 import numpy as np
 
 from latent_mpc.agent.costs import COSTS
-from latent_mpc.agent.evaluation import floors
+from latent_mpc.agent.evaluation.cache import code_of
+from latent_mpc.agent.evaluation.evaluate import floors
+from latent_mpc.agent.evaluation.oracle_cache import make_oracle
+from latent_mpc.agent.evaluation.results import versions
+from latent_mpc.agent.evaluation.statistics import THIRDS, third_of
 from latent_mpc.agent.horizon import advice
-from latent_mpc.agent.horizon.films import SCENE
-from latent_mpc.agent.horizon.guidance import landscape, measure_guidance
-from latent_mpc.agent.horizon.imagination import Latents, encode, measure_imagination, random_episodes
+from latent_mpc.agent.horizon.cost_quality import landscape, measure_guidance
+from latent_mpc.agent.horizon.model_quality import Latents, encode, measure_imagination, random_episodes
+from latent_mpc.agent.horizon.report.videos import SCENE
 from latent_mpc.agent.horizon.settings import Setting, around, ladder, scaled
 from latent_mpc.agent.horizon.success import steps_between, summarise
 from latent_mpc.agent.horizon.sweep import CODE, Sweep
 from latent_mpc.agent.horizon.timing import machine, time_settings
-from latent_mpc.agent.oracle_result import code_of, make_oracle
-from latent_mpc.agent.rates import THIRDS, third_of
-from latent_mpc.agent.results import versions
-from latent_mpc.envs.gl import open_camera
+from latent_mpc.envs.cameras.gl import open_camera
 
 TIMED_FACTORS = (0.25, 1.0, 4.0)  # of the planner's samples, for the figure of times
-MODEL_CODE = (*CODE, "agent/training.py", "agent/horizon/imagination.py", "agent/horizon/guidance.py")
+MODEL_CODE = (*CODE, "agent/training", "agent/horizon")
 Found = dict[str, Any]
 
 

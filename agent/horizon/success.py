@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.agent.evaluation.pairs import Pairs
+from latent_mpc.agent.evaluation.statistics import THIRDS, rate, third_of
 from latent_mpc.agent.oracle import privileged
-from latent_mpc.agent.pairs import Pairs
-from latent_mpc.agent.rates import THIRDS, rate, third_of
 from latent_mpc.envs.task import Task
 
 

@@ -17,30 +17,34 @@ import numpy as np
 import torch
 from omegaconf import MISSING
 
-from latent_mpc.agent.agent import Agent, make_planner
-from latent_mpc.agent.checkpoint import Parts, load_parts, make_agent, make_task
+from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.build import Parts, make_agent, make_planner, make_task
+from latent_mpc.agent.checkpoints.checkpoint import load_parts
+from latent_mpc.agent.checkpoints.shipped import find_checkpoint
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.devices import resolve_device
-from latent_mpc.agent.evaluation import Played, fingerprint, outcomes, play
-from latent_mpc.agent.horizon.cache import Cache, address, of_file
+from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
+from latent_mpc.agent.evaluation.episodes import Played, outcomes, play
+from latent_mpc.agent.evaluation.evaluate import fingerprint
+from latent_mpc.agent.evaluation.oracle_cache import see
+from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
+from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.horizon.replanning import Committed
 from latent_mpc.agent.horizon.settings import ROLES, Setting
 from latent_mpc.agent.oracle import Oracle, usable_cores
-from latent_mpc.agent.oracle_result import code_of, see
-from latent_mpc.agent.pairs import Pairs, draw_pairs
-from latent_mpc.agent.results import versions
-from latent_mpc.agent.shipped import find_checkpoint
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import HorizonConfig
+from latent_mpc.envs.collection.workers import in_workers
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Task
-from latent_mpc.envs.workers import in_workers
 
 WORTH = 200_000  # imagined steps in a decision of all settings together, some 30 s of playing: for less, processes are not worth starting
 PATIENCE = 3600.0  # [s] for one setting, after which its process counts as hung
 ORACLE_WEIGHT = 12  # how many times longer a step of the simulator takes than an imagined one, for the progress bar only
-PLAYED = ("agent", "costs", "cost_to_go", "ensemble", "evaluation", "networks", "oracle", "proposals", "rough", "world_model")
-CODE = ("envs", "planners", *(f"agent/{name}.py" for name in PLAYED), "agent/horizon/replanning.py")  # what outcomes come out of
+CODE = (  # what outcomes come out of
+    *("envs", "planners", "agent/models", "agent/evaluation", "agent/agent.py", "agent/build.py", "agent/costs.py", "agent/oracle.py"),
+    *("agent/search_networks.py", "agent/horizon/replanning.py"),
+)
 
 
 class Sweep:

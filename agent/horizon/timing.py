@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from latent_mpc.agent.evaluation import milliseconds, time_decisions
+from latent_mpc.agent.evaluation.evaluate import milliseconds, time_decisions
 from latent_mpc.agent.horizon.settings import Setting
 from latent_mpc.agent.horizon.sweep import Sweep
 from latent_mpc.agent.oracle import usable_cores

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent import oracle_result
-from latent_mpc.agent.agent import make_planner
+from latent_mpc.agent.build import make_planner
 from latent_mpc.agent.costs import CostToGoCost
-from latent_mpc.agent.evaluation import play, rate
-from latent_mpc.agent.horizon.cache import Cache
+from latent_mpc.agent.evaluation import oracle_cache
+from latent_mpc.agent.evaluation.cache import Cache
+from latent_mpc.agent.evaluation.episodes import play
+from latent_mpc.agent.evaluation.evaluate import rate
+from latent_mpc.agent.evaluation.oracle_cache import cached_oracle, see
+from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.oracle import Oracle, Simulator, SimulatorCost, privileged
-from latent_mpc.agent.oracle_result import cached_oracle, see
-from latent_mpc.agent.pairs import Pairs, draw_pairs
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Pair, Task
 
@@ -192,7 +193,7 @@ def test_the_result_is_what_was_played_and_comes_from_the_cache_the_second_time(
     assert 0 < found["plan_ms"]["median"] <= found["plan_ms"]["p95"]
     assert found["cached"] is False
     assert "cache" not in capsys.readouterr().out
-    monkeypatch.setattr(oracle_result, "measure_oracle", None)  # would fail if called
+    monkeypatch.setattr(oracle_cache, "measure_oracle", None)  # would fail if called
     again = cached_oracle(cache, task, drawn, PLANNER, CostToGoCost(), **ONE_CORE)
     assert again == {**found, "cached": True}
     assert "the oracle's result is from the cache: " in capsys.readouterr().out
@@ -205,7 +206,7 @@ def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cach
         played.append(drawn)
         return {"success_end": len(played)}
 
-    monkeypatch.setattr(oracle_result, "measure_oracle", remember)
+    monkeypatch.setattr(oracle_cache, "measure_oracle", remember)
     task, weights = make("reacher"), CostToGoCost()
     drawn = short(task, 0)
     moved = dataclasses.replace(drawn, pairs=[*drawn.pairs[:2], Pair(drawn.pairs[2].start, drawn.pairs[1].goal)])
@@ -218,7 +219,7 @@ def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cach
     calls += [(heavy, drawn, PLANNER, weights)]
     for _ in range(2):  # the second round comes from the cache
         assert [cached_oracle(cache, *call)["success_end"] for call in calls] == list(range(1, len(calls) + 1))
-    monkeypatch.setattr(oracle_result, "code_of", lambda names: "changed")
+    monkeypatch.setattr(oracle_cache, "code_of", lambda names: "changed")
     assert cached_oracle(cache, *calls[0])["success_end"] == len(calls) + 1
 
 

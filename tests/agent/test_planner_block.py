@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from latent_mpc.agent import cli
-from latent_mpc.agent.checkpoint import build, load_parts, make_agent, save_parts
+from latent_mpc.agent.build import build, make_agent
+from latent_mpc.agent.checkpoints.checkpoint import load_parts, save_parts
+from latent_mpc.agent.cli import main as cli
 
 CONFIG: dict[str, Any] = {
     "format": 1,

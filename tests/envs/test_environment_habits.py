@@ -12,13 +12,13 @@ import mujoco
 import numpy as np
 import pytest
 
-from latent_mpc.agent.cli import main
+from latent_mpc.agent.cli.main import main
 from latent_mpc.envs import registry
+from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
+from latent_mpc.envs.adapters.foreign_code import EnvironmentFailure
+from latent_mpc.envs.adapters.frozen_model import FrozenModel
 from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collect import collect
-from latent_mpc.envs.coordinate_task import CoordinateTask
-from latent_mpc.envs.foreign_code import EnvironmentFailure
-from latent_mpc.envs.frozen_model import FrozenModel
+from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.task import Task
 from tests.envs import habits
 from tests.envs.habits import HABITS, XML, Damping

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from latent_mpc.planners import CEM, MPPI, Search
+from latent_mpc.planners.cost import VIOLATED, feasibility_first
 from latent_mpc.planners.mppi import effective_size, softmin, tempered
-from latent_mpc.planners.ranking import VIOLATED, feasibility_first
 
 INF = float("inf")
 

@@ -7,8 +7,8 @@ import torch
 
 from latent_mpc import planners
 from latent_mpc.planners import Planner
-from latent_mpc.planners.descent import Descent, slopes
-from latent_mpc.planners.ranking import VIOLATED
+from latent_mpc.planners.adam import Descent, slopes
+from latent_mpc.planners.cost import VIOLATED
 
 with_gradients = pytest.mark.parametrize("name", sorted(n for n, a in planners.algorithms().items() if a.differentiates))
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from latent_mpc.planners.keys import draw_seeds, first_keys, mix, next_keys
 from latent_mpc.planners.noise import draw, interpolation
+from latent_mpc.planners.rng import draw_seeds, first_keys, mix, next_keys
 
 
 def autocovariance(times: int, beta: float, lag: int) -> float:

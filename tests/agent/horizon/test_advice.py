@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from latent_mpc.agent.evaluation.paired import paired_difference
+from latent_mpc.agent.evaluation.statistics import rate
 from latent_mpc.agent.horizon.advice import best_of, beyond, fastest_close, limit, pareto, smallest_within
-from latent_mpc.agent.paired import paired_difference
-from latent_mpc.agent.rates import rate
 
 
 def played(horizon, reached, pairs=50, role="horizon", label=None):

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent.agent import Agent, make_planner
-from latent_mpc.agent.checkpoint import Parts
-from latent_mpc.agent.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.build import Parts, make_planner
 from latent_mpc.agent.costs import LatentCost
-from latent_mpc.agent.horizon import imagination
-from latent_mpc.agent.horizon.cache import Cache, address
-from latent_mpc.agent.horizon.guidance import traps
-from latent_mpc.agent.horizon.imagination import Latents, fit_linear, fit_mlp, measure_imagination, usable
+from latent_mpc.agent.evaluation.cache import Cache, address
+from latent_mpc.agent.horizon import model_quality
+from latent_mpc.agent.horizon.cost_quality import traps
+from latent_mpc.agent.horizon.model_quality import Latents, fit_linear, fit_mlp, measure_imagination, usable
 from latent_mpc.agent.horizon.replanning import Committed
 from latent_mpc.agent.horizon.timing import LiveTensors
-from latent_mpc.agent.proposals import Proposals, ProposalsConfig
-from latent_mpc.agent.training import make_probe
-from latent_mpc.agent.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.models.probe import make_probe
+from latent_mpc.agent.models.proposals import Proposals, ProposalsConfig
+from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.pointmaze import PointMaze
 
 
@@ -46,7 +46,7 @@ def test_the_model_is_usable_up_to_the_step_before_its_error_first_meets_another
 
 
 def test_a_linear_probe_finds_a_linear_map_and_the_net_also_one_that_is_not(monkeypatch):
-    monkeypatch.setattr(imagination, "PROBE_STEPS", 300)
+    monkeypatch.setattr(model_quality, "PROBE_STEPS", 300)
     z = torch.randn(600, 4, generator=torch.Generator().manual_seed(0))
     straight = z @ torch.tensor([[1.0, 0], [0, 2], [3, 0], [0, 0]]) + 5
     bent = z[:, :1].abs()
@@ -57,7 +57,7 @@ def test_a_linear_probe_finds_a_linear_map_and_the_net_also_one_that_is_not(monk
 
 
 def test_errors_of_imagination_are_those_of_a_slow_loop_over_windows(monkeypatch):
-    monkeypatch.setattr(imagination, "PROBE_STEPS", 2)
+    monkeypatch.setattr(model_quality, "PROBE_STEPS", 2)
     model, task, rng = make_model(), PointMaze("open"), np.random.default_rng(0)
     z, actions = torch.randn(24, 4, generator=torch.Generator().manual_seed(1)), torch.rand(24, 2) * 2 - 1
     physics = np.stack([task.draw_state(rng) for _ in range(24)])

@@ -1,0 +1,1 @@
+"""Saving, loading and checking checkpoints; those that ship stand here."""

@@ -1,0 +1,84 @@
+"""Find out how far a checkpoint should look ahead, and what limits it.
+
+Plays the same pairs at every horizon, beside the oracle, fewer and more samples and other costs; measures how far the model imagines
+well and how well the cost guides; times decisions. Writes horizon.json and report.html, one page without any outside parts. What was
+played is kept in out/cache/: a killed study goes on, a wider one plays only what is new.
+
+Examples:
+    latent-mpc horizon checkpoint=reacher-pixels
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] episodes=100 out=runs/umaze-horizon
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3] only=sweep out=runs/machine-a
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] reuse=[runs/machine-a,runs/machine-b]
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from latent_mpc.agent.evaluation.results import command, write_json
+from latent_mpc.agent.horizon.report.report import write_figures, write_page
+from latent_mpc.agent.horizon.report.videos import film_pairs, open_film_camera
+from latent_mpc.agent.horizon.study import require_playable, rungs_of, study
+from latent_mpc.agent.horizon.sweep import Sweep
+from latent_mpc.configs.command_line import checkpoint_settings, write
+from latent_mpc.configs.schema import HorizonConfig
+from latent_mpc.envs.cameras.gl import Camera
+from latent_mpc.envs.files import replace
+
+
+def run(config: HorizonConfig) -> int:
+    """Study, draw, write, say what to do."""
+    begin, folder = time.perf_counter(), config.folder()
+    sweep = Sweep.open(config)
+    require_playable(sweep)
+    if config.only == "sweep":
+        with sweep.progress:
+            sweep.play(rungs_of(sweep))
+        print(f"horizons {config.horizons} are in {folder / 'cache'}")
+        print(f"next: {write('horizon', {**checkpoint_settings(config.checkpoint, config.task.id), 'reuse': [str(folder)]})}")
+        return 0
+    camera = open_film_camera(sweep) if config.videos else None
+    with sweep.progress:
+        result = study(sweep)
+    result |= {"command": command(), "wall_seconds": time.perf_counter() - begin}
+    write_json(folder / "horizon.json", result)
+    figures, page = write_figures(result, folder), folder / "report.html"
+    replace(page, write_page(result, figures, []).encode())  # all but the films, which take nothing with them if they fail
+    print_advice(result)
+    if camera:
+        replace(page, write_page(result, figures, _films(sweep, result, camera)).encode())
+    print(f"wrote {page}, {folder / 'horizon.json'} and {len(figures)} figures as png")
+    print(f"next: open {page} in a browser")
+    return 0
+
+
+def print_advice(result: dict[str, Any]) -> None:
+    """What to use, how good it is on pairs that took no part in the choice, and what limits it."""
+    advised, ms = result["advice"], {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]}
+    pairs = result["pairs"]
+    table = Table(title=f"{result['task']} from {result['obs']}, {pairs['episodes']} pairs of seed {pairs['report_seed']}")
+    for name in ("setting", "reached at the end", "95 % interval", "ms per model step"):
+        table.add_column(name, justify="left" if name == "setting" else "right")
+    for found in advised["reported"]["settings"]:
+        rate = found["success_end"]
+        time = f"{ms[found['label']]:.1f}" if found["label"] in ms else ""
+        table.add_row(found["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time)
+    Console().print(table)
+    print(
+        f"look {advised['horizon']} model steps ahead ({advised['horizon'] * result['step_seconds']:.2g} s); fastest: {advised['fastest']}"
+    )
+    print(f"what limits success: {advised['limit']['what']}. {advised['limit']['why']}")
+
+
+def _films(sweep: Sweep, result: dict[str, Any], camera: Camera) -> list[dict[str, Any]]:
+    """A success and a failure at the shortest, best and longest horizon."""
+    rungs = {f"H = {setting.horizon}": setting for setting in rungs_of(sweep)}
+    labels = dict.fromkeys(
+        (min(rungs, key=lambda x: rungs[x].horizon), result["advice"]["best"], max(rungs, key=lambda x: rungs[x].horizon))
+    )
+    found = {one["label"]: one for one in result["success"]}
+    return [film for label in labels for film in film_pairs(sweep, rungs[label], found[label], camera)]

@@ -1,0 +1,144 @@
+"""Train a world model and validate its planner.
+
+Collects rollouts if no `data` is given, learns a latent world model without reward or reconstruction, and plays the validation pairs.
+The folder it writes is the checkpoint: weights, config, metrics.jsonl, results.json. A killed run goes on with the same `out`.
+
+Examples:
+    latent-mpc train task=reacher obs=state
+    latent-mpc train task=gymnasium task.id=Pusher-v5
+    latent-mpc train task=mjcf task.xml=my_robot.xml
+    latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-pixels-1
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from latent_mpc.agent.build import Parts, make_agent, open_task
+from latent_mpc.agent.checkpoints.checkpoint import load_parts, save_parts
+from latent_mpc.agent.checkpoints.shipped import by_path
+from latent_mpc.agent.cli.commands.evaluate import pairs_of
+from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.evaluation.evaluate import origin
+from latent_mpc.agent.evaluation.pairs import Pairs
+from latent_mpc.agent.evaluation.results import make_folder, print_results, require_folder, write_json
+from latent_mpc.agent.training.curves import draw_curves
+from latent_mpc.agent.training.episode_length import require_length
+from latent_mpc.agent.training.open_data import open_rollouts
+from latent_mpc.agent.training.pipeline import describe, explore_once, gathered, initialise, save, task_options, train, validate
+from latent_mpc.configs.command_line import checkpoint_settings, write
+from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.schema import PairsConfig, TrainConfig
+from latent_mpc.envs.files import only_writer
+from latent_mpc.envs.registry import make
+from latent_mpc.envs.rollouts.reader import Rollouts
+from latent_mpc.envs.task import Task
+
+
+def run(config: TrainConfig) -> int:
+    """Collect if need be, train, validate. What can be refused is, before anything is written or takes long."""
+    begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
+    require_folder(folder)
+    task, completed = open_task(config.task, config.observations)
+    config = replace(config, task=completed)
+    same_run(folder, asdict(config))
+    if (found := finished(folder)) is not None:
+        print_results(found)
+        print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
+        return 0
+    parts = initialise(describe(config, task), config.seed)
+    for part in parts.modules().values():
+        part.to(device)
+    make_agent(parts)  # a planner and a cost that fit the model
+    given = open_rollouts(config, task) if config.data else None
+    if config.collect.start and given is None:
+        make(config.task.name, **task_options(config.task, config.collect))
+    require_length(config, task, given)
+    drawn = pairs_of(task, config.validation_episodes, PairsConfig(seed=0))
+    make_folder(folder)
+    with only_writer(folder):
+        return fulfil(config, folder, task, parts, given, drawn, begin)
+
+
+def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, drawn: Pairs, begin: float) -> int:
+    """What `run` does in a folder that it alone writes.
+
+    Args:
+        given: the rollouts to train on; None = they are collected.
+        drawn: the pairs to validate on.
+        begin: when `run` began [s].
+    """
+    resumed = same_run(folder, asdict(config))
+    write_json(folder / "run.json", run_note(asdict(config)))
+    parts.config["task"] |= task.keep(folder)
+    rollouts = given or gathered(config, folder / "data")
+    for number in range(config.explore.rounds):
+        rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
+    train(parts, task, rollouts, config, folder)
+    save(parts, rollouts, folder)
+    result = validate(parts, task, config, drawn)
+    save_parts(parts, folder)  # with the horizon that was chosen
+    seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
+    result["checkpoint"] = {"path": str(folder), **origin(parts.config)}
+    result |= {"train_seconds": seconds, "resumed": resumed}
+    write_json(folder / "results.json", result)
+    print_results(result)
+    draw_curves(folder)
+    then = {**checkpoint_settings(by_path(folder), getattr(config.task, "id", "")), "episodes": 100, "pairs.seed": 7}
+    print(f"wrote {folder} in {result['train_seconds'] / 60:.1f} min\nnext: {write('evaluate', then)}")
+    return 0
+
+
+def same_run(folder: Path, config: dict[str, Any]) -> bool:
+    """Whether there is something to go on with in a run's folder. Raises ValueError, naming the first key that differs, if it holds
+    the weights of another run. Before the first weights are saved, other settings simply take over.
+    """
+    path, flat = folder / "run.json", run_note(config)
+    begun = (folder / "model.safetensors").exists() or any(folder.rglob("training/*.safetensors"))
+    if begun:
+        before = _read_run(path)
+        for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
+            if before.get(key) != flat.get(key) and not key.endswith(("workers", "patience", "task.xml")):  # the fingerprint decides
+                raise LatentMPCError(
+                    f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
+                    "give another out=, or the same settings to go on with it"
+                )
+    return begun
+
+
+def run_note(config: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says: which run a folder is of."""
+    return _flatten({key: value for key, value in config.items() if key not in ("out", "device")})
+
+
+def finished(folder: Path) -> dict[str, Any] | None:
+    """The results of a run that came to its end and whose checkpoint is whole, else None."""
+    try:
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        load_parts(folder)
+    except (OSError, ValueError, KeyError):
+        return None
+    return results if isinstance(results, dict) else None
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise FileNotFoundError(f"{path.parent} holds weights, but no {path.name} that says of which run; give another out=")
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LatentMPCError(f"{path} cannot be read ({error}); delete the folder or give another out=") from error
+    if not isinstance(before, dict):
+        raise LatentMPCError(f"{path} must hold keys and values, got {type(before).__name__}; delete the folder or give another out=")
+    return before
+
+
+def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

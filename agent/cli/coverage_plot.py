@@ -1,0 +1,27 @@
+"""A picture of where the robot has been while rollouts were collected."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from latent_mpc.envs.files import replace
+
+
+def draw_coverage(points: np.ndarray, label: str, title: str, path: Path) -> None:
+    """Write positions `[N, 2]` as a plot, darker where the robot has been more often."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    axis.hexbin(points[:, 0], points[:, 1], gridsize=50, bins="log", mincnt=1, cmap="viridis_r", linewidths=0.1)
+    axis.set(title=title, xlabel=label)
+    axis.set_aspect("equal" if "[m]" in label else "auto")
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
+    plt.close(figure)
+    replace(path, picture.getvalue())

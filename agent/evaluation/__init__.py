@@ -1,0 +1,1 @@
+"""How good an agent is: pairs, closed loop, results, statistics."""

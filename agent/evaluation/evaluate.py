@@ -1,0 +1,115 @@
+"""How often goals are reached: all pairs in one batch, floors on the very same pairs, intervals, time per decision.
+
+Shapes: B episodes, T control steps, A action.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.devices import machine
+from latent_mpc.agent.evaluation.cost_to_go_ranking import how_far, rank_correlation
+from latent_mpc.agent.evaluation.episodes import Decider, Floor, Observe, Played, _advance, outcomes, play, stack, still_actions
+from latent_mpc.agent.evaluation.pairs import Pairs
+from latent_mpc.agent.evaluation.results import command, versions
+from latent_mpc.agent.evaluation.statistics import rate, thirds
+from latent_mpc.configs.schema import PairsConfig
+from latent_mpc.envs.task import Pair, Task
+
+TIMED = 30  # decisions timed at B = 1
+
+
+def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "", played: Played | None = None) -> tuple[dict[str, Any], Played]:
+    """Success, floors, distances and times as `results.json` holds them, and what the agent did: `played`, if it has played them before."""
+    played = played or play(agent, task, drawn.pairs, drawn.steps, told=told)
+    decided = played.decision_s[:: agent.action_repeat]
+    far, measure = how_far(task, drawn.pairs)
+    by_third = thirds(played.end, far)
+    result = {
+        "episodes": len(drawn.pairs),
+        "success_end": rate(played.end),
+        "success_any": rate(played.any),
+        "time_at_goal": played.time_at_goal,
+        "outcomes": {"pairs": fingerprint(drawn), **outcomes(played)},
+        "thirds": by_third and {**measure, **by_third},
+        "cost_to_go": rank_correlation(agent, task, drawn.pairs),
+        "floors": floors(task, drawn),
+        "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
+        "plan_ms": milliseconds(time_decisions(agent, task, drawn.pairs)),
+        "plan_ms_batch": {**milliseconds(decided), "batch": len(drawn.pairs)},
+        "pairs": {"drawn": drawn.drawn, "rejected": drawn.rejected},
+    }
+    return result, played
+
+
+def floors(task: Task, drawn: Pairs) -> dict[str, dict[str, float]]:
+    """Success at the end of policies that know nothing, on these pairs."""
+    blind = task if task.obs_keys == ("state",) else task.without_pixels()
+    policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
+    return {name: rate(play(policy, blind, drawn.pairs, drawn.steps).end) for name, policy in policies.items()}
+
+
+def fingerprint(drawn: Pairs) -> str:
+    """16 hexadecimal digits; others as soon as any start or goal, their number or the episode's length are others."""
+    digest = hashlib.sha256(str(drawn.steps).encode())
+    for pair in drawn.pairs:
+        digest.update(pair.start.tobytes() + pair.goal.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Observe | None = None) -> list[float]:
+    """Seconds of whole decisions at B = 1, encoding included; one episode, its first decisions left out as warm-up."""
+    pair, observe = pairs[0], observe or task.observation
+    agent.reset(stack([observe(pair.goal)]))
+    state, times = pair.start, []
+    for step in range((TIMED + 3) * agent.action_repeat):
+        obs, still = stack([observe(state)]), still_actions(task, [state])
+        begin = time.perf_counter()
+        action = agent.act(obs, still)[0]
+        if step % agent.action_repeat == 0:
+            times.append(time.perf_counter() - begin)
+        state = _advance(task, state, action)
+    return times[3:]
+
+
+def milliseconds(seconds: list[float]) -> dict[str, float]:
+    """Median and 95th percentile [ms]."""
+    return {"median": float(np.median(seconds)) * 1e3, "p95": float(np.percentile(seconds, 95)) * 1e3}
+
+
+def origin(config: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint came from."""
+    return {"data": config["data"]["fingerprint"], "seed": config["seed"]}
+
+
+def measure(
+    agent: Agent,
+    task: Task,
+    drawn: Pairs,
+    pairs: PairsConfig,
+    planner: dict[str, Any],
+    cost: dict[str, Any],
+    oracle: Callable[[Pairs], dict[str, Any]] | None = None,
+    played: Played | None = None,
+) -> dict[str, Any]:
+    """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same pairs, if there is one.
+
+    Args:
+        drawn: the pairs that `pairs` asks for.
+        played: what the agent did on these pairs, if it has played them before.
+    """
+    found, _ = evaluate(agent, task, drawn, told=f"evaluating {task.name}", played=played)
+    seconds = planner["horizon"] * agent.action_repeat * task.control_period
+    head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}
+    head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
+    found["pairs"] = {"kind": pairs.kind, "seed": pairs.seed, **found["pairs"]}
+    settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed, "rollouts": agent.rollouts}
+    reference = oracle(drawn) if oracle else None
+    made = {"command": command(), "versions": versions(), "machine": machine(agent.device)}
+    return {**head, **found, "oracle": reference, "settings": settings, **made}

@@ -1,0 +1,37 @@
+"""How long plans should be: longer ones see past thin walls and brake in time, but a model's errors add up along them. Playing decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from latent_mpc.agent.build import Parts, make_agent
+from latent_mpc.agent.evaluation.episodes import Played, play
+from latent_mpc.agent.evaluation.pairs import Pairs
+from latent_mpc.envs.task import Task
+
+# Plan lengths to choose from [model steps]: noisy models stop best with 3, thin walls of mazes need 5 to 8 (docs/log.md).
+HORIZONS = (3, 5, 8)
+
+
+def play_lengths(parts: Parts, task: Task, drawn: Pairs, seed: int, horizons: Iterable[int] = HORIZONS) -> dict[int, Played]:
+    """What the agent does on the pairs with plans of each length, the shortest first. Once all pairs are reached, longer plans are
+    tried for as long as they are better. Leaves the planner's horizon in `parts` at the best.
+
+    Args:
+        seed: of the planner's random numbers.
+    """
+    planner, played = parts.config["planner"], dict[int, Played]()
+    for horizon in horizons:
+        planner["horizon"] = horizon
+        told = f"evaluating {task.name}, plans of {horizon}"
+        played[horizon] = play(make_agent(parts, seed=seed), task, drawn.pairs, drawn.steps, told=told)
+        best = best_length(played)
+        if best != horizon and played[best].end.all():
+            break
+    planner["horizon"] = best_length(played)
+    return played
+
+
+def best_length(played: dict[int, Played]) -> int:
+    """The length that is at the goal most often at the end, then most of the time, to the percent; the first of equals."""
+    return max(played, key=lambda horizon: (played[horizon].end.mean(), round(played[horizon].time_at_goal, 2)))

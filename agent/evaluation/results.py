@@ -1,0 +1,104 @@
+"""What an evaluation found, as `results.json` and as a table on the terminal."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from latent_mpc.agent.evaluation.statistics import THIRDS
+from latent_mpc.envs.files import replace
+from latent_mpc.envs.lock import reason
+
+PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+@cache  # a study asks for each of its results
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
+        return "unknown"
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder that `out` names, its parents too. Raises OSError, saying what would do, if it cannot be written."""
+    require_folder(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, reason(path, error)) from error
+
+
+def require_folder(path: Path) -> None:
+    """Raise the OSError of `make_folder` as far as it can be foreseen; makes nothing."""
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise _unwritable(path, reason(path, NotADirectoryError(20, "Not a directory")))
+    if not os.access(there, os.W_OK):
+        raise _unwritable(path, "Permission denied")
+
+
+def _unwritable(path: Path, why: str) -> OSError:
+    return OSError(f"cannot write to the folder {path}: {why}; give another one: out=FOLDER")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file of json atomically. Raises OSError if it cannot be written."""
+    replace(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def print_results(result: Mapping[str, Any]) -> None:
+    """Success beside its floors, with intervals, and what a decision costs."""
+    pairs = result["pairs"]
+    head = f"{result['task']} from {result['obs']}"
+    table = Table(title=f"{head}, {result['episodes']} {pairs['kind']} pairs of seed {pairs['seed']}")
+    table.add_column("policy")
+    table.add_column("reached at the end", justify="right")
+    table.add_column("95 % interval", justify="right")
+    floors, far = result["floors"], result.get("thirds") or {}  # older files have none
+    name = f"{result['planner']} on {result['cost']}, horizon {result['horizon']} ({result['horizon_seconds']:.1f} s)"
+    rows = {name: result["success_end"], "the same, at any time": result["success_any"]}
+    for third in THIRDS if far else ():
+        rows[f"{third} third: {far[third]['from']:.1f} to {far[third]['to']:.1f} {far['unit']}"] = far[third]
+    rows |= {"floor: random": floors["random"], "floor: stay still": floors["stay"]}
+    if oracle := result.get("oracle"):
+        length = f"horizon {oracle['horizon']} ({oracle['horizon_seconds']:.1f} s)"
+        rows[f"oracle: {oracle['planner']} in the simulator, {length}"] = oracle["success_end"]
+    for label, rate in rows.items():
+        table.add_row(label, f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}")
+    console = Console()
+    console.print(table)
+    distance = result["distance_end"]
+    rejected = sum(pairs["rejected"].values())
+    times, batch = result["plan_ms"], result["plan_ms_batch"]
+    there = f"; at the goal for {result['time_at_goal']:.1%} of the steps" if "time_at_goal" in result else ""
+    console.print(f"median distance at the end: {distance['median']:.4f} {distance['unit']}{there}")
+    console.print(
+        f"one decision: {times['median']:.1f} ms, 95 % below {times['p95']:.1f}; {batch['batch']} at once: {batch['median']:.0f} ms"
+    )
+    if (guide := result.get("cost_to_go")) and guide["rank_correlation"] is not None:
+        console.print(
+            f"learned cost-to-go against the true one, {guide['pairs']} pairs at rest: rank correlation {guide['rank_correlation']:.3f}"
+        )
+    console.print(f"pairs redrawn because standing still solves them: {rejected} of {pairs['drawn']}")
+
+
+def command() -> str:
+    """The command line that is running, to be repeated."""
+    return shlex.join(["latent-mpc", *sys.argv[1:]])

@@ -1,0 +1,131 @@
+"""How well the cost guides: does it rank states as the true steps to the goal do? And a picture of it over the plane the robot moves in.
+
+The planner compares states for one goal, so ranks are compared goal by goal. Every registered cost is measured, with its default fields.
+
+Shapes: G goals, M states, D latent, n simulator state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latent_mpc.agent.build import Parts
+from latent_mpc.agent.costs import COSTS, Cost
+from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
+from latent_mpc.agent.horizon.model_quality import HINGE, Latents
+from latent_mpc.agent.models.cost_to_go import CostToGo
+from latent_mpc.agent.oracle import privileged
+from latent_mpc.envs.task import Task
+
+GOALS, STATES = 50, 300  # goals at rest, and states of random episodes that are ranked for each
+GRID = 48  # points on each side of the landscape
+DRAWS = 500  # states from which the plane's extent is taken
+LANDSCAPE_STREAM = 8  # keeps these random numbers apart from other uses of the same seed
+
+Between = Callable[[Tensor, Tensor], Tensor]  # (latents [M, D], goal [D]) -> distance [M]
+
+
+def costs(parts: Parts) -> dict[str, Between]:
+    """Each cost's distance from latents to a goal's."""
+    return {name: partial(_between, kind(), parts.cost_to_go) for name, kind in COSTS.items()}
+
+
+@torch.no_grad()
+def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, seed: int) -> dict[str, Any]:
+    """Spearman's rank correlation of each cost with the true steps, all states together and near, middle and far ones alone.
+
+    Returns per cost `{"all": …, "near": …, "middle": …, "far": …}`, means over goals; and how many steps these thirds lie away.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM]))
+    true = privileged(task)
+    test = np.flatnonzero(latents.test)
+    found: dict[str, dict[str, list[float]]] = {name: {part: [] for part in ("all", *THIRDS)} for name in costs(parts)}
+    away: list[np.ndarray] = []
+    for _ in range(GOALS):
+        goal = task.draw_state(rng)
+        rows = rng.choice(test, min(STATES, len(test)), replace=False)
+        steps = true(latents.physics[rows], goal) / repeat
+        z_goal, third = _encode_rest(parts, task, goal[None])[0], third_of(steps)
+        away.append(np.array([np.median(steps[third == i]) for i in range(3)]))
+        for name, between in costs(parts).items():
+            cost = between(latents.z[rows], z_goal).cpu().numpy()
+            for i, part in enumerate(THIRDS):
+                found[name][part].append(_rank_correlation(cost[third == i], steps[third == i]))
+            found[name]["all"].append(_rank_correlation(cost, steps))
+    means = {name: {part: float(np.nanmean(values)) for part, values in parts_.items()} for name, parts_ in found.items()}
+    distances = {name: float(value) for name, value in zip(THIRDS, np.mean(away, axis=0), strict=True)}
+    return {"spearman": means, "steps_away": distances, "goals": GOALS, "states": min(STATES, len(test))}
+
+
+@torch.no_grad()
+def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int) -> dict[str, Any] | None:
+    """Each cost and the true steps towards one goal, over the plane of a task's two positions, at rest; None if it has not two.
+
+    Returns axes `x`, `y` with names, `goal`, and values `[GRID, GRID]`, rows along y, null where the robot does not fit; and `traps`:
+    inner points of the grid below all 8 neighbours, the goal's own surroundings left out, where a greedy agent would get stuck.
+    """
+    if task.model.nq != 2:
+        return None
+    rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM, 1]))
+    drawn = np.stack([task.qpos_qvel(task.draw_state(rng))[0] for _ in range(DRAWS)])
+    axes = [np.linspace(low, high, GRID) for low, high in zip(drawn.min(axis=0), drawn.max(axis=0), strict=True)]
+    points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    states = np.stack([task.rest_state(point) for point in points])
+    true = privileged(task)(states, goal) / repeat
+    free = np.isfinite(true)
+    z, z_goal = _encode_rest(parts, task, states[free]), _encode_rest(parts, task, goal[None])[0]
+    values = {"true": true}
+    for name, between in costs(parts).items():
+        values[name] = np.full(len(points), np.nan)
+        values[name][free] = between(z, z_goal).cpu().numpy()
+    grids = {name: value.reshape(GRID, GRID) for name, value in values.items()}
+    at = task.qpos_qvel(goal)[0]
+    names = [task.model.joint(i).name or f"joint {i}" for i in range(2)]
+    units = ["rad" if kind == HINGE else "m" for kind in task.model.jnt_type]
+    return {
+        "x": {"name": names[0], "unit": units[0], "values": axes[0].tolist()},
+        "y": {"name": names[1], "unit": units[1], "values": axes[1].tolist()},
+        "goal": at.tolist(),
+        "values": {name: [[float(v) if np.isfinite(v) else None for v in row] for row in grid] for name, grid in grids.items()},
+        "traps": {name: len(traps(grid, axes, at)) for name, grid in grids.items()},
+    }
+
+
+def traps(grid: np.ndarray, axes: list[np.ndarray], goal: np.ndarray) -> np.ndarray:
+    """Inner points (row, column) `[…, 2]` below all 8 neighbours and more than two points away from the goal; walls count as high."""
+    high = np.where(np.isfinite(grid), grid, np.inf)
+    around = np.stack([np.roll(high, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)])
+    lowest = np.isfinite(high) & (high < around.min(axis=0))
+    lowest[[0, -1]] = lowest[:, [0, -1]] = False
+    found = np.argwhere(lowest)
+    nearest = np.array([np.abs(axes[1] - goal[1]).argmin(), np.abs(axes[0] - goal[0]).argmin()])
+    return found[np.abs(found - nearest).max(axis=1) > 2]
+
+
+def _between(cost: Cost, cost_to_go: CostToGo, z: Tensor, z_goal: Tensor) -> Tensor:
+    """Distance `[M]` of latents `[M, D]` from one goal's `[D]`."""
+    goal, distance = cost.towards(cost_to_go, z_goal[None])
+    return distance(z[None, None], goal[:, None, None])[0, 0]
+
+
+def _rank_correlation(cost: np.ndarray, steps: np.ndarray) -> float:
+    """Spearman's, NaN where there is none, to be left out of the mean over goals."""
+    found = spearman(cost, steps)
+    return float("nan") if found is None else found
+
+
+def _encode_rest(parts: Parts, task: Task, states: np.ndarray) -> Tensor:
+    """Latents `[M, D]` of simulator states at rest."""
+    device = next(parts.model.parameters()).device
+    latents = []
+    for some in np.array_split(states, max(1, len(states) // 256)):
+        seen = [task.observation(state) for state in some]
+        obs = {key: torch.as_tensor(np.stack([one[key] for one in seen]), device=device) for key in parts.model.shapes}
+        latents.append(parts.model.encode_goal(obs))
+    return torch.cat(latents)

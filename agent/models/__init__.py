@@ -1,0 +1,1 @@
+"""Networks, nothing else: world model, cost-to-go, proposals, probe."""

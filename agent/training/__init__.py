@@ -1,0 +1,1 @@
+"""From rollouts to weights: the pipeline, its phases, the loop they share."""

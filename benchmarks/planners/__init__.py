@@ -1,0 +1,1 @@
+"""Our planners against the peers', at equal budgets: `python -m benchmarks.planners`."""

@@ -1,0 +1,1 @@
+"""What kills and holes in the data cost."""

@@ -1,0 +1,1 @@
+"""Tables and pages of the documentation, each made by one command."""

@@ -1,0 +1,120 @@
+"""The results table of the README, from docs/results/<task>-<obs>-seed<k>.json: `python -m benchmarks.tables.results_table` puts it there.
+
+One line for the training seeds of a task and what it sees. Each seed's rate stands there, in the order of the seeds; nothing is averaged,
+and a training that failed has reached nothing. The interval behind them is one for all (`agent/evaluation/statistics.py`).
+benchmarks/tables/rows.yaml names the seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from latent_mpc.agent.evaluation.statistics import over_seeds
+
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results"
+ROWS: list[dict[str, Any]] = yaml.safe_load((HERE / "rows.yaml").read_text(encoding="utf-8"))
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+COLUMNS = (
+    *("task", "sees", "reached at the end", "far third", "any time", "random / still"),
+    *("oracle", "same trajectory", "one decision", "trained in", "seeds"),
+)
+NONE = "not measured"
+
+
+def table(results: Path = RESULTS) -> str:
+    """Markdown, one line per row of which a seed has been measured."""
+    lines = [line(COLUMNS), line("---" for _ in COLUMNS)]
+    for wanted in ROWS:
+        paths = {seed: results / f"{wanted['task']}-{wanted['obs']}-seed{seed}.json" for seed in wanted["seeds"]}
+        found = {seed: json.loads(path.read_text(encoding="utf-8")) for seed, path in paths.items() if path.exists()}
+        if found:
+            lines.append(row(found, wanted["seeds"]))
+    return "\n".join(lines)
+
+
+def row(found: dict[int, dict[str, Any]], seeds: Sequence[int]) -> str:
+    """One line from the results of some of the seeds."""
+    results = list(found.values())
+    trained = [result for result in results if "failed" not in result]
+    return line(
+        (
+            results[0]["task"],
+            results[0]["obs"],
+            f"**{each(results, 'success_end')}** ({interval(results)})",
+            each(results, "thirds", "far"),
+            each(results, "success_any"),
+            f"{each(trained[:1], 'floors', 'random', unit='')} / {each(trained[:1], 'floors', 'stay')}" if trained else NONE,
+            each([result for result in trained if result.get("oracle")][:1], "oracle", "success_end"),
+            each(results, "same_trajectory", "success_end"),
+            worst([result["plan_ms"]["median"] for result in trained], 1, "ms"),
+            worst([training_time(result) for result in trained], 60, "min"),
+            "; ".join(filter(None, (listed(found), listed([s for s in seeds if s not in found], " not run")))),
+        )
+    )
+
+
+def each(results: Sequence[dict[str, Any]], *path: str, unit: str = " %") -> str:
+    """The rate at `path` of each result in percent; a failed training's is 0."""
+    rates = [{"rate": 0.0} if "failed" in result else look(result, *path) for result in results]
+    if not any(rates):
+        return NONE
+    return " / ".join(f"{100 * rate['rate']:.0f}" if rate else "?" for rate in rates) + unit
+
+
+def interval(results: Sequence[dict[str, Any]]) -> str:
+    """Of one seed Wilson's, of several the bootstrap's, in percent."""
+    if len(results) == 1 and "failed" not in results[0]:
+        low, high = results[0]["success_end"]["low"], results[0]["success_end"]["high"]
+    else:
+        reached = [look(result, "outcomes", "end") for result in results]
+        pairs = {len(one) for one in reached if one}
+        if len(pairs) != 1 or not all(one or "failed" in result for one, result in zip(reached, results, strict=True)):
+            return f"interval {NONE}"
+        low, high = over_seeds(np.array([one or [0] * max(pairs) for one in reached], dtype=bool))
+    return f"{100 * low:.0f} to {100 * high:.0f}"
+
+
+def training_time(result: dict[str, Any]) -> float | None:
+    """[s] from nothing to a trained agent, validation included."""
+    return look(result, "training", "seconds") or look(result, "checkpoint", "train_seconds")
+
+
+def worst(values: Sequence[float | None], unit: float, name: str) -> str:
+    """The slowest seed's."""
+    known = [value for value in values if value is not None]
+    return f"{max(known) / unit:.0f} {name}" if known else NONE
+
+
+def look(result: dict[str, Any], *path: str) -> Any:
+    """What stands at `path`, None if nothing does: older files lack some."""
+    for key in path:
+        result = (result or {}).get(key)  # type: ignore[assignment]
+    return result
+
+
+def listed(seeds: Sequence[int] | dict[int, dict[str, Any]], told: str = "") -> str:
+    """Seeds, those whose training failed marked."""
+    marked = [f"{seed} (failed)" if isinstance(seeds, dict) and "failed" in seeds[seed] else str(seed) for seed in seeds]
+    return ", ".join(marked) + told if marked else ""
+
+
+def line(cells: Any) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def write(readme: Path = README, results: Path = RESULTS) -> None:
+    """Replace what stands between the two marks."""
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(re.sub(f"{BEGIN}.*{END}", f"{BEGIN}\n{table(results)}\n{END}", text, flags=re.DOTALL), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,1 @@
+"""Tasks made of models of others: Gymnasium environments, MJCF files."""

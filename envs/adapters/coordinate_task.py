@@ -1,0 +1,267 @@
+"""A task made of a model alone: goals are states that random actions lead to, success is a tolerance on named coordinates.
+
+What the two adapters share, `envs/adapters/gymnasium_task.py` and `envs/adapters/mjcf_task.py`. An adapter says how to reset and how to
+advance by its
+own step; what it is not told (control period, episode length, coordinates, camera) follows from probing, the same every time.
+
+Shapes: A action, C coordinates, M states, n simulator state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.adapters import time_scale
+from latent_mpc.envs.adapters.coordinates import HINGE, Coordinates, default_joints, joint_names, read_coordinates
+from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
+from latent_mpc.envs.adapters.settle import hold, settle
+from latent_mpc.envs.behaviour import BehaviourConfig, Motion
+from latent_mpc.envs.cameras.ray import geom_rgba
+from latent_mpc.envs.cameras.view import choose_view
+from latent_mpc.envs.cameras.visible import require_visible
+from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
+
+OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
+PICTURED = 200  # poses from which a view is chosen
+MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
+CHECKED = 8  # poses from which the pictures must change
+
+
+class CoordinateTask(Task):
+    """State: positions (unlimited hinges as cos and sin), velocities, actuators' own state, named sensors. Distance: in tolerances.
+
+    Args:
+        model, data: the simulation, owned by the adapter.
+        step: the adapter's own step [s], of which the control period is a multiple.
+        controls: what actions -1 and 1 stand for `[A, 2]`.
+        control_period: over which an action is held [s]; 0 means by the rule of `envs/adapters/time_scale.py`.
+        episode_steps: [control steps]; 0 means by that rule.
+        success: joints that have to come to the goal, see `envs/adapters/coordinates.py`; none means the default ones.
+        camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
+        options: those of `Task`.
+
+    Raises:
+        ValueError, KeyError: a joint or camera that is not there, a control period that is no multiple of `step`, actions without effect.
+    """
+
+    unit = "tol"  # short: it stands in pictures
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        *,
+        step: float,
+        controls: np.ndarray,
+        control_period: float = 0.0,
+        episode_steps: int = 0,
+        success: Sequence[str] = (),
+        camera: str = "",
+        **options: Any,
+    ) -> None:
+        self.model, self.data, self._controls = model, data, controls
+        _show_invisible(model)
+        looks = model.geom_rgba.copy(), model.mat_rgba.copy()
+        if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
+            camera = OBSERVER
+        poses = None
+        if not (control_period and episode_steps and camera and success and all(":" in entry for entry in success)):
+            poses = time_scale.probe(np.random.default_rng(0), self._begin_probe, self._advance_probe, len(controls), step)
+        flat = None if poses is None else poses.reshape(-1, model.nq)
+        self.coordinates = read_coordinates(model, success, flat)
+        if poses is not None and not (control_period and episode_steps):
+            moved = [f"{joint_names(model)[j]}:1" for j in default_joints(model)]  # success may lie in what is rarely touched, a cube
+            found = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
+            control_period, episode_steps = control_period or found.control_period, episode_steps or found.episode_steps
+        self.steps_held = round(control_period / step)  # of the adapter's own
+        if self.steps_held < 1 or abs(self.steps_held * step - control_period) > 1e-6:
+            raise LatentMPCError(f"{self.name}: task.control_period must be a multiple of its step of {step:g} s, got {control_period:g}")
+        self.control_period, self.episode_steps = round(self.steps_held * step, 9), episode_steps
+        self.pace = self.control_period / time_scale.USUAL
+        self._kept = _bystanders(model, self.coordinates)
+        self._tracked = _tracked_body(model, self.coordinates)
+        self._unlimited = [
+            int(model.jnt_qposadr[j]) for j in range(model.njnt) if int(model.jnt_type[j]) == HINGE and not model.jnt_limited[j]
+        ]
+        self._sensors = [i for s in range(model.nsensor) if model.sensor(s).name for i in _sensor_numbers(model, s)]
+        self.camera_names = camera or str(choose_view(model, _some(flat, PICTURED), _moving(model)))
+        model.geom_rgba[:], model.mat_rgba[:] = looks  # a reset may draw others: as in a process that need not probe
+        super().__init__(model, data=data, actions=controls, camera=self.camera_names, **options)
+        if "pixels" in self.obs_keys:
+            poses = data.qpos[None].copy() if flat is None else _some(flat, CHECKED)
+            require_visible(self.name, model, self.cameras, poses, self.coordinates.index)
+
+    # What an adapter writes
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """Bring `self.data` to a fresh reset."""
+        raise NotImplementedError
+
+    def advance_step(self, control: np.ndarray) -> None:
+        """Hold a control `[A]` for one step of the adapter's own."""
+        raise NotImplementedError
+
+    # The contract of a task
+
+    def advance(self, control: np.ndarray) -> None:
+        for _ in range(self.steps_held):
+            self.advance_step(control)
+
+    def draw_state(self, rng: np.random.Generator) -> np.ndarray:
+        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps, brought to rest.
+
+        Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that comes nearest.
+        """
+        here = self.snapshot()
+        drawn: list[tuple[float, int, np.ndarray]] = []
+        while len(drawn) < MOST_DRAWS:
+            self.begin(rng)
+            steps = int(rng.integers(self.episode_steps + 1))
+            motion = Motion(rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig())
+            for t in range(steps):
+                self.apply(motion.action(t, self))
+            state, violation = self._settled(self.snapshot())
+            drawn.append((violation, len(drawn), state))
+            if violation <= 1.0:
+                break
+        self.restore(here)
+        return min(drawn)[-1]
+
+    def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
+        """Both drawn alike; what is in the scene and does not count, such as a marker, stands at the goal where it stands at the start."""
+        start, goal = self.draw_state(rng), self.draw_state(rng)
+        if self._kept.any():
+            qpos = 1 + np.flatnonzero(self._kept)  # behind the time
+            goal[qpos] = start[qpos]
+            goal, _ = self._settled(goal)
+        return Pair(start, goal)
+
+    def state_vector(self) -> np.ndarray:
+        qpos, angles = self.data.qpos, self.data.qpos[self._unlimited]
+        others = np.delete(qpos, self._unlimited)
+        sensors = self.data.sensordata[self._sensors]
+        return np.concatenate([np.cos(angles), np.sin(angles), others, self.data.qvel, self.data.act, sensors]).astype(np.float32)
+
+    def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
+        return float(self.coordinates.distance(self.qpos_qvel(state)[0], self.qpos_qvel(goal)[0]))
+
+    def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
+        return self.distance(state, goal) <= 1.0
+
+    def tracked_point(self, state: np.ndarray) -> np.ndarray:
+        """Centre of the first free body that counts, or of the body that most of the coordinates move."""
+        qpos = self.qpos_qvel(np.asarray(state))[0]
+        points = np.empty((*qpos.shape[:-1], 3))
+        for index in np.ndindex(qpos.shape[:-1]):
+            self._scratch.qpos[:] = qpos[index]
+            mujoco.mj_kinematics(self.model, self._scratch)
+            points[index] = self._scratch.xipos[self._tracked]
+        return points
+
+    def rest_state(self, qpos: np.ndarray) -> np.ndarray:
+        """The simulator state `[n]` at the given positions, brought to rest."""
+        return self._settled(super().rest_state(qpos))[0]
+
+    def still(self) -> np.ndarray:
+        """What holds the robot: a servo's own position, no force, and gravity's share where actuators can carry it."""
+        ranges = self.actuator_range()
+        if ranges is None:
+            return self._neutral
+        set_integration_state(self.model, self._scratch, self.snapshot())
+        self._scratch.qvel[:] = 0.0
+        return action_of(hold(self.model, self._scratch, contacts=True).control, ranges)
+
+    def actuator_range(self) -> np.ndarray | None:
+        """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an action for each, scaled."""
+        return self._controls
+
+    def settings(self) -> dict[str, Any]:
+        success = self.coordinates.written()
+        return {
+            "control_period": self.control_period,
+            "episode_steps": self.episode_steps,
+            "success": success,
+            "camera": self.camera_names,
+        }
+
+    def about(self) -> list[str]:
+        return [
+            f"{self.name}: {self.action_width} numbers in an action; followed from probing or from the command line:",
+            f"  reached: {', '.join(self.coordinates.described())}  (task.success='[{','.join(self.coordinates.written())}]')",
+            f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
+            f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
+            f"(task.episode_steps={self.episode_steps})",
+            f"  noise correlated over {0.3 * self.pace:.3g} s: collect.behaviour.correlation times {self.pace:.3g}, "
+            f"as of a control step of {time_scale.USUAL} s",
+            f"  pixels from {self.camera_names}  (task.camera={self.camera_names})",
+        ]
+
+    def _settled(self, state: np.ndarray) -> tuple[np.ndarray, float]:
+        """The state brought to rest, and how far it violates the mechanism's constraints, above 1 where it cannot take it."""
+        set_integration_state(self.model, self._scratch, state)
+        settle(self.model, self._scratch)
+        return integration_state(self.model, self._scratch), constraint_violation(self.model, self._scratch)
+
+    def _begin_probe(self, rng: np.random.Generator) -> np.ndarray:
+        self.begin(rng)
+        return self.data.qpos.copy()
+
+    def _advance_probe(self, action: np.ndarray) -> np.ndarray:
+        self.advance_step(self._controls.mean(axis=1) + np.ptp(self._controls, axis=1) / 2 * action)
+        return self.data.qpos.copy()
+
+
+def _bystanders(model: mujoco.MjModel, coordinates: Coordinates) -> np.ndarray:
+    """Positions bool `[nq]` of the kinematic trees that hold none of the coordinates and are tied to none that does."""
+    owner = _joint_of_position(model)
+    tree = model.dof_treeid[model.jnt_dofadr]
+    counting = linked_trees(model, set(tree[owner[coordinates.index]].tolist()))
+    return ~np.isin(tree[owner], list(counting))
+
+
+def _joint_of_position(model: mujoco.MjModel) -> np.ndarray:
+    """The joint of each position, `[nq]`."""
+    return np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
+
+
+def _tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
+    joints = set(_joint_of_position(model)[coordinates.index].tolist())
+    for joint in sorted(joints):
+        if int(model.jnt_type[joint]) == int(mujoco.mjtJoint.mjJNT_FREE):
+            return int(model.jnt_bodyid[joint])
+    moved = np.zeros(model.nbody, int)
+    for body in range(1, model.nbody):  # parents come first
+        own = range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body])
+        moved[body] = moved[model.body_parentid[body]] + len(joints.intersection(own))
+    return int(np.flatnonzero(moved == moved.max())[-1])
+
+
+def _moving(model: mujoco.MjModel) -> np.ndarray:
+    """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there is none."""
+    trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in default_joints(model)}
+    found = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
+    return found if found.any() else model.body_weldid != 0
+
+
+def _show_invisible(model: mujoco.MjModel) -> None:
+    """Make bodies that move and consist of transparent geoms opaque: some environments draw a site instead, which rays do not meet."""
+    alpha = geom_rgba(model)[:, 3]
+    for body in np.flatnonzero(_moving(model)):
+        geoms = np.flatnonzero(model.geom_bodyid == body)
+        if len(geoms) and not alpha[geoms].any():
+            model.geom_rgba[geoms, 3], model.geom_matid[geoms] = 1.0, -1  # a material may be transparent, too
+
+
+def _some(poses: np.ndarray | None, count: int) -> np.ndarray:
+    """Some of the poses that probing met, from `count` on."""
+    assert poses is not None  # probing was done, as no camera was given
+    return poses[:: max(1, len(poses) // count)]
+
+
+def _sensor_numbers(model: mujoco.MjModel, sensor: int) -> range:
+    return range(model.sensor_adr[sensor], model.sensor_adr[sensor] + model.sensor_dim[sensor])

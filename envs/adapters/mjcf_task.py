@@ -1,0 +1,94 @@
+"""A MuJoCo model in a file, as a task: nothing but the MJCF is needed.
+
+Actions are the actuators' ranges scaled to [-1, 1]; an episode begins at a random pose inside the joints' ranges, settled by a short
+simulation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
+from latent_mpc.envs.adapters.coordinates import HINGE, SLIDE
+from latent_mpc.envs.adapters.feasible import constraint_violation
+from latent_mpc.envs.adapters.mjcf_files import files_of, read_model
+from latent_mpc.envs.adapters.settle import control_range, settle
+
+STEP = 0.01  # [s] about which the control period is rounded: physics steps are grouped to it
+MOST_DRAWS = 100  # poses until one settles
+COPY = "mjcf"  # folder of a checkpoint in which the model's files are kept
+
+
+class MjcfTask(CoordinateTask):
+    """The robot of an MJCF file.
+
+    Args:
+        xml: the file, MJCF or whatever MuJoCo loads; its meshes and textures lie where it says.
+        fingerprint: what the model must have, if not empty.
+        options: those of `CoordinateTask`.
+
+    Raises:
+        ValueError: a file that is no model (MuJoCo's own message with its line), a model without actuators or with another fingerprint,
+            or one that is not the same when its files are copied.
+        FileNotFoundError: no such file.
+    """
+
+    def __init__(self, xml: str = "", fingerprint: str = "", **options: Any) -> None:
+        if not xml:
+            raise LatentMPCError("task.xml must be given: task.xml=my_robot.xml")
+        self.xml, self.name = xml, Path(xml).stem
+        model = read_model(xml)
+        self.files = files_of(xml, model)
+        self.fingerprint = self.files.fingerprint()
+        if fingerprint and fingerprint != self.fingerprint:
+            raise LatentMPCError(
+                f"{xml} must be the model of fingerprint {fingerprint}, it has {self.fingerprint}: its files were changed since"
+            )
+        self._group = max(1, round(STEP / model.opt.timestep))
+        step = round(self._group * model.opt.timestep, 9)
+        super().__init__(model, mujoco.MjData(model), step=step, controls=control_range(model), **options)
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """A random pose: uniform within limits, unlimited hinges all round, everything else as the model has it.
+
+        Drawn again until limits and closed loops hold; after half of the draws nearer and nearer to the model's own pose, for a mechanism
+        of many loops takes few others. Raises ValueError if the simulation diverges from all of them.
+        """
+        model, data = self.model, self.data
+        stable = False
+        for draw in range(MOST_DRAWS):
+            mujoco.mj_resetData(model, data)
+            for joint in range(model.njnt):
+                kind, place = int(model.jnt_type[joint]), model.jnt_qposadr[joint]
+                if kind in (HINGE, SLIDE) and model.jnt_limited[joint]:
+                    data.qpos[place] = rng.uniform(*model.jnt_range[joint])
+                elif kind == HINGE:
+                    data.qpos[place] = rng.uniform(-np.pi, np.pi)
+            data.qpos[:] = model.qpos0 + min(1.0, 2 - 2 * draw / MOST_DRAWS) * (data.qpos - model.qpos0)
+            settle(model, data)
+            stable = not any(warning.number for warning in data.warning)
+            if stable and constraint_violation(model, data) <= 1.0:
+                return
+        if stable:  # the model's own pose, nearly: as well as its constraints ever hold
+            return
+        raise LatentMPCError(
+            f"{self.xml}: the simulation diverges from random poses ({MOST_DRAWS} tried); lower its timestep or joint ranges"
+        )
+
+    def advance_step(self, control: np.ndarray) -> None:
+        self.data.ctrl[:] = control
+        mujoco.mj_step(self.model, self.data, self._group)
+
+    def settings(self) -> dict[str, Any]:
+        return {"xml": self.xml, "fingerprint": self.fingerprint, **super().settings()}
+
+    def keep(self, folder: Path) -> dict[str, Any]:
+        copy = self.files.copy(folder / COPY)
+        if self.files.fingerprint() != self.fingerprint:
+            raise LatentMPCError(f"{self.xml} must stay as it is while a run begins, but its files were changed since; start the run again")
+        return {"xml": copy.relative_to(folder).as_posix()}

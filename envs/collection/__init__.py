@@ -1,0 +1,1 @@
+"""Collecting rollouts with worker processes."""
