@@ -7,9 +7,9 @@ Shapes: B episodes, A control action, R control steps in a model step, H horizon
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class Episodes:
 
 
 class Agent:
-    """A trained world model, a cost and a planner.
+    """A trained world model, a cost and a planner. `Agent.load(path)`, for those who import it from `latent_mpc`, reads a checkpoint.
 
     Args:
         model: the world model, in evaluation mode.
@@ -51,6 +51,8 @@ class Agent:
         seed: of the planner's random numbers.
         proposals: what proposes plans beside the planner's own; none by default.
     """
+
+    load: ClassVar[Callable[..., Agent]]  # set by checkpoints/checkpoint.py: an agent knows no files
 
     def __init__(
         self,
@@ -69,13 +71,6 @@ class Agent:
         wanted = replace(cost, precision="fp32") if planner.algorithm.differentiates else cost
         self.rough, self.rollouts = rough_networks(model, cost_to_go, wanted, planner.horizon)
         self.episodes: Episodes | None = None
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], *, device: str = "auto", seed: int = 0) -> Agent:
-        """The agent of a checkpoint: a folder, or the name of one that ships. See `checkpoint.load_agent` to change planner or cost."""
-        from latent_mpc.agent.checkpoints.checkpoint import load_agent
-
-        return load_agent(path, device=device, seed=seed)
 
     def reset(self, goal: Arrays | Float[Tensor, "B D"], mask: np.ndarray | None = None) -> None:
         """Begin episodes towards goals: all B of them, or those where the mask `[B]` is true.

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli import run_command
 from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.configs.errors import UnknownNameError
 from latent_mpc.envs.files import replace
@@ -86,8 +86,8 @@ def tell(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         print("stopped; the same command goes on", file=sys.stderr)
         return 130
-    if not isinstance(error, cli.USER_ERRORS):
+    if not isinstance(error, run_command.USER_ERRORS):
         raise error
-    message, status = cli.explain(error)
+    message, status = run_command.explain(error)
     print(f"benchmarks: {' '.join(message.split())}", file=sys.stderr)
     return status

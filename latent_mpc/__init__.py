@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Agent", "LatentMPCError", "__version__", "make_task"]
 
-_LAZY = {"Agent": ("latent_mpc.agent.agent", "Agent"), "make_task": ("latent_mpc.envs.registry", "make")}
+_LAZY = {"Agent": ("latent_mpc.agent.checkpoints.checkpoint", "Agent"), "make_task": ("latent_mpc.envs.registry", "make")}
 _LAZY |= {"LatentMPCError": ("latent_mpc.configs.errors", "LatentMPCError")}
 
 

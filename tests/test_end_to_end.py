@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent.agent import Agent
+from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.commands import demo, train
 from latent_mpc.agent.training import probe

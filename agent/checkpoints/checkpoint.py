@@ -88,3 +88,6 @@ def located(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def load_agent(path: str | os.PathLike[str], *, device: str = "auto", seed: int = 0, **choices: Mapping[str, Any] | None) -> Agent:
     """Load and assemble in one step; `planner=` and `cost=` as for `make_agent`."""
     return make_agent(load_parts(path, resolve_device(device)), seed=seed, **choices)
+
+
+Agent.load = load_agent

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from latent_mpc.agent.cli.run_command import reported, run_command
 from latent_mpc.configs import hydra_groups
 from latent_mpc.configs.errors import FailedError, LatentMPCError
 
@@ -48,14 +49,12 @@ def job(_: Any) -> None:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
 
-    from latent_mpc.agent.cli import main as cli
-
     hydra = HydraConfig.get()
     words = [str(hydra.job.config_name), *hydra.overrides.task]
     folder = Path(hydra.runtime.output_dir)
     GlobalHydra.instance().clear()  # the command composes for itself
     with _words("latent-mpc", *words):  # what a result says that it came from
-        status = cli.main(words)
+        status = reported(lambda: run_command(words[0], words[1:]))
     if status:
         (folder / FAILED).write_text(f"{status}\n")
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.schema import PairsConfig
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
+from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Pair, Task
 
 KINDS = ("independent", "same_trajectory")
@@ -74,6 +76,12 @@ def draw_pairs(
                     "its tolerance is too loose, or its goals too near"
                 )
     return result
+
+
+def pairs_of(task: Task, episodes: int, pairs: PairsConfig) -> Pairs:
+    """The pairs that are asked for, with progress: a hundred of a slow model take a minute. Raises as `draw_pairs`."""
+    with Progress(f"drawing pairs of {task.name}", episodes, "pairs") as progress:
+        return draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset, watch=progress.advance)
 
 
 def solved(task: Task, pair: Pair, steps: int) -> str:

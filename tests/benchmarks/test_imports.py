@@ -9,7 +9,8 @@ import pytest
 
 import benchmarks
 
-MODULES = sorted(path.stem for path in Path(benchmarks.__file__).parent.glob("[a-z]*.py"))
+HERE = Path(benchmarks.__file__).parent
+MODULES = sorted(".".join(path.relative_to(HERE).with_suffix("").parts) for path in HERE.rglob("[a-z]*.py"))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -25,10 +25,9 @@ from torch import nn
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
-from latent_mpc.agent.cli.commands.evaluate import pairs_of
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.episodes import Played, play
-from latent_mpc.agent.evaluation.pairs import Pairs
+from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
 from latent_mpc.agent.evaluation.results import command, make_folder, require_folder, versions, write_json
 from latent_mpc.agent.evaluation.scenes import show_episode
 from latent_mpc.configs.command_line import checkpoint_settings, write

@@ -25,11 +25,10 @@ from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.cache import Cache
 from latent_mpc.agent.evaluation.evaluate import measure, origin
 from latent_mpc.agent.evaluation.oracle_cache import cached_oracle, make_oracle
-from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
+from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
 from latent_mpc.agent.evaluation.results import make_folder, print_results, require_folder, write_json
 from latent_mpc.configs.command_line import checkpoint_settings, write
-from latent_mpc.configs.schema import EvaluateConfig, PairsConfig
-from latent_mpc.envs.progress import Progress
+from latent_mpc.configs.schema import EvaluateConfig
 from latent_mpc.envs.task import Task
 
 
@@ -62,12 +61,6 @@ def oracle_of(config: EvaluateConfig, agent: Agent, task: Task) -> Callable[[Pai
     make_oracle(task, planner, agent.cost, agent.action_repeat, threads=1)  # to be refused, if at all, before anything is played
     cache = Cache.within(config.folder(), config.reuse)
     return lambda drawn: cached_oracle(cache, task, drawn, planner, agent.cost, agent.action_repeat, agent.seed)
-
-
-def pairs_of(task: Task, episodes: int, pairs: PairsConfig) -> Pairs:
-    """The pairs that are asked for, with progress: a hundred of a slow model take a minute. Raises as `draw_pairs`."""
-    with Progress(f"drawing pairs of {task.name}", episodes, "pairs") as progress:
-        return draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset, watch=progress.advance)
 
 
 def training_time(checkpoint: str) -> dict[str, Any]:

@@ -21,10 +21,9 @@ from typing import Any
 from latent_mpc.agent.build import Parts, make_agent, open_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts, save_parts
 from latent_mpc.agent.checkpoints.shipped import by_path
-from latent_mpc.agent.cli.commands.evaluate import pairs_of
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.evaluate import origin
-from latent_mpc.agent.evaluation.pairs import Pairs
+from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
 from latent_mpc.agent.evaluation.results import make_folder, print_results, require_folder, write_json
 from latent_mpc.agent.training.curves import draw_curves
 from latent_mpc.agent.training.episode_length import require_length

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from latent_mpc.agent.checkpoints import shipped
-from latent_mpc.agent.cli import help
+from latent_mpc.agent.cli import help, run_command
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 
@@ -195,14 +195,14 @@ FAULTS = (TypeError, ValueError, RuntimeError, NotImplementedError, RecursionErr
 def test_whatever_is_raised_ends_in_one_line_and_its_own_status(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, line: str
 ) -> None:
-    monkeypatch.delenv(cli.TRACEBACK, raising=False)
+    monkeypatch.delenv(run_command.TRACEBACK, raising=False)
     monkeypatch.setattr(cli, "_dispatch", raising(error))
     assert cli.main(["train"]) == status
     assert capsys.readouterr().err.startswith(line)
 
 
 def test_the_traceback_is_shown_on_request(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cli.TRACEBACK, "1")
+    monkeypatch.setenv(run_command.TRACEBACK, "1")
     monkeypatch.setattr(cli, "_dispatch", raising(TypeError("a bug in here")))
     assert cli.main(["train"]) == 1
     assert "Traceback" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent.agent import Agent
+from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
