@@ -17,8 +17,8 @@ import torch
 
 from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.cli.commands import demo, train
-from latent_mpc.agent.training import probe
+from latent_mpc.agent.cli.commands import demo
+from latent_mpc.agent.training import pipeline, probe
 from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -215,10 +215,11 @@ def test_the_same_settings_and_seed_train_the_same_weights_another_seed_others(t
 
 KILLING = """
 import os, signal, sys
-from latent_mpc.agent import cli, optimise, training
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.training import loop, probe
 
 probe.PROBE_STEPS = int(sys.argv[1])
-save, left = optimise.save_state, int(sys.argv[2])
+save, left = loop.save_state, int(sys.argv[2])
 
 def save_then_die(*arguments):
     global left
@@ -227,7 +228,7 @@ def save_then_die(*arguments):
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
 
-optimise.save_state = save_then_die
+loop.save_state = save_then_die
 sys.exit(cli.main(sys.argv[3:]))
 """
 
@@ -295,7 +296,7 @@ def test_before_the_first_weights_are_saved_other_settings_take_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(train, "train_world_model", interrupted)
+        patch.setattr(pipeline, "train_world_model", interrupted)
         assert cli.main(["train", *TINY, "training.horizon=4", "collect.episodes=2", f"out={tmp_path / 'run'}"]) == 130
     assert read(tmp_path / "run" / "run.json")["training.horizon"] == 4
     latent_mpc("train", *TINY, "collect.episodes=2", f"out={tmp_path / 'run'}")

@@ -42,7 +42,7 @@ def test_every_make_target_and_every_linked_file_is_there():
 
 
 def test_the_results_table_is_that_of_docs_results():
-    spec = importlib.util.spec_from_file_location("results_table", ROOT / "docs" / "results_table.py")
+    spec = importlib.util.spec_from_file_location("results_table", ROOT / "benchmarks" / "tables" / "results_table.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

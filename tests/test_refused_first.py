@@ -11,9 +11,9 @@ import pytest
 
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.cli.commands import demo, evaluate, train
+from latent_mpc.agent.cli.commands import demo, train
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.evaluation import episodes
+from latent_mpc.agent.evaluation import pairs
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.horizon import study, sweep
 from latent_mpc.agent.training import pipeline
@@ -41,9 +41,15 @@ def never(*_: Any, **__: Any) -> Any:
 @pytest.fixture
 def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Collecting, training and playing fail."""
-    for module, name in ((train, "gather"), (train, "train_world_model"), (train, "play_lengths"), (sweep, "play"), (demo, "play")):
+    for module, name in (
+        (pipeline, "gather"),
+        (pipeline, "train_world_model"),
+        (pipeline, "play_lengths"),
+        (sweep, "play"),
+        (demo, "play"),
+    ):
         monkeypatch.setattr(module, name, never)
-    monkeypatch.setattr(episodes, "play", never)
+    monkeypatch.setattr("latent_mpc.agent.evaluation.evaluate.play", never)
 
 
 @pytest.fixture
@@ -97,15 +103,15 @@ def test_the_pairs_drawn_before_the_first_rollout_are_those_that_are_played(tmp_
         drawn.append(draw_pairs(*arguments, **more))
         return drawn[-1]
 
-    def lengths(parts: Any, task: Any, pairs: Pairs, *rest: Any) -> Any:
-        played.append(pairs)
+    def lengths(parts: Any, task: Any, given: Pairs, *rest: Any) -> Any:
+        played.append(given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate, "draw_pairs", draw)
-    monkeypatch.setattr(train, "play_lengths", lengths)
-    monkeypatch.setattr(train, "gather", lambda *_: played.append(len(drawn)))
-    monkeypatch.setattr(train, "Rollouts", lambda *_: collect_two(tmp_path / "data"))
-    monkeypatch.setattr(pipeline, "train", lambda *_: None)
+    monkeypatch.setattr(pairs, "draw_pairs", draw)
+    monkeypatch.setattr(pipeline, "play_lengths", lengths)
+    monkeypatch.setattr(pipeline, "gather", lambda *_: played.append(len(drawn)))
+    monkeypatch.setattr(pipeline, "Rollouts", lambda *_: collect_two(tmp_path / "data"))
+    monkeypatch.setattr(train, "train", lambda *_: None)
     assert cli.main(["train", *SMALL, "validation_episodes=3", f"out={tmp_path / 'out'}"]) == 130
     assert played == [1, drawn[0]] and len(drawn) == 1
     own = draw_pairs(make("reacher"), 3, 0)
@@ -136,7 +142,7 @@ def test_settings_that_could_only_fail_later_are_refused_before_collecting(
 
 
 def test_the_longest_windows_that_fit_are_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "gather", never)
+    monkeypatch.setattr(pipeline, "gather", never)
     words = [*SMALL, "training.horizon=58", "proposals.samples=2", "proposals.horizon=60", "validation_episodes=1"]
     with pytest.raises(AssertionError, match="it began"):
         train.run(compose_config("train", [*words, f"out={tmp_path / 'out'}"]))
@@ -161,7 +167,7 @@ def test_data_whose_episodes_are_too_short_are_refused_before_the_pairs_are_draw
     nothing_begins: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluate, "draw_pairs", never)
+    monkeypatch.setattr(pairs, "draw_pairs", never)
     message = refusal(capsys, "train", *SMALL, *settings, f"data={data}", f"out={tmp_path / 'out'}")
     assert message.startswith(said.replace("{}", f"data={data} has at most 12; lower them, or give longer episodes"))
     assert not (tmp_path / "out").exists()
@@ -206,7 +212,7 @@ def test_pairs_are_refused_before_an_episode_is_played_and_no_folder_is_made(
     nothing_begins: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluate, "draw_pairs", functools.partial(too_near, of=3))
+    monkeypatch.setattr(pairs, "draw_pairs", functools.partial(too_near, of=3))
     more = ["camera.backend=ray"] if command == "demo" else []
     said = refusal(capsys, command, f"checkpoint={checkpoint}", "pairs.seed=3", f"out={tmp_path / 'out'}", *more)
     assert said == "the pairs were solved by standing still"

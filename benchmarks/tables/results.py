@@ -58,7 +58,7 @@ class Row:
         return set(PARTS) <= read(self.path).keys()
 
 
-def rows(path: Path = ROOT / "docs" / "rows.yaml") -> list[Row]:
+def rows(path: Path = Path(__file__).parent / "rows.yaml") -> list[Row]:
     """Every training seed of every row."""
     listed = yaml.safe_load(path.read_text(encoding="utf-8"))
     return [Row(one["task"], one["obs"], seed, one["minutes"]) for one in listed for seed in one["seeds"]]

@@ -107,7 +107,7 @@ def test_its_random_actions_keep_the_pace_of_the_task_and_rest_as_it_does(monkey
         motions.append(Motion(*arguments))
         return motions[-1]
 
-    monkeypatch.setattr("latent_mpc.agent.explore.Motion", watched)
+    monkeypatch.setattr("latent_mpc.agent.training.exploration.Motion", watched)
     job = replace(JOB, behaviour=BehaviourConfig(rest=0.7))
     for motion, episode in zip(motions, venture(umaze_agent(), job, torch.zeros(2, 4), range(5, 7)), strict=False):
         by_noise = episode["action"][30:40]  # after three quarters of the episode

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def results_table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, with one row of three seeds."""
-    spec = importlib.util.spec_from_file_location("results_table", ROOT / "docs" / "results_table.py")
+    spec = importlib.util.spec_from_file_location("results_table", ROOT / "benchmarks" / "tables" / "results_table.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -112,7 +112,7 @@ def test_rows_are_tasks_and_observations_that_there_are_each_once() -> None:
     from latent_mpc.configs.hydra_groups import choices
     from latent_mpc.configs.schema import OBS
 
-    rows = yaml.safe_load((ROOT / "docs" / "rows.yaml").read_text())
+    rows = yaml.safe_load((ROOT / "benchmarks" / "tables" / "rows.yaml").read_text())
     assert {row["task"] for row in rows} <= set(choices("task"))
     assert {row["obs"] for row in rows} <= set(OBS)
     assert len({(row["task"], row["obs"]) for row in rows}) == len(rows)

@@ -17,7 +17,7 @@ from latent_mpc.envs.collection.workers import _pool, in_workers
 SCRIPT = """
 from functools import partial
 from latent_mpc.envs.collection.workers import _pool, in_workers
-from tests.envs.test_workers import sleeper
+from tests.envs.collection.test_workers import sleeper
 list(in_workers(partial(sleeper, {path!r}), [600], 1, 1000.0))
 """
 

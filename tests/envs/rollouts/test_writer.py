@@ -51,7 +51,7 @@ def test_a_torn_tail_is_ignored_and_cut_off(tmp_path: Path) -> None:
 
 ENDLESS = """
 import sys, numpy as np
-from latent_mpc.envs.rollouts import RolloutWriter
+from latent_mpc.envs.rollouts.writer import RolloutWriter
 with RolloutWriter(sys.argv[1], {}) as writer:
     while True:
         number = writer.next_number
