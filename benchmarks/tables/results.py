@@ -128,7 +128,7 @@ def main(asked: Sequence[str]) -> int:
 
 def write_table() -> None:
     """The README's table, from the files in docs/results."""
-    subprocess.run([sys.executable, ROOT / "docs" / "results_table.py"], check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.tables.results_table"], check=True, cwd=ROOT)
 
 
 if __name__ == "__main__":
