@@ -127,7 +127,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
 SCRIPT = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-import test_optimise as t
+import test_loop as t
 from pathlib import Path
 
 class Kill(BaseException):
