@@ -8,6 +8,7 @@ Shapes: B episodes, A control action, R control steps in a model step, H horizon
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_mpc.agent.costs import Cost, PlanCost, TwoStageCost, plan_cost
+from latent_mpc.agent.devices import one_thread
 from latent_mpc.agent.models.cost_to_go import CostToGo
 from latent_mpc.agent.models.observations import as_tensors, require_finite
 from latent_mpc.agent.models.proposals import Proposals
@@ -117,7 +119,7 @@ class Agent:
             raise LatentMPCError(f"observations must be of {len(now.elapsed)} episodes, got {came}")
         phase = now.elapsed % self.action_repeat
         due = (phase == 0).nonzero()[:, 0]
-        with torch.no_grad():
+        with torch.no_grad(), one_thread() if len(due) == 1 else nullcontext():
             if len(due):
                 self._decide(now, self._tensors(obs), due, rest_plan(still, self.action_repeat, now.plan)[due.to(self.device)])
         width = self.model.actions // self.action_repeat

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -56,3 +58,18 @@ def use_bf16(precision: str, device: torch.device) -> bool:
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch >= 2.10
         return bool(capabilities.get("avx512_bf16"))
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: products as small as those of a single decision cost less than waking a second one for each.
+
+    One decision of reacher-pixels on two cores: 20 ms instead of 46 with two threads that sleep, 26 with two that spin; beside two busy
+    processes 30 instead of 44 and 111 (`benchmarks/speed/busy.py`).
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
