@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from latent_mpc.agent import devices
-from latent_mpc.agent.devices import machine, resolve_device, usable_cores
+from latent_mpc.agent.devices import machine, one_thread, resolve_device, usable_cores
 
 
 def test_auto_is_a_device_that_computes():
@@ -39,3 +39,15 @@ def test_a_machine_says_its_processor_cores_threads_and_device(tmp_path, monkeyp
     assert machine(torch.device("cpu")) == {"cpu": "Some CPU @ 2 GHz", "cores": cores, "threads": torch.get_num_threads(), "device": "cpu"}
     monkeypatch.setattr(devices, "CPU_INFO", tmp_path / "none")
     assert isinstance(machine(torch.device("cpu"))["cpu"], str)
+
+
+def test_one_thread_lasts_as_long_as_its_block_even_if_that_fails() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(KeyError), one_thread():
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
