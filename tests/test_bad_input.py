@@ -16,14 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.training.pipeline import describe, initialise
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.cameras import gl_library
 from latent_mpc.envs.collection.collect import collect
-from latent_mpc.envs.registry import make
+from tests.factories import write_checkpoint
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["task=reacher", "model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
@@ -33,10 +30,7 @@ COMMANDS = ["collect", "train", "evaluate", "demo"]
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A whole checkpoint of Reacher, as `train` writes it, with fresh weights."""
-    parts = initialise(describe(compose_config("train", SMALL), make("reacher")), 0)
-    parts.config |= {"data": {"fingerprint": "0" * 16}, "versions": {}}
-    save_parts(parts, tmp_path / "checkpoint")
-    return tmp_path / "checkpoint"
+    return write_checkpoint(tmp_path / "checkpoint", SMALL)
 
 
 @pytest.fixture

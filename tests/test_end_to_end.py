@@ -22,6 +22,7 @@ from latent_mpc.agent.training import pipeline, probe
 from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts
+from tests.factories import refusal
 
 DATA = ["collect.episodes=8", "collect.workers=1"]
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "model.width=4", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
@@ -58,14 +59,6 @@ FILES = ["config.yaml", "curves.png", "data", "metrics.jsonl", "model.safetensor
 
 def latent_mpc(*arguments: str) -> None:
     assert cli.main(arguments) == 0
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    capsys.readouterr()
-    assert cli.main(arguments) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, err
-    return err.removeprefix("latent-mpc: ").rstrip("\n")
 
 
 def read(path: Path) -> dict[str, Any]:

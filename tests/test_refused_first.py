@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.commands import demo, train
 from latent_mpc.agent.cli.compose import compose_config
@@ -17,13 +16,13 @@ from latent_mpc.agent.evaluation import pairs
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.horizon import study, sweep
 from latent_mpc.agent.training import pipeline
-from latent_mpc.agent.training.pipeline import describe, initialise
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.cameras import gl_library
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
+from tests.factories import refusal, write_checkpoint
 
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
 SMALL = ["task=reacher", *MODEL]
@@ -55,10 +54,7 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A whole checkpoint of Reacher with fresh weights."""
-    parts = initialise(describe(compose_config("train", SMALL), make("reacher")), 0)
-    parts.config |= {"data": {"fingerprint": "0" * 16}, "versions": {}}
-    save_parts(parts, tmp_path / "checkpoint")
-    return tmp_path / "checkpoint"
+    return write_checkpoint(tmp_path / "checkpoint", SMALL)
 
 
 @pytest.fixture
@@ -66,15 +62,6 @@ def data(tmp_path: Path) -> Path:
     """Two rollouts of Reacher, of 12 control steps."""
     collect("reacher", {"size": 64}, ("state",), BehaviourConfig(), 2, 0, tmp_path / "data", workers=1, progress=False, steps=12)
     return tmp_path / "data"
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line on stderr of a call that must be refused."""
-    capsys.readouterr()
-    assert cli.main(arguments) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, err
-    return err.removeprefix("latent-mpc: ").rstrip("\n")
 
 
 def too_near(task: Any, episodes: int, seed: int, *rest: Any, of: int = 0, **more: Any) -> Pairs:

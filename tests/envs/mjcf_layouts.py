@@ -119,7 +119,7 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
     },
     "a backslash": {"robot.xml": robot(MESH.format("meshes\\m.obj")), "meshes/m.obj": OBJ},
     "an absolute path that is stripped": {
-        "robot.xml": robot('<compiler strippath="true" meshdir="meshes"/>' + MESH.format("/home/me/cad/m.obj")),
+        "robot.xml": robot('<compiler strippath="true" meshdir="meshes"/>' + MESH.format("/elsewhere/cad/m.obj")),
         "meshes/m.obj": OBJ,
     },
     "a Windows path that is stripped": {

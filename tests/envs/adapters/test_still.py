@@ -14,6 +14,7 @@ from latent_mpc.agent.evaluation.evaluate import floors
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.envs import registry
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
+from latent_mpc.envs.adapters.settle import hold
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import Job, record
 
@@ -81,6 +82,15 @@ def test_pairs_and_the_floor_that_stays_know_the_same_stillness(robot: Coordinat
     stayed = play(middle, robot, pairs.pairs, pairs.steps).states
     gone = robot.qpos_qvel(stayed[-1])[0] - robot.qpos_qvel(stayed[0])[0]
     assert np.abs(gone).max() < 0.05, "rad, m"
+
+
+def test_a_servo_is_sent_to_its_own_position_and_a_damper_beside_it_nowhere() -> None:
+    """Many controls of the two hold the pose; other ones would swing while the joint is on its way."""
+    both = '<position joint="x" kp="20" ctrlrange="-3 3"/><velocity joint="x" kv="2" ctrlrange="-3 3"/>'
+    model = mujoco.MjModel.from_xml_string(HINGE.format(axis=UP, joint="", actuator=both))
+    data = mujoco.MjData(model)
+    data.qpos[0] = 0.7
+    np.testing.assert_allclose(hold(model, data).control, [0.7, 0.0], atol=1e-9)
 
 
 def test_a_goal_at_a_pose_stays_there(robot: CoordinateTask) -> None:

@@ -1,0 +1,31 @@
+"""What several test files make: a checkpoint with fresh weights, the one line of a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from latent_mpc.agent.checkpoints.checkpoint import save_parts
+from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.training.pipeline import describe, initialise
+from latent_mpc.envs.registry import make
+
+
+def write_checkpoint(folder: Path, settings: Sequence[str]) -> Path:
+    """A whole checkpoint of Reacher, as `train` writes it, with fresh weights; the folder."""
+    parts = initialise(describe(compose_config("train", settings), make("reacher")), 0)
+    parts.config |= {"data": {"fingerprint": "0" * 16}, "versions": {}}
+    save_parts(parts, folder)
+    return folder
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line on stderr of a call that must be refused."""
+    capsys.readouterr()
+    assert cli.main(list(map(str, arguments))) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1, err
+    return err.removeprefix("latent-mpc: ").rstrip("\n")
