@@ -7,25 +7,26 @@ Shapes: B episodes, A control action, R control steps in a model step, H horizon
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc.agent.costs import Cost, PlanCost, TwoStageCost, plan_cost
+from latent_mpc.agent.costs.cost import Cost, PlanCost, TwoStageCost, plan_cost
+from latent_mpc.agent.costs.search_networks import search_networks
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.devices import one_thread
-from latent_mpc.agent.models.cost_to_go import CostToGo
+from latent_mpc.agent.heads.proposals import Proposals
+from latent_mpc.agent.models.base import Memory
 from latent_mpc.agent.models.observations import as_tensors, require_finite
-from latent_mpc.agent.models.proposals import Proposals
-from latent_mpc.agent.models.world_model import Memory, WorldModel
-from latent_mpc.agent.search_networks import rough_networks
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.planners import Planner, Warm
+from latent_mpc.planners import Plan, Planner
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -36,43 +37,100 @@ class Episodes:
 
     z_goal: Tensor  # (B, D)
     memory: Memory
-    warm: Warm
+    warm: Any  # the decision's own
     plan: Tensor  # (B, H, R * A) the plan in force
     elapsed: Tensor  # (B,) int64 control steps
+
+
+class Decision(Protocol):
+    """How the agent decides; others wrap one (`ReplanEvery` in agent/horizon/replanning.py)."""
+
+    planner: Planner
+
+    def init(self, B: int, seed: int) -> Any:
+        """What is carried from decision to decision of B episodes: a value with `select`, `put` and `reset`, as `planners.Warm` has them."""
+
+    def decide(self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Any) -> tuple[Plan, Any]:
+        """The plans of B episodes, and what is carried to the next decision, a model step on. `rest` keeps the robots where they are."""
+
+
+@dataclass
+class FlatDecision:
+    """One search per decision, starting from the last plan moved one step on.
+
+    Args:
+        cost: (memory, encoded goals `[B, D]`) -> the cost of plans.
+        proposals: what proposes plans beside the planner's own.
+    """
+
+    planner: Planner
+    cost: Callable[[Memory, Tensor], PlanCost | TwoStageCost]
+    proposals: Proposals | None = None
+
+    def init(self, B: int, seed: int) -> Any:
+        return self.planner.init(B, seed)
+
+    def decide(self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Any) -> tuple[Plan, Any]:
+        # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
+        plan = self.planner.plan(self.cost(memory, z_goal), warm, proposals=self._proposed(memory.z, z_goal, rest))
+        return plan, plan.warm.shift(1)
+
+    def _proposed(self, z: Tensor, z_goal: Tensor, rest: Float[Tensor, "B 1 H A"]) -> Float[Tensor, "B P H A"]:
+        """Rest, and what the network proposes: half of the candidates at most."""
+        if self.proposals is None:
+            return rest
+        plans = self.proposals.plans(z, z_goal, self.planner.horizon)
+        return torch.cat([rest, plans], dim=1)[:, : max(1, self.planner.algorithm.samples // 2)]
 
 
 class Agent:
     """A trained world model, a cost and a planner. `Agent.load(path)`, for those who import it from `latent_mpc`, reads a checkpoint.
 
     Args:
-        model: the world model, in evaluation mode.
-        cost_to_go: the learned distance.
+        networks: the world model, the learned distance and the probe, in evaluation mode.
         planner: bounds and horizon fit the model's action blocks.
         cost: weights and kind of cost.
         action_repeat: control steps in a model step; an action block holds their actions side by side.
         seed: of the planner's random numbers.
         proposals: what proposes plans beside the planner's own; none by default.
+
+    Raises ValueError if the cost needs what the networks have not learned.
     """
 
     load: ClassVar[Callable[..., Agent]]  # set by checkpoints/checkpoint.py: an agent knows no files
+    last_plan: Plan | None = None  # of the episodes that decided last; its `info` says what the decision did
+    decision: Decision
 
     def __init__(
         self,
-        model: WorldModel,
-        cost_to_go: CostToGo,
+        networks: Networks,
         planner: Planner,
         cost: Cost,
         action_repeat: int = 1,
         seed: int = 0,
         proposals: Proposals | None = None,
     ) -> None:
-        self.model, self.cost_to_go, self.planner, self.cost = model, cost_to_go, planner, cost
-        self.action_repeat, self.seed, self.proposals = action_repeat, seed, proposals
-        self.device = next(model.parameters()).device
+        self.networks, self.cost, self.action_repeat, self.seed = networks, cost, action_repeat, seed
+        self.model, self.cost_to_go = networks.model, networks.cost_to_go
+        self.device = next(networks.model.parameters()).device
+        for part in (*cost.made_terms(), *cost.made_constraints()):
+            part.bind(networks)
         # Steps of gradient descent are smaller than what bf16 can tell apart.
-        wanted = replace(cost, precision="fp32") if planner.algorithm.differentiates else cost
-        self.rough, self.rollouts = rough_networks(model, cost_to_go, wanted, planner.horizon)
+        precise = replace(cost, precision="fp32") if planner.algorithm.differentiates else cost
+        self.search, self.search_report = search_networks(networks, precise, planner.horizon)
+        self.decision = FlatDecision(planner, self.plan_cost, proposals)
         self.episodes: Episodes | None = None
+
+    @property
+    def planner(self) -> Planner:
+        """Who searches."""
+        return self.decision.planner
+
+    def deciding(self, decision: Decision) -> Agent:
+        """The same agent, not yet begun, deciding in another way: `agent.deciding(ReplanEvery(agent.decision, 3))`."""
+        other = copy.copy(self)
+        other.decision, other.episodes, other.last_plan = decision, None, None
+        return other
 
     def reset(self, goal: Arrays | Float[Tensor, "B D"], mask: np.ndarray | None = None) -> None:
         """Begin episodes towards goals: all B of them, or those where the mask `[B]` is true.
@@ -92,7 +150,7 @@ class Agent:
             if mask is None:
                 plan = torch.zeros(batch, self.planner.horizon, self.model.actions, device=self.device)
                 elapsed = torch.zeros(batch, dtype=torch.int64)
-                self.episodes = Episodes(z_goal, self.model.memory(batch), self.planner.init(batch, self.seed), plan, elapsed)
+                self.episodes = Episodes(z_goal, self.model.memory(batch), self.decision.init(batch, self.seed), plan, elapsed)
                 return
             now = self._begun()
             if mask.shape != (len(now.elapsed),) or batch != len(now.elapsed):
@@ -115,8 +173,8 @@ class Agent:
             ValueError: before `reset`; B differs; pictures that are not uint8; states that are not finite numbers.
         """
         now = self._begun()
-        if len(now.elapsed) != (came := len(next(iter(obs.values()), ()))):
-            raise LatentMPCError(f"observations must be of {len(now.elapsed)} episodes, got {came}")
+        if len(now.elapsed) != (actual := len(next(iter(obs.values()), ()))):
+            raise LatentMPCError(f"observations must be of {len(now.elapsed)} episodes, got {actual}")
         phase = now.elapsed % self.action_repeat
         due = (phase == 0).nonzero()[:, 0]
         with torch.no_grad(), one_thread() if len(due) == 1 else nullcontext():
@@ -130,7 +188,7 @@ class Agent:
 
     def plan_cost(self, memory: Memory, z_goal: Float[Tensor, "B D"]) -> PlanCost | TwoStageCost:
         """The cost of plans towards encoded goals, as `act` hands it to the planner."""
-        return plan_cost(self.model, self.cost_to_go, memory, z_goal, self.cost, self.rough)
+        return plan_cost(self.networks, memory, z_goal, self.cost, self.search)
 
     def imagined(self) -> Float[Tensor, "B H D"]:
         """What the plans in force lead to, in latents; for pictures."""
@@ -149,19 +207,10 @@ class Agent:
         there = due.to(self.device)
         last_action = now.plan[there, 0]
         memory = self.model.observe(now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action)
-        cost = self.plan_cost(memory, now.z_goal[there])
-        # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
-        plan = self.planner.plan(cost, now.warm.select(due), proposals=self._proposed(memory.z, now.z_goal[there], rest))
+        self.last_plan, warm = self.decision.decide(memory, now.z_goal[there], rest, now.warm.select(due))
         now.memory = now.memory.put(there, memory)
-        now.warm = now.warm.put(due, plan.warm.shift(1))
-        now.plan = now.plan.index_copy(0, there, plan.actions)
-
-    def _proposed(self, z: Tensor, z_goal: Tensor, rest: Float[Tensor, "B 1 H A"]) -> Float[Tensor, "B P H A"]:
-        """Rest, and what the network proposes: half of the candidates at most."""
-        if self.proposals is None:
-            return rest
-        plans = self.proposals.plans(z, z_goal, self.planner.horizon)
-        return torch.cat([rest, plans], dim=1)[:, : max(1, self.planner.algorithm.samples // 2)]
+        now.warm = now.warm.put(due, warm)
+        now.plan = now.plan.index_copy(0, there, self.last_plan.actions)
 
     def _begun(self) -> Episodes:
         if self.episodes is None:

@@ -1,22 +1,25 @@
-"""From what a user says of a task to the task itself, with all that was left open filled in and told."""
+"""By name, from configs: the task, the learned parts, the planner, the cost, the agent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from latent_mpc import planners
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.costs import COSTS
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.probe import make_probe
-from latent_mpc.agent.models.proposals import Proposals, ProposalsConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.costs.cost import Cost, costs
+from latent_mpc.agent.costs.terms import Networks
+from latent_mpc.agent.heads.cost_to_go import CostToGo
+from latent_mpc.agent.heads.head import Head, Sizes, heads
+from latent_mpc.agent.heads.probe import Probe
+from latent_mpc.agent.heads.proposals import Proposals
+from latent_mpc.agent.models.base import WorldModel, models
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+from latent_mpc.configs.structured import from_values
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.adapters.gymnasium_task import require_known
 from latent_mpc.envs.registry import make
@@ -25,7 +28,7 @@ from latent_mpc.planners import Planner
 
 
 def open_task(config: TaskConfig, observations: tuple[str, ...]) -> tuple[Task, TaskConfig]:
-    """The task and its config, complete: making it again from that config needs no probing. Prints what was chosen."""
+    """Build a task from its config; fill in and print options the user left unset: making it again needs no probing."""
     task = make(config.name, obs=observations, **config.options())
     for line in task.about():
         print(line, flush=True)
@@ -37,26 +40,43 @@ class Parts:
     """What is learned, and the settings it was learned with."""
 
     model: WorldModel
-    cost_to_go: CostToGo
-    probe: nn.Module  # latent -> position [m], for pictures
     config: dict[str, Any]  # config.yaml
-    proposals: Proposals | None = None  # what proposes plans, where that was learned
+    heads: dict[str, Head] = field(default_factory=dict)  # by name, in the order in which they are fitted
+
+    @property
+    def cost_to_go(self) -> CostToGo:
+        """The learned distance."""
+        return cast(CostToGo, self.heads["cost_to_go"])
+
+    @property
+    def probe(self) -> Probe:
+        """Latent -> position [m]."""
+        return cast(Probe, self.heads["probe"])
+
+    @property
+    def proposals(self) -> Proposals | None:
+        """What proposes plans, where that was learned."""
+        return cast(Proposals | None, self.heads.get("proposals"))
+
+    @property
+    def networks(self) -> Networks:
+        """What a cost is computed with."""
+        return Networks(self.model, self.cost_to_go, self.probe)
 
     def modules(self) -> nn.ModuleDict:
-        parts = {"model": self.model, "cost_to_go": self.cost_to_go, "probe": self.probe}
-        return nn.ModuleDict(parts | ({"proposals": self.proposals} if self.proposals else {}))
+        """All of them by name."""
+        return nn.ModuleDict({"model": self.model, **self.heads})
 
 
 def build(config: Mapping[str, Any]) -> Parts:
     """The parts as the config describes them, with fresh weights. Raises ValueError if these sizes cannot be built."""
     shapes = {key: tuple(shape) for key, shape in config["spaces"].items()}
-    model_config = ModelConfig(**config["model"])
-    model = WorldModel(model_config, shapes, config["actions"])
-    cost_to_go = CostToGo(model_config.latent, CostToGoConfig(**config["cost_to_go"]))
-    probe = make_probe(model_config.latent)
-    wanted = ProposalsConfig(**config.get("proposals", {}))
-    proposals = Proposals(model_config.latent, config["actions"], wanted) if wanted.samples else None
-    return Parts(model, cost_to_go, probe, dict(config), proposals)
+    values, known = dict(config["model"]), models()
+    family = known[values.pop("name", "jepa")]
+    model = family(from_values(family.Config, values, "model"), shapes, config["actions"])
+    sizes = Sizes(model.latent, config["actions"], shapes)
+    made = {name: kind.build(sizes, from_values(kind.Config, config.get(name, {}), name)) for name, kind in heads().items()}
+    return Parts(model, dict(config), {name: head for name, head in made.items() if head is not None})
 
 
 def make_task(config: Mapping[str, Any], obs: tuple[str, ...] | None = None, task_id: str = "") -> Task:
@@ -89,19 +109,20 @@ def make_agent(parts: Parts, *, planner: Mapping[str, Any] | None = None, cost: 
     device = next(parts.model.parameters()).device
     repeat = parts.config["task"]["action_repeat"]
     search = {"horizon": parts.config["planner"]["horizon"], **(planner or parts.config["planner"])}
-    weights = dict(cost or parts.config["cost"])
-    kind = weights.pop("name")
-    if kind not in COSTS:
-        raise UnknownNameError(f"no cost {kind!r}; there are: {', '.join(sorted(COSTS))}")
-    known = [field.name for field in fields(COSTS[kind])]
-    for key in weights:
-        if key not in known:
-            raise UnknownNameError(f"cost {kind!r} has no field {key!r}; there are: {', '.join(known)}")
-    made_cost = COSTS[kind](**weights)
-    if made_cost.disagreement and parts.model.config.ensemble == 1:
+    made_cost = make_cost(cost or parts.config["cost"])
+    if made_cost.disagreement and parts.model.members == 1:
         raise LatentMPCError("cost.disagreement needs an ensemble: train with model.ensemble of 2 or more, or leave it at 0")
     made = make_planner(search.pop("name"), actions=parts.model.actions, action_repeat=repeat, device=device, **search)
-    return Agent(parts.model, parts.cost_to_go, made, made_cost, repeat, seed, parts.proposals)
+    return Agent(parts.networks, made, made_cost, repeat, seed, parts.proposals)
+
+
+def make_cost(config: Mapping[str, Any]) -> Cost:
+    """A cost from `{"name": …, **fields}`. Raises KeyError for a name or field that there is not, ValueError for a value."""
+    values, known = dict(config), costs()
+    name = values.pop("name")
+    if name not in known:
+        raise UnknownNameError(f"no cost {name!r}; there are: {', '.join(sorted(known))}")
+    return from_values(known[name], values, "cost")
 
 
 def make_planner(

@@ -19,7 +19,7 @@ from mujoco.rollout import Rollout
 from torch import Tensor
 
 from latent_mpc.agent.agent import rest_plan
-from latent_mpc.agent.costs import Cost
+from latent_mpc.agent.costs.cost import Cost
 from latent_mpc.agent.devices import usable_cores
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.task import INTEGRATION, Task

@@ -61,6 +61,17 @@ def find_class(module: str, name: str) -> str:
     raise UnknownNameError(f"{module} has no class for {name!r}; there are: {', '.join(sorted(classes))}")
 
 
+def has_class(module: str, name: str) -> bool:
+    """Whether `find_class` finds one."""
+    return any(candidate.lower() == name.replace("_", "").lower() for candidate in read_module(module).classes)
+
+
+def derives(module: str, name: str, base: str) -> bool:
+    """Whether a class of this package derives from one called `base`, and is not that one."""
+    origins = [resolve(module, ast.unparse(node)) for node in read_module(module).classes[name].bases]
+    return any(origin is not None and (origin[1] == base or derives(*origin, base)) for origin in origins)
+
+
 def read_fields(module: str, name: str) -> list[Field]:
     """The fields of a dataclass, base classes first, as `dataclasses.fields` would order them."""
     source = read_module(module)

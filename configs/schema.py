@@ -1,7 +1,7 @@
-"""What each command can be told: one dataclass each. The comment on a field's line is its help; its default stands here only.
+"""Config dataclass of each command. The comment on a field's line is its help; its default stands here only.
 
-Groups (`task`, `model`, `training`, `planner`, `cost`) are folders beside this file; a file of a group names its schema in its
-first lines (`/schema/planner/cem@_here_`), and `PARTS` says where the dataclass of that name stands. Nothing here imports torch.
+Groups (`task`, `model`, `training`, `planner`, `cost`, and each learned head) have choices: `hydra_groups.py` finds them. Nothing here
+imports torch.
 """
 
 from __future__ import annotations
@@ -19,23 +19,11 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 
 # OmegaConf sees Any and takes the type from the group's schema, so that torch stays out.
 if TYPE_CHECKING:
-    from latent_mpc.agent.models.cost_to_go import CostToGoConfig
-    from latent_mpc.agent.models.proposals import ProposalsConfig
-    from latent_mpc.agent.models.world_model import ModelConfig
+    from latent_mpc.agent.models.latent_model import ModelConfig
     from latent_mpc.agent.training.world_model import TrainingConfig
 else:
-    ModelConfig = TrainingConfig = CostToGoConfig = ProposalsConfig = Any
+    ModelConfig = TrainingConfig = Any
 
-# group -> (module, class) of its dataclasses; {name} is the name after /schema/GROUP/ in the yaml, capitals and underscores aside.
-PARTS = {
-    "task": ("latent_mpc.configs.tasks", "{name}task"),
-    "model": ("latent_mpc.agent.models.world_model", "ModelConfig"),
-    "training": ("latent_mpc.agent.training.world_model", "TrainingConfig"),
-    "cost_to_go": ("latent_mpc.agent.models.cost_to_go", "CostToGoConfig"),
-    "proposals": ("latent_mpc.agent.models.proposals", "ProposalsConfig"),
-    "planner": ("latent_mpc.planners.{name}", "{name}"),
-    "cost": ("latent_mpc.agent.costs", "{name}cost"),
-}
 OBS = ("state", "pixels", "state+pixels")
 EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
@@ -67,6 +55,13 @@ class CostConfig:
     def fields(self) -> dict[str, Any]:
         """The cost's own fields."""
         return {key: value for key, value in vars(self).items() if key != "name"}
+
+
+@dataclass
+class NamedConfig:
+    """What every family of world models has; its own fields come from its dataclass in agent/models/."""
+
+    name: str = MISSING  # set by model=NAME
 
 
 @dataclass
@@ -154,7 +149,7 @@ class CollectConfig(_Experience, CollectionConfig):
 
 @dataclass
 class TrainConfig(_Experience):
-    """`latent-mpc train`."""
+    """`latent-mpc train`; a field for each learned head is added (`hydra_groups.command_class`)."""
 
     data: str = ""  # folder of rollouts, or minari:NAME, which is copied into out/data; empty = collect into out/data
     data_skip: list[int] = field(default_factory=list)  # episodes to train without, as the message on damage or NaN names them
@@ -163,8 +158,6 @@ class TrainConfig(_Experience):
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
-    cost_to_go: CostToGoConfig = MISSING
-    proposals: ProposalsConfig = MISSING
     validation_episodes: int = 100  # pairs of pairs.seed=0 played at the end [episodes]
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING

@@ -10,7 +10,7 @@ from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.plugins import CONFIG_POINTS, brought, load
+from latent_mpc.configs.plugins import CONFIG_POINTS, load, plugins
 
 
 @dataclass
@@ -83,7 +83,7 @@ TASK_CONFIGS: dict[str, type[TaskConfig]] = {"gymnasium": GymnasiumTask, "mjcf":
 
 def task_config(name: str) -> type[TaskConfig]:
     """The dataclass of a task's settings. Raises ValueError if what a package brings is none."""
-    if name in TASK_CONFIGS or name not in brought(CONFIG_POINTS):
+    if name in TASK_CONFIGS or name not in plugins(CONFIG_POINTS):
         return TASK_CONFIGS.get(name, DefaultTask)
     found = load(CONFIG_POINTS, name)
     if not (isinstance(found, type) and issubclass(found, TaskConfig)):

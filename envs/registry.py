@@ -10,7 +10,7 @@ from latent_mpc.configs.errors import UnknownNameError
 from latent_mpc.envs.adapters.gymnasium_task import GymnasiumTask
 from latent_mpc.envs.adapters.mjcf_task import MjcfTask
 from latent_mpc.envs.mazes import MAPS
-from latent_mpc.envs.plugins import TASK_POINTS, brought, load
+from latent_mpc.configs.plugins import TASK_POINTS, load, plugins
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.reacher import Reacher
 from latent_mpc.envs.task import Task
@@ -24,7 +24,7 @@ def make(name: str, **options: Any) -> Task:
     known = TASKS | ADAPTERS
     if name in known:
         return known[name](**options)
-    if name not in brought():
-        raise UnknownNameError(f"no task {name!r}; there are: {', '.join(sorted({*known, *brought()}))}")
+    if name not in plugins():
+        raise UnknownNameError(f"no task {name!r}; there are: {', '.join(sorted({*known, *plugins()}))}")
     task: Task = load(TASK_POINTS, name)(**options)
     return task

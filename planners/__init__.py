@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from latent_mpc.configs.errors import UnknownNameError
+from latent_mpc.configs.plugins import registered
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,12 +36,10 @@ def __getattr__(name: str) -> Any:
 
 
 def algorithms() -> dict[str, type[Algorithm]]:
-    """Every algorithm of this folder by its name: found by looking, so that adding one is adding its file."""
+    """Every algorithm by its name: those of this folder, and those of installed packages (entry points `latent_mpc.planners`)."""
     from latent_mpc.planners.algorithm import Algorithm
 
-    modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
-    members = [(m, x) for m in modules for x in vars(m).values() if isinstance(x, type) and issubclass(x, Algorithm)]
-    return {x.name: x for m, x in members if x is not Algorithm and x.__module__ == m.__name__}
+    return registered(__name__, Algorithm, "latent_mpc.planners")
 
 
 def make(name: str, *, low: Tensor, high: Tensor, horizon: int, **fields: Any) -> Planner:

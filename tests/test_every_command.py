@@ -31,9 +31,9 @@ from latent_mpc.agent.evaluation import evaluate
 from latent_mpc.agent.horizon import cost_quality, model_quality
 from latent_mpc.agent.horizon.model_quality import random_episodes
 from latent_mpc.agent.horizon.report import report, style, videos
-from latent_mpc.agent.models.cost_to_go import CostToGo
+from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.training import probe
-from latent_mpc.envs.plugins import brought
+from latent_mpc.configs.plugins import plugins
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 pytestmark = pytest.mark.slow
@@ -152,10 +152,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             *((demo, "PICTURE", 32), (videos, "SCENE", 32), (cost_quality, "GOALS", 3), (cost_quality, "GRID", 6), (style, "DPI", 30)),
         ):
             patch.setattr(module, name, value)
-        brought.cache_clear()
+        plugins.cache_clear()
         yield folder
     forget()
-    brought.cache_clear()
+    plugins.cache_clear()
 
 
 def forget() -> None:

@@ -16,7 +16,7 @@ from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.training import probe
 from latent_mpc.envs import registry
-from latent_mpc.envs.plugins import brought
+from latent_mpc.configs.plugins import plugins
 from latent_mpc.envs.reacher import Reacher
 
 pytestmark = pytest.mark.slow
@@ -123,9 +123,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (package / "entry_points.txt").write_text(POINTS)
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
-    brought.cache_clear()
+    plugins.cache_clear()
     yield
-    brought.cache_clear()
+    plugins.cache_clear()
     sys.modules.pop("mine", None)
 
 

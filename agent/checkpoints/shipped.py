@@ -5,20 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from latent_mpc.agent.checkpoints.migration import migrated
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.plain_yaml import read_plain
 
 SHIPPED = Path(__file__).parent
-
-
-class Plain(yaml.SafeLoader):
-    """Yaml without tags of Python and without aliases, by which ten lines can stand for a billion values."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it must not hold aliases (*NAME)")
-        return super().compose_node(parent, index)
 
 
 def shipped() -> list[str]:
@@ -36,7 +27,7 @@ def find_checkpoint(name: str) -> Path:
         return folder
     if folder.is_dir():
         raise FileNotFoundError(f"{name} is not a checkpoint: it holds no config.yaml")
-    raise FileNotFoundError(f"no checkpoint {name!r}: it is no folder, and those that ship are: {names}")
+    raise FileNotFoundError(f"no checkpoint {name!r}: not a folder, and not one of the shipped: {names}")
 
 
 def by_path(folder: Path) -> str:
@@ -45,11 +36,5 @@ def by_path(folder: Path) -> str:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself. Raises ValueError if config.yaml cannot be read."""
-    try:
-        config = yaml.load((folder / "config.yaml").read_text(encoding="utf-8"), Plain)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # of damaged text
-        raise LatentMPCError(f"{folder / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict):
-        raise LatentMPCError(f"{folder / 'config.yaml'} must hold keys and values, got {type(config).__name__}")
-    return config
+    """What a checkpoint says of itself, in today's format. Raises ValueError if config.yaml cannot be read."""
+    return migrated(read_plain(folder / "config.yaml"))

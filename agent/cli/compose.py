@@ -1,8 +1,8 @@
 """From the words on the command line to one checked dataclass. Hydra composes the groups; keys and values are set here, one by one,
 so that each mistake is answered with what would do. Not Hydra's launcher: no working directory, no log files, no sweeps.
 
-Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and cost, the command line. A group that
-starts from `default` starts from the choice named after the task where there is one.
+Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and cost, the command line. A group
+that nobody names starts from the choice named after the task where there is one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint, read_config
 from latent_mpc.configs import hydra_groups
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+from latent_mpc.configs.structured import TYPE_NAMES
 
-TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
-TYPE_NAMES |= {list[str]: "a list: [A,B]", list[int]: "a list of integers like [3,5]"}
 STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 QUOTES, BRACKETS = ("'", '"'), ("[", "{")
 SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)  # what an element of a list cannot hold without quotes
@@ -50,8 +49,8 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
     stored = _stored(command, values) if "checkpoint" in [field.name for field in hydra_groups.command_fields(command)] else {}
     picks = {**{group: node["name"] for group, node in stored.items()}, **picked}
     for group, choice in used.items():
-        if choice == "default" and (own := picks.get("task")) in hydra_groups.choices(group):
-            picks.setdefault(group, own)  # what was measured to be right for one task only, with its reason in the file
+        if group not in picks and (own := picks.get("task")) in hydra_groups.choices(group):
+            picks[group] = own  # what was measured to be right for one task only, with its reason in the file
         if choice == "???" and group not in picks:
             raise LatentMPCError(f"{group} must be given: {group}=NAME; there are: {', '.join(hydra_groups.choices(group))}")
     config = _compose(command, picks)
@@ -161,8 +160,8 @@ def _unquoted(hint: Any, text: str) -> str:
 
 
 def _compose(command: str, picks: dict[str, str]) -> DictConfig:
-    brought = any(hydra_groups.is_brought(group, choice) for group, choice in picks.items())
-    compose_once = _compose_once.__wrapped__ if brought else _compose_once
+    foreign = any(hydra_groups.is_plugin(group, choice) for group, choice in picks.items())
+    compose_once = _compose_once.__wrapped__ if foreign else _compose_once
     return copy.deepcopy(compose_once(command, tuple(picks.items())))
 
 
@@ -171,7 +170,9 @@ def _compose_once(command: str, picks: tuple[tuple[str, str], ...]) -> DictConfi
     """Takes 0.2 s, which a process that runs many commands spends once for all with the same choices."""
     hydra_groups.register(command, [choice for _, choice in picks])
     with initialize_config_module("latent_mpc.configs", version_base="1.3"):
-        return compose(command, overrides=[f"{group}={choice}" for group, choice in picks])
+        learned = dict.fromkeys(hydra_groups.added(command), "default")
+        added = [f"+{group}={dict(picks).get(group, choice)}" for group, choice in learned.items()]
+        return compose(command, overrides=[*added, *(f"{group}={choice}" for group, choice in picks if group not in learned)])
 
 
 def _choice(setting: Setting) -> str:

@@ -1,19 +1,20 @@
-"""The closed loop: policies, floors, and episodes played from pairs.
+"""The closed loop: policies, floors, and episodes as a stream of steps, which evaluation, demo, exploration and study read.
 
-Shapes: B episodes, T control steps, A action.
+Shapes: B episodes, T control steps, A action, n simulator state.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from latent_mpc.envs.progress import track
 from latent_mpc.envs.task import Pair, Task
+from latent_mpc.planners import Plan
 
 Observed = Mapping[str, np.ndarray]
 
@@ -56,6 +57,38 @@ class Floor:
         return np.stack([rng.uniform(-1, 1, self.width) for rng in self.streams]).astype(np.float32)
 
 
+class Step(NamedTuple):
+    """One control step of B episodes."""
+
+    number: int  # from 0
+    states: np.ndarray  # (B, n) before it
+    obs: Observed  # what the policy saw of them
+    action: np.ndarray  # (B, A)
+    after: np.ndarray  # (B, n)
+    seconds: float  # that the policy took
+    plan: Plan | None  # what it decided; None where it went on with an earlier decision, or decides without plans
+
+
+def steps(
+    policy: Policy, task: Task, states: np.ndarray, count: int, observe: Observe | None = None, progress: str = ""
+) -> Iterator[Step]:
+    """Play B episodes at once from simulator states `[B, n]`, closed loop, all control steps: nothing ends early. The policy was reset.
+
+    Args:
+        observe: what the policy sees of a simulator state; by default the task's observation.
+        progress: label of the progress bar; none if empty.
+    """
+    observe, before = observe or task.observation, getattr(policy, "last_plan", None)
+    for number in track(range(count), progress, count, "control steps", shown=bool(progress)):
+        obs, still = stack([observe(state) for state in states]), still_actions(task, states)
+        begin = time.perf_counter()
+        action = policy.act(obs, still)
+        seconds, plan = time.perf_counter() - begin, getattr(policy, "last_plan", None)
+        after = np.stack([_advance(task, state, a) for state, a in zip(states, action, strict=True)])
+        yield Step(number, states, obs, action, after, seconds, None if plan is before else plan)
+        states, before = after, plan
+
+
 @dataclass
 class Played:
     """What happened: states after each step, the start included."""
@@ -64,6 +97,21 @@ class Played:
     reached: np.ndarray  # (T + 1, B) bool
     distance: np.ndarray  # (T + 1, B) in the task's unit
     decision_s: list[float]  # time of each `act` of the whole batch [s]
+    infeasible: list[np.ndarray] = field(default_factory=list)  # of each decision [B]: whether the plan violates a constraint
+    fell_back: list[np.ndarray] = field(default_factory=list)  # and whether nothing was feasible
+
+    @classmethod
+    def collect(cls, stream: Iterable[Step], task: Task, pairs: list[Pair]) -> Played:
+        """Of a stream of steps that began at the pairs' starts."""
+        history, times, plans = [np.stack([pair.start for pair in pairs])], [], []
+        for step in stream:
+            history.append(step.after)
+            times.append(step.seconds)
+            plans += [step.plan.info] if step.plan and step.plan.info else []
+        reached = np.array([[task.reached(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
+        distance = np.array([[task.distance(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
+        verdicts = ([info[name].cpu().numpy() for info in plans] for name in ("infeasible", "fell_back"))
+        return cls(np.stack(history), reached, distance, times, *verdicts)
 
     @property
     def end(self) -> np.ndarray:
@@ -77,42 +125,19 @@ class Played:
 
     @property
     def time_at_goal(self) -> float:
-        """Share of all control steps after which the goal is reached: larger for who comes sooner and for who stays."""
+        """Fraction of steps at the goal; rewards arriving early and staying."""
         return float(self.reached[1:].mean())
 
 
-def play(
-    policy: Policy,
-    task: Task,
-    pairs: list[Pair],
-    steps: int,
-    watch: Callable[[int, Observed], None] | None = None,
-    told: str = "",
-    observe: Observe | None = None,
-) -> Played:
-    """Play every pair at once, closed loop, all control steps: nothing ends early.
+def begin(policy: Policy, task: Task, pairs: list[Pair], count: int, observe: Observe | None = None, progress: str = "") -> Iterator[Step]:
+    """Reset the policy towards the pairs' goals; the steps from their starts, arguments as of `steps`."""
+    policy.reset(stack([(observe or task.observation)(pair.goal) for pair in pairs]))
+    return steps(policy, task, np.stack([pair.start for pair in pairs]), count, observe, progress)
 
-    Args:
-        watch: called with (step, observations `[B, ...]`) after each action has been chosen; for pictures.
-        told: what the progress says; none if empty.
-        observe: what the policy sees of a simulator state; by default the task's observation.
-    """
-    observe = observe or task.observation
-    policy.reset(stack([observe(pair.goal) for pair in pairs]))
-    states = np.stack([pair.start for pair in pairs])
-    history, times = [states], []
-    for step in track(range(steps), told, steps, "control steps", shown=bool(told)):
-        obs, still = stack([observe(state) for state in states]), still_actions(task, states)
-        begin = time.perf_counter()
-        action = policy.act(obs, still)
-        times.append(time.perf_counter() - begin)
-        if watch:
-            watch(step, obs)
-        states = np.stack([_advance(task, state, a) for state, a in zip(states, action, strict=True)])
-        history.append(states)
-    reached = np.array([[task.reached(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
-    distance = np.array([[task.distance(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
-    return Played(np.stack(history), reached, distance, times)
+
+def play(policy: Policy, task: Task, pairs: list[Pair], count: int, progress: str = "", observe: Observe | None = None) -> Played:
+    """Every pair at once, arguments as of `steps`."""
+    return Played.collect(begin(policy, task, pairs, count, observe, progress), task, pairs)
 
 
 def outcomes(played: Played) -> dict[str, list[int]]:
@@ -122,11 +147,11 @@ def outcomes(played: Played) -> dict[str, list[int]]:
 
 def still_actions(task: Task, states: Iterable[np.ndarray]) -> np.ndarray:
     """What keeps the robot where it is in each of B simulator states, float32 `[B, A]`; the task is left at the last of them."""
-    found = []
+    held = []
     for state in states:
         task.restore(state)
-        found.append(task.still())
-    return np.stack(found).astype(np.float32)
+        held.append(task.still())
+    return np.stack(held).astype(np.float32)
 
 
 def _advance(task: Task, state: np.ndarray, action: np.ndarray) -> np.ndarray:

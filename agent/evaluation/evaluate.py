@@ -6,7 +6,6 @@ Shapes: B episodes, T control steps, A action.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cost_to_go_ranking import how_far, rank_correlation
-from latent_mpc.agent.evaluation.episodes import Decider, Floor, Observe, Played, _advance, outcomes, play, stack, still_actions
+from latent_mpc.agent.evaluation.episodes import Decider, Floor, Observe, Played, begin, outcomes, play
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import command, versions
 from latent_mpc.agent.evaluation.statistics import rate, thirds
@@ -25,9 +24,9 @@ from latent_mpc.envs.task import Pair, Task
 TIMED = 30  # decisions timed at B = 1
 
 
-def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "", played: Played | None = None) -> tuple[dict[str, Any], Played]:
+def evaluate(agent: Agent, task: Task, drawn: Pairs, *, progress: str = "", played: Played | None = None) -> tuple[dict[str, Any], Played]:
     """Success, floors, distances and times as `results.json` holds them, and what the agent did: `played`, if it has played them before."""
-    played = played or play(agent, task, drawn.pairs, drawn.steps, told=told)
+    played = played or play(agent, task, drawn.pairs, drawn.steps, progress)
     decided = played.decision_s[:: agent.action_repeat]
     far, measure = how_far(task, drawn.pairs)
     by_third = thirds(played.end, far)
@@ -44,6 +43,7 @@ def evaluate(agent: Agent, task: Task, drawn: Pairs, *, told: str = "", played: 
         "plan_ms": milliseconds(time_decisions(agent, task, drawn.pairs)),
         "plan_ms_batch": {**milliseconds(decided), "batch": len(drawn.pairs)},
         "pairs": {"drawn": drawn.drawn, "rejected": drawn.rejected},
+        "constraints": violations(agent, task, played),
     }
     return result, played
 
@@ -53,6 +53,20 @@ def floors(task: Task, drawn: Pairs) -> dict[str, dict[str, float]]:
     blind = task if task.obs_keys == ("state",) else task.without_pixels()
     policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
     return {name: rate(play(policy, blind, drawn.pairs, drawn.steps).end) for name, policy in policies.items()}
+
+
+def violations(agent: Agent, task: Task, played: Played) -> dict[str, Any] | None:
+    """What became of the constraints, all shares in [0, 1]: of decisions whose plan was imagined to violate one, or that found nothing
+    feasible; and of states and episodes that violated each in truth. None without constraints.
+    """
+    if not agent.cost.constraints:
+        return None
+    decided: dict[str, Any] = {"infeasible": float(np.mean(played.infeasible)), "fell_back": float(np.mean(played.fell_back))}
+    places = task.tracked_point(played.states[1:].reshape(-1, played.states.shape[-1])).reshape(*played.states[1:].shape[:2], 3)
+    for text, constraint in zip(agent.cost.constraints, agent.cost.made_constraints(), strict=True):
+        if (violated := constraint.violated(places)) is not None:
+            decided[text] = {"states": float(violated.mean()), "episodes": float(violated.any(axis=0).mean())}
+    return decided
 
 
 def fingerprint(drawn: Pairs) -> str:
@@ -65,17 +79,8 @@ def fingerprint(drawn: Pairs) -> str:
 
 def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Observe | None = None) -> list[float]:
     """Seconds of whole decisions at B = 1, encoding included; one episode, its first decisions left out as warm-up."""
-    pair, observe = pairs[0], observe or task.observation
-    agent.reset(stack([observe(pair.goal)]))
-    state, times = pair.start, []
-    for step in range((TIMED + 3) * agent.action_repeat):
-        obs, still = stack([observe(state)]), still_actions(task, [state])
-        begin = time.perf_counter()
-        action = agent.act(obs, still)[0]
-        if step % agent.action_repeat == 0:
-            times.append(time.perf_counter() - begin)
-        state = _advance(task, state, action)
-    return times[3:]
+    stream = begin(agent, task, pairs[:1], (TIMED + 3) * agent.action_repeat, observe)
+    return [step.seconds for step in stream if step.number % agent.action_repeat == 0][3:]
 
 
 def milliseconds(seconds: list[float]) -> dict[str, float]:
@@ -104,12 +109,12 @@ def measure(
         drawn: the pairs that `pairs` asks for.
         played: what the agent did on these pairs, if it has played them before.
     """
-    found, _ = evaluate(agent, task, drawn, told=f"evaluating {task.name}", played=played)
+    found, _ = evaluate(agent, task, drawn, progress=f"evaluating {task.name}", played=played)
     seconds = planner["horizon"] * agent.action_repeat * task.control_period
     head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}
     head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
     found["pairs"] = {"kind": pairs.kind, "seed": pairs.seed, **found["pairs"]}
-    settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed, "rollouts": agent.rollouts}
+    settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed, "rollouts": agent.search_report}
     reference = oracle(drawn) if oracle else None
     made = {"command": command(), "versions": versions(), "machine": machine(agent.device)}
     return {**head, **found, "oracle": reference, "settings": settings, **made}

@@ -24,7 +24,7 @@ def play_lengths(parts: Parts, task: Task, drawn: Pairs, seed: int, horizons: It
     for horizon in horizons:
         planner["horizon"] = horizon
         told = f"evaluating {task.name}, plans of {horizon}"
-        played[horizon] = play(make_agent(parts, seed=seed), task, drawn.pairs, drawn.steps, told=told)
+        played[horizon] = play(make_agent(parts, seed=seed), task, drawn.pairs, drawn.steps, progress=told)
         best = best_length(played)
         if best != horizon and played[best].end.all():
             break

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from latent_mpc.agent.build import make_planner
-from latent_mpc.agent.costs import Cost
+from latent_mpc.agent.costs.cost import Cost
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of
 from latent_mpc.agent.evaluation.episodes import play
 from latent_mpc.agent.evaluation.evaluate import milliseconds, time_decisions
@@ -60,7 +60,7 @@ def measure_oracle(
     """Play the oracle on all pairs at once. Its planner is the agent's in every field, on the CPU."""
     begin, horizon = time.perf_counter(), planner["horizon"]
     oracle = make_oracle(task, planner, cost, action_repeat, seed, threads)
-    played = play(oracle, task, drawn.pairs, drawn.steps, told=f"the oracle on {task.name}", observe=see)
+    played = play(oracle, task, drawn.pairs, drawn.steps, progress=f"the oracle on {task.name}", observe=see)
     decided = milliseconds(played.decision_s[::action_repeat])
     return {
         "success_end": rate(played.end),

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from latent_mpc.agent.build import Parts
-from latent_mpc.agent.costs import COSTS, Cost
+from latent_mpc.agent.costs import cost as cost_kinds
+from latent_mpc.agent.costs.cost import Cost
 from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
 from latent_mpc.agent.horizon.model_quality import HINGE, Latents
-from latent_mpc.agent.models.cost_to_go import CostToGo
+from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.oracle import privileged
 from latent_mpc.envs.task import Task
 
@@ -33,7 +34,7 @@ Between = Callable[[Tensor, Tensor], Tensor]  # (latents [M, D], goal [D]) -> di
 
 def costs(parts: Parts) -> dict[str, Between]:
     """Each cost's distance from latents to a goal's."""
-    return {name: partial(_between, kind(), parts.cost_to_go) for name, kind in COSTS.items()}
+    return {name: partial(_between, kind(), parts.cost_to_go) for name, kind in cost_kinds.costs().items()}
 
 
 @torch.no_grad()

@@ -81,7 +81,7 @@ def measure_imagination(parts: Parts, task: Task, latents: Latents, steps: int, 
         raise LatentMPCError(f"no test episode is {steps} model steps long; give shorter horizons")
     ahead = starts[:, None] + 1 + np.arange(steps)  # (W, K)
     with torch.inference_mode():
-        imagined = parts.model.rollout(latents.z[starts], latents.actions[starts[:, None] + np.arange(steps)])  # (W, K, D)
+        imagined = parts.model.rollout_ensemble(latents.z[starts], latents.actions[starts[:, None] + np.arange(steps)])[0]  # (W, K, D)
     fitted = ~latents.test
     true, mean = latents.z[ahead], latents.z[fitted].mean(dim=0)
     found: dict[str, Any] = {"windows": len(starts), "steps": list(range(1, steps + 1))}

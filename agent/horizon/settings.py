@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from latent_mpc import planners
-from latent_mpc.agent.costs import COSTS, Cost
+from latent_mpc.agent.costs.cost import Cost, costs
 from latent_mpc.planners import Budget
 
 ROLES = {  # why a setting is played
@@ -81,7 +81,7 @@ def around(rungs: Sequence[Setting], best: int, *, oracle: bool, full: bool) -> 
     for rung in at_best:
         found += [replace(rung, role="replan", every=every) for every in EVERY if every <= rung.horizon]
         found += [replace(rung, role="samples", planner=scaled(rung.planner, factor)) for factor in FACTORS]
-        found += [replace(rung, role="cost", cost=other_cost(rung.cost, name)) for name in COSTS if name != rung.cost["name"]]
+        found += [replace(rung, role="cost", cost=other_cost(rung.cost, name)) for name in costs() if name != rung.cost["name"]]
     return found
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from latent_mpc.agent.costs import COSTS
+from latent_mpc.agent.build import make_cost
+from latent_mpc.agent.costs.cost import costs
 from latent_mpc.agent.evaluation.cache import code_of
 from latent_mpc.agent.evaluation.evaluate import floors
 from latent_mpc.agent.evaluation.oracle_cache import make_oracle
@@ -45,8 +46,7 @@ def require_playable(sweep: Sweep) -> None:
         if setting.role != "oracle":
             sweep.agent(setting)
         else:
-            cost = {key: value for key, value in setting.cost.items() if key != "name"}
-            make_oracle(sweep.task, setting.planner, COSTS[setting.cost["name"]](**cost), sweep.repeat, threads=1)
+            make_oracle(sweep.task, setting.planner, make_cost(setting.cost), sweep.repeat, threads=1)
     if whole and config.videos:
         open_camera(sweep.task.model, sweep.task.view, SCENE, config.camera.backend)
 
@@ -124,7 +124,7 @@ def _model(sweep: Sweep, rungs: Sequence[Setting]) -> Found:
         "landscape": lambda: landscape(parts, task, goal, sweep.repeat, config.data_seed),
     }
     told = {"weights": sweep.weights, "episodes": config.data_episodes, "seed": [config.data_seed, config.seed], "steps": most}
-    told |= {"costs": sorted(COSTS), "goal": goal.tolist(), "task": task.name, "versions": versions(), "code": code_of(MODEL_CODE)}
+    told |= {"costs": sorted(costs()), "goal": goal.tolist(), "task": task.name, "versions": versions(), "code": code_of(MODEL_CODE)}
     found: Found = {}
     for name, measure in sections.items():
         section = sweep.cache.read({"section": name, **told})

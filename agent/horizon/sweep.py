@@ -8,7 +8,7 @@ Shapes: B pairs, T control steps, H horizon, n simulator state.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -18,18 +18,17 @@ import torch
 from omegaconf import MISSING
 
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.build import Parts, make_agent, make_planner, make_task
+from latent_mpc.agent.build import Parts, make_agent, make_cost, make_planner, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint
-from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
-from latent_mpc.agent.evaluation.episodes import Played, outcomes, play
+from latent_mpc.agent.evaluation.episodes import Played, Step, begin, outcomes
 from latent_mpc.agent.evaluation.evaluate import fingerprint
 from latent_mpc.agent.evaluation.oracle_cache import see
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.results import versions
-from latent_mpc.agent.horizon.replanning import Committed
+from latent_mpc.agent.horizon.replanning import ReplanEvery
 from latent_mpc.agent.horizon.settings import ROLES, Setting
 from latent_mpc.agent.oracle import Oracle, usable_cores
 from latent_mpc.configs.errors import LatentMPCError
@@ -42,8 +41,8 @@ WORTH = 200_000  # imagined steps in a decision of all settings together, some 3
 PATIENCE = 3600.0  # [s] for one setting, after which its process counts as hung
 ORACLE_WEIGHT = 12  # how many times longer a step of the simulator takes than an imagined one, for the progress bar only
 CODE = (  # what outcomes come out of
-    *("envs", "planners", "agent/models", "agent/evaluation", "agent/agent.py", "agent/build.py", "agent/costs.py", "agent/oracle.py"),
-    *("agent/search_networks.py", "agent/horizon/replanning.py"),
+    *("envs", "planners", "agent/models", "agent/heads", "agent/costs", "agent/evaluation", "agent/agent.py", "agent/build.py", "agent/oracle.py"),
+    "agent/horizon/replanning.py",
 )
 
 
@@ -141,7 +140,7 @@ class Sweep:
     def agent(self, setting: Setting) -> Agent:
         """The agent that a setting describes."""
         made = make_agent(self.parts, planner=setting.planner, cost=setting.cost, seed=self.config.seed)
-        return Committed(made, setting.every) if setting.every > 1 else made
+        return made.deciding(ReplanEvery(made.decision, setting.every)) if setting.every > 1 else made
 
     def _missing(self, settings: Sequence[Setting]) -> list[Setting]:
         return [setting for setting in settings if self.cache.read(self.told(setting)) is None]
@@ -157,34 +156,36 @@ class Sweep:
             self.progress.advance(self._work(setting))
 
     def _play(self, setting: Setting) -> None:
-        drawn, begin = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
+        drawn, start = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
         self.progress.rename(f"{ROLES[setting.role]}, {setting.label}")
-        share = self._work(setting) / drawn.steps
         paths: list[np.ndarray] = []
-        if setting.role == "oracle":
-            played = self._oracle(setting, drawn, lambda step, obs: self.progress.advance(share))
-        else:
-            agent = self.agent(setting)
-
-            def watch(step: int, obs: Any) -> None:
-                self.progress.advance(share)
-                if setting.role == "horizon":
-                    with torch.inference_mode():
-                        paths.append(self.parts.probe(agent.imagined()).cpu().numpy())
-
-            played = play(agent, self.task, drawn.pairs, drawn.steps, watch)
-        spent = {"wall_seconds": time.perf_counter() - begin, "batch_ms": 1e3 * float(np.median(played.decision_s[:: self.repeat]))}
+        stream = self._oracle(setting, drawn) if setting.role == "oracle" else self._agent(setting, drawn, paths)
+        played = Played.collect(self._shown(stream, self._work(setting) / drawn.steps), self.task, drawn.pairs)
+        spent = {"wall_seconds": time.perf_counter() - start, "batch_ms": 1e3 * float(np.median(played.decision_s[:: self.repeat]))}
         result = {**outcomes(played), "distance_end": played.distance[-1].tolist(), **spent}
         film = {"states": played.states, "paths": np.stack(paths)} if paths else None
         self.cache.write(self.told(setting), result, film)
 
-    def _oracle(self, setting: Setting, drawn: Pairs, watch: Callable[[int, Any], None]) -> Played:
+    def _shown(self, stream: Iterable[Step], share: float) -> Iterator[Step]:
+        for step in stream:
+            self.progress.advance(share)
+            yield step
+
+    def _agent(self, setting: Setting, drawn: Pairs, paths: list[np.ndarray]) -> Iterator[Step]:
+        """The agent's steps; where they are to be filmed, what it imagines at each, `[B, H, 3]` [m], is added to `paths`."""
+        agent = self.agent(setting)
+        for step in begin(agent, self.task, drawn.pairs, drawn.steps):
+            if setting.role == "horizon":
+                with torch.inference_mode():
+                    paths.append(self.parts.probe(agent.imagined()).cpu().numpy())
+            yield step
+
+    def _oracle(self, setting: Setting, drawn: Pairs) -> Iterator[Step]:
         fields = dict(setting.planner)
         name, actions = fields.pop("name"), self.task.action_width * self.repeat
         search = make_planner(name, actions=actions, action_repeat=self.repeat, device=torch.device("cpu"), **fields)
-        weights = {key: value for key, value in setting.cost.items() if key != "name"}
-        policy = Oracle(self.task, search, COSTS[setting.cost["name"]](**weights), self.repeat, self.config.seed)
-        return play(policy, self.task, drawn.pairs, drawn.steps, watch, observe=see)
+        policy = Oracle(self.task, search, make_cost(setting.cost), self.repeat, self.config.seed)
+        return begin(policy, self.task, drawn.pairs, drawn.steps, see)
 
     def _work(self, setting: Setting) -> float:
         """Imagined steps, about; fixed costs of a decision count as two of them."""

@@ -42,10 +42,11 @@ class StackedNorm(nn.Module):
         return nn.functional.layer_norm(x, x.shape[-1:]) * self.weight.view(shape) + self.bias.view(shape)
 
 
-def ensemble(members: int, inputs: int, outputs: int, hidden: int, dropout: float = 0.0) -> nn.Sequential:
+def ensemble(members: int, inputs: int, outputs: int, hidden: int, dropout: float = 0.0, zero_last: bool = False) -> nn.Sequential:
     """`members` networks of `mlp`: `[E, *B, I]` -> `[E, *B, O]`."""
     layers: list[nn.Module] = []
-    for same in zip(*(mlp(inputs, outputs, hidden, dropout=dropout) for _ in range(members)), strict=True):
+    networks = (mlp(inputs, outputs, hidden, dropout=dropout, zero_last=zero_last) for _ in range(members))
+    for same in zip(*networks, strict=True):
         if isinstance(same[0], nn.Linear):
             layers.append(StackedLinear(same))
         else:

@@ -1,4 +1,4 @@
-"""Data that the agent collects itself: it plans its way to where its data are thin, and goes on at random from there.
+"""Goal-directed exploration: the agent plans to rarely visited latents, then acts randomly.
 
 Goals are latents that were seen, the newest of a few drawn at random: those with the fewest others around them (as MEGA, Pitis et al.
 2020), near and far measured in learned steps, for in plain latents speed is what is rare, not places (docs/log.md); or where the
@@ -19,24 +19,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.evaluation.episodes import stack, still_actions
+from latent_mpc.agent.evaluation.episodes import Observed, stack, steps
 from latent_mpc.agent.models.ensemble import disagreement
 from latent_mpc.envs.behaviour import Motion
 from latent_mpc.envs.collection.collect import Job, check_physics
-from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts.reader import Arrays, Rollouts, RolloutWriter
+from latent_mpc.envs.task import Task
 
 CHOICES = 32  # latents drawn for each goal, of which the newest is taken
 CROWD, NEIGHBOURS = 1000, 3  # latents that density is measured with, and how many of them count as near
 ROWS = 64  # candidates compared with the crowd at a time: beyond it the differences leave the CPU's cache
 ARRIVED = 2.0  # [model steps] of learned cost-to-go
 LATEST = 0.75  # share of an episode after which random actions take over anyway
+SIMULATOR = "simulator"  # key of the simulator state beside the observations
 GOAL_STREAM = 3  # keeps these random numbers apart from other uses of the same seed
 
 Novelty = Callable[[Agent, Tensor, Tensor, np.random.Generator], Tensor]  # (agent, latents [N, D], candidates [M, D], rng) -> [M]
 
 
-def sparse(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
+def latent_density(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
     """Learned cost-to-go [model steps] from the third nearest of 1000 latents."""
     learned, crowd = agent.cost_to_go, z[torch.as_tensor(rng.integers(len(z), size=CROWD), device=z.device)]
     start = learned.embed(crowd)
@@ -44,13 +45,13 @@ def sparse(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rn
     return torch.cat([learned.between(start, goal).kthvalue(NEIGHBOURS, dim=1).values for goal in chunks])
 
 
-def disputed(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
+def ensemble_disagreement(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
     """Disagreement about where one random action leads."""
     action = torch.as_tensor(rng.uniform(-1, 1, (len(some), 1, agent.model.actions)), dtype=some.dtype, device=some.device)
-    return disagreement(agent.model.futures(some, action))[:, 0]
+    return disagreement(agent.model.rollout_ensemble(some, action))[:, 0]
 
 
-NOVELTIES: dict[str, Novelty] = {"density": sparse, "disagreement": disputed}
+NOVELTIES: dict[str, Novelty] = {"density": latent_density, "disagreement": ensemble_disagreement}
 
 
 def choose_goals(agent: Agent, z: Float[Tensor, "N D"], goals: int, novelty: str, rng: np.random.Generator) -> Float[Tensor, "B D"]:
@@ -61,13 +62,13 @@ def choose_goals(agent: Agent, z: Float[Tensor, "N D"], goals: int, novelty: str
     return some[torch.arange(goals, device=z.device), score.argmax(dim=1)]
 
 
-def explore(agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"], numbers: range, novelty: str, told: str = "") -> Rollouts:
+def explore(agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"], numbers: range, novelty: str, progress: str = "") -> Rollouts:
     """Append the episodes `numbers` that are missing, played by the agent in one batch, to the rollouts.
 
     Args:
         job: how the random rollouts were collected: task, starts, behaviour and seed.
         z: latents of the rollouts.
-        told: what the progress says; none if empty.
+        progress: label of the progress bar; none if empty.
 
     Raises:
         ValueError: the simulation diverged. OSError: the folder cannot be written.
@@ -75,45 +76,62 @@ def explore(agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"],
     if len(rollouts) >= numbers.stop:
         return rollouts
     goals = choose_goals(agent, z, len(numbers), novelty, np.random.default_rng([job.seed, GOAL_STREAM, numbers.start]))
-    episodes = venture(agent, job, goals, numbers, told)
-    said = {key: value for key, value in rollouts.meta.items() if key not in ("format", "version", "arrays")}
-    with RolloutWriter(rollouts.path, said) as writer:
+    episodes = collect_goal_directed(agent, job, goals, numbers, progress)
+    metadata = {key: value for key, value in rollouts.meta.items() if key not in ("format", "version", "arrays")}
+    with RolloutWriter(rollouts.path, metadata) as writer:
         for number, episode in zip(numbers, episodes, strict=True):
             if number >= writer.next_number:
                 writer.append(episode, number)
     return Rollouts(rollouts.path)
 
 
-def venture(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range, told: str = "") -> list[Arrays]:
+class Explorer:
+    """Goes towards latents as the agent does, then at random: once an episode has arrived, or late in it.
+
+    Args:
+        motions: the random behaviour of each episode.
+        steps: of an episode [control steps].
+        keys: what the agent observes; the simulator state stands beside it, as the behaviour may depend on it.
+    """
+
+    def __init__(self, agent: Agent, task: Task, motions: list[Motion], steps: int, keys: tuple[str, ...]) -> None:
+        self.agent, self.task, self.motions, self.keys = agent, task, motions, keys
+        self.latest, self.step = LATEST * steps, 0
+        self.arrived = np.zeros(len(motions), dtype=bool)
+
+    def reset(self, goal: Float[Tensor, "B D"]) -> None:
+        """Begin towards latents."""
+        self.agent.reset(goal)
+
+    def act(self, obs: Observed, still: np.ndarray | None = None) -> np.ndarray:
+        """Actions `[B, A]`; leaves the task at the last simulator state."""
+        planned = None
+        if self.step < self.latest and not self.arrived.all():
+            planned = self.agent.act({key: obs[key] for key in self.keys}, still)
+            self.arrived |= self.agent.to_go() < ARRIVED
+        chosen = []
+        for b, state in enumerate(obs[SIMULATOR]):
+            self.task.restore(state)
+            chosen.append(self.motions[b].action(self.step, self.task) if planned is None or self.arrived[b] else planned[b])
+        self.step += 1
+        return np.stack(chosen)
+
+
+def collect_goal_directed(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range, progress: str = "") -> list[Arrays]:
     """Episodes towards latents, then at random; start and random actions of an episode depend on (task, seed, number) only."""
     task = job.make()
-    steps, width = job.steps or task.episode_steps, task.action_width
+    count, width = job.steps or task.episode_steps, task.action_width
     streams = [np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, i])) for i in numbers]
-    states = [task.draw_state(rng) for rng in streams]
+    states = np.stack([task.draw_state(rng) for rng in streams])
     period = task.control_period / task.pace
-    motions = [Motion(rng, steps, width, period, job.behaviour) for rng in streams]
-    observed, physics = [stack([task.observation(state) for state in states])], [np.stack(states)]
-    done: list[np.ndarray] = []
-    arrived = np.zeros(len(states), dtype=bool)
-    agent.reset(goals)
-    for t in track(range(steps), told, steps, "control steps", shown=bool(told)):
-        planned = None
-        if t < LATEST * steps and not arrived.all():
-            planned = agent.act(observed[-1], still_actions(task, physics[-1]))
-            arrived |= agent.to_go() < ARRIVED
-        states, seen, chosen = [], [], []
-        for b, state in enumerate(physics[-1]):
-            task.restore(state)
-            chosen.append(motions[b].action(t, task) if planned is None or arrived[b] else planned[b])
-            task.apply(chosen[-1])
-            states.append(task.snapshot())
-            seen.append(task.observation())
-        done.append(np.stack(chosen).astype(np.float32))
-        observed.append(stack(seen))
-        physics.append(np.stack(states))
-    done.append(np.zeros_like(done[0]))  # belongs to no step
-    whole = {key: np.stack([seen[key] for seen in observed], axis=1) for key in job.obs}
-    whole |= {"action": np.stack(done, axis=1), "physics": np.stack(physics, axis=1)}  # (B, T + 1, ...)
+    explorer = Explorer(agent, task, [Motion(rng, count, width, period, job.behaviour) for rng in streams], count, job.obs)
+    explorer.reset(goals)
+    played = list(steps(explorer, task, states, count, lambda state: {**task.observation(state), SIMULATOR: state}, progress))
+    seen = [*(step.obs for step in played), stack([task.observation(state) for state in played[-1].after])]
+    actions = [*(step.action.astype(np.float32) for step in played), np.zeros((len(states), width), np.float32)]  # the last of no step
+    whole = {key: np.stack([obs[key] for obs in seen], axis=1) for key in job.obs}
+    whole["action"] = np.stack(actions, axis=1)
+    whole["physics"] = np.stack([states, *(step.after for step in played)], axis=1)  # (B, T + 1, n)
     episodes = [{key: array[b] for key, array in whole.items()} for b in range(len(states))]
     for episode in episodes:
         check_physics(episode)

@@ -19,10 +19,10 @@ from latent_mpc.agent.evaluation.evaluate import measure
 from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, play_lengths
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import versions
-from latent_mpc.agent.training.cost_to_go import train_cost_to_go
+from latent_mpc.agent.heads.head import FrozenData, Head, heads
 from latent_mpc.agent.training.exploration import explore
-from latent_mpc.agent.training.probe import train_probe
-from latent_mpc.agent.training.proposals import train_proposals
+from latent_mpc.agent.training.features import with_features
+from latent_mpc.agent.training.loop import Trainer
 from latent_mpc.agent.training.windows import encode_rollouts
 from latent_mpc.agent.training.world_model import train_world_model
 from latent_mpc.configs.errors import LatentMPCError
@@ -31,8 +31,6 @@ from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.collection.collect import Job, collect
 from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.task import Task
-
-PROBED = 1_000_000  # rows that the probe is fitted to, at most
 
 
 def validate(parts: Parts, task: Task, config: TrainConfig, drawn: Pairs) -> dict[str, Any]:
@@ -45,25 +43,19 @@ def validate(parts: Parts, task: Task, config: TrainConfig, drawn: Pairs) -> dic
 
 
 def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:
-    """World model, then cost-to-go and probe on its latents, which are returned; each goes on from its own state on disk.
+    """World model, then the heads on its latents, which are returned; each goes on from its own state on disk.
 
-    `updates` of world model and cost-to-go, if not those of the config.
+    `updates` of the world model, and of heads that take as many, if not those of the config.
     """
-    repeat, seed = config.task.action_repeat, config.seed
+    repeat, trainer = config.task.action_repeat, Trainer(folder, config.seed)
     training = replace(config.training, steps=updates or config.training.steps)
-    train_world_model(parts.model, rollouts, training, repeat, folder, seed)
-    z, last, source = encode_rollouts(parts.model, rollouts, repeat, folder / "training", shown=True)
-    train_cost_to_go(parts.cost_to_go, z, last, folder, seed, updates)
-    if parts.proposals:
-        blocks = source[:, None] + np.arange(repeat)  # beyond the end where an episode, and with it the data, ends
-        action = rollouts.gather(np.minimum(blocks, len(rollouts.arrays["action"]) - 1), ["action"])["action"].reshape(len(z), -1)
-        train_proposals(parts.proposals, parts.cost_to_go, z, last, torch.as_tensor(action, device=z.device), folder, seed)
-    if "physics" not in rollouts.keys:  # of another library: nothing to show where the robot would be, so pictures show no path
-        torch.nn.init.zeros_(list(parts.probe.parameters())[-2])
-        return z
-    every = -(-len(z) // PROBED)
-    points = task.tracked_point(rollouts.arrays["physics"][source[::every]])
-    train_probe(parts.probe, z[::every], torch.as_tensor(points, dtype=torch.float32, device=z.device), folder, seed)
+    seen = with_features(rollouts, parts.model)
+    train_world_model(parts.model, seen, training, repeat, trainer)
+    z, last, source = encode_rollouts(parts.model, seen, repeat, folder / "training", shown=True)
+    data, fitted = FrozenData(z, last, source, rollouts, repeat, task.tracked_point), dict[str, Head]()
+    for name, head in parts.heads.items():
+        head.fit(data, fitted, trainer, updates)
+        fitted[name] = head
     return z
 
 
@@ -74,7 +66,7 @@ def explore_once(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConf
     save(parts, rollouts, folder)
     job = Job(config.task.name, task_options(config.task, config.collect), config.observations, config.collect.behaviour, config.seed)
     agent, numbers = make_agent(parts, seed=config.seed), range(first, first + config.explore.episodes)
-    return explore(agent, job, rollouts, z, numbers, config.explore.novelty, told=f"round {number + 1} of {config.explore.rounds}")
+    return explore(agent, job, rollouts, z, numbers, config.explore.novelty, progress=f"round {number + 1} of {config.explore.rounds}")
 
 
 def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:
@@ -88,7 +80,10 @@ def initialise(config: dict[str, Any], seed: int) -> Parts:
     stream = np.random.SeedSequence([seed, zlib.crc32(b"weights")])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream.generate_state(1)[0]))
-        return build(config)
+        parts = build(config)
+    for digest, _ in parts.model.frozen_encoders().values():
+        parts.config["model"]["encoder"]["digest"] = digest  # another network in its folder is then refused
+    return parts
 
 
 def gathered(config: TrainConfig, folder: Path) -> Rollouts:
@@ -102,11 +97,10 @@ def gathered(config: TrainConfig, folder: Path) -> Rollouts:
 
 def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
     """The checkpoint's config.yaml, data and versions aside: everything that building the parts and repeating the run needs."""
-    said = asdict(config)
+    values = asdict(config)
     spaces = {key: list(shown.shape) for key, shown in task.observation().items()}
-    parts = {key: said[key] for key in ("task", "obs", "seed", "model", "training", "cost_to_go", "planner", "cost")}
+    parts = {key: values[key] for key in ("task", "obs", "seed", "model", "training", *heads(), "planner", "cost")}
     parts["planner"]["horizon"] = config.planner.horizon or HORIZONS[0]
-    parts |= {"proposals": said["proposals"]} if config.proposals.samples else {}
     return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.action_width * config.task.action_repeat}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_mpc.agent.models.world_model import WorldModel
+from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts.reader import Rollouts
 
@@ -48,17 +48,15 @@ def encode_rollouts(
     Returns:
         z `[N, D]`; the last row of each row's episode, `[N]`; the row of the rollouts that each came from, `[N]`.
     """
-    device, history = next(model.parameters()).device, model.config.history
+    device = next(model.parameters()).device
     counts = rollouts.lengths // action_repeat + 1
     ends = np.cumsum(counts)
-    z = _latents(int(ends[-1]), model.config.latent, device, scratch)
+    z = _latents(int(ends[-1]), model.latent, device, scratch)
     episodes = list(zip(ends.tolist(), counts.tolist(), strict=True))
     for i, (end, count) in enumerate(track(episodes, "encoding", len(episodes), "episodes", shown=shown)):
         episode = rollouts.episode(i)
         obs = {key: torch.as_tensor(np.array(episode[key][::action_repeat]), device=device) for key in model.shapes}
-        frames = model.embed(obs)
-        padded = torch.cat([frames[:1].expand(history - 1, -1), frames])
-        z[end - count : end] = model.believe(padded.unfold(0, history, 1).transpose(-1, -2))
+        z[end - count : end] = model.encode_episode(obs)
     whole = np.int32 if rollouts.offsets[-1] + rollouts.lengths[-1] < 2**31 else np.int64  # half the memory
     last = np.repeat((ends - 1).astype(whole), counts)
     source = np.repeat((rollouts.offsets - action_repeat * (ends - counts)).astype(whole), counts)

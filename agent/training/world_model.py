@@ -1,16 +1,12 @@
-"""From rollouts to a trained agent's parts: the world model, then on its frozen latents the cost-to-go and a probe for pictures.
+"""The first phase of training: the world model, on windows of rollouts. No reward, no privileged state.
 
-No reward, no reconstruction, no privileged state: the probe, fitted last, is for people to look at and nothing is trained through it.
-
-Shapes: B batch, T model steps, K history, R control steps in a model step, A action block, D latent, N rows of data.
+Shapes: B batch, T model steps, K history, A action block, D latent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,33 +14,30 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_mpc.agent.devices import use_bf16
-from latent_mpc.agent.models.networks import StateEncoder
-from latent_mpc.agent.models.world_model import WorldModel
-from latent_mpc.agent.training import losses
+from latent_mpc.agent.heads.head import Schedule
+from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.agent.training.augmentation import shift
-from latent_mpc.agent.training.loop import LOG_EVERY, Schedule, optimise
+from latent_mpc.agent.training.loop import LOG_EVERY, Trainer
 from latent_mpc.agent.training.windows import Windows
+from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import FailedError, LatentMPCError
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 CHECK_FROM = 500  # steps after which the latent must not be collapsed
 LEAST_STD = 1e-4  # of the latent before its normalisation, which hides a collapse by amplifying noise
-NORMALISED = 10_000  # episodes that the normalisers are fitted to, at most
+NORMALISED = 10_000  # episodes that the normalisers of states are fitted to, at most
+PICTURES = 1000  # and pictures that those of pictures are
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass
 class TrainingConfig:
-    """How the world model is trained. Weights of the loss's terms; 0 leaves a term out."""
+    """How the world model is trained; the weights of its loss's terms are the model's."""
 
     steps: int = 6000  # updates
     batch: int = 96  # windows in an update
     horizon: int = 5  # imagined steps of a window [model steps]
     learning_rate: float = 1e-3  # of AdamW, after warm-up, before the cosine
-    prediction: float = 1.0  # weight of the imagined latents' squared error
-    sigreg: float = 0.1  # weight of the isotropic Gaussian regulariser at the first step; a weak one never finds velocity in pixels
-    sigreg_final: float = 0.02  # its weight at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
-    sigreg_width: int = 0  # dimensions of the latent that it looks at, the first ones (as Sub-JEPA, 2026, in a sub-space); 0 = all
-    inverse: float = 1.0  # weight of inverse dynamics
     shift: int = 0  # pixels of each window are moved by up to this much at random [pixels]
     least_rank: float = 1.5  # training stops if the latent's effective rank falls below
     validation: float = 0.1  # share of episodes kept out of training
@@ -52,70 +45,37 @@ class TrainingConfig:
     save_every: int = 500  # steps between two states to resume from
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "horizon", "save_every"):
-            if getattr(self, name) < 1:
-                raise LatentMPCError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("prediction", "sigreg", "sigreg_final", "sigreg_width", "inverse", "shift", "least_rank"):
-            if getattr(self, name) < 0:
-                raise LatentMPCError(f"{name} must be at least 0, got {getattr(self, name)}")
+        at_least(self, steps=1, batch=1, horizon=1, save_every=1, shift=0, least_rank=0)
+        one_of(self, precision=PRECISIONS)
         if self.learning_rate <= 0:
             raise LatentMPCError(f"learning_rate must be positive, got {self.learning_rate}")
         if not 0 < self.validation < 1:
             raise LatentMPCError(f"validation must be a share between 0 and 1, got {self.validation}")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise LatentMPCError(f"precision must be one of auto, fp32, bf16; got {self.precision!r}")
 
 
-def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingConfig, action_repeat: int, folder: Path, seed: int) -> None:
-    """Train encoder, predictor and inverse model together, on windows of K - 1 + horizon model steps.
+def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingConfig, action_repeat: int, trainer: Trainer) -> None:
+    """Train on windows of K - 1 + horizon model steps.
 
     Raises:
         RuntimeError: the latent collapsed, or the loss is not finite.
         ValueError: the episodes are too short for one window.
     """
     device = next(model.parameters()).device
-    episodes, _ = rollouts.split(config.validation, seed)
-    windows = Windows(rollouts, tuple(model.shapes), action_repeat, device)
-    _fit_normalisers(model, rollouts, episodes)
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device))
-    history = model.config.history
-
-    def terms(step: int, rng: np.random.Generator) -> Mapping[str, Tensor]:
-        obs, action = windows.draw(rng, config.batch, history - 1 + config.horizon, episodes)
-        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+    episodes, _ = rollouts.split(config.validation, trainer.seed)
+    windows, bf16 = Windows(rollouts, tuple(model.shapes), action_repeat, device), use_bf16(config.precision, device)
+    model.fit_normalisers(sampler(rollouts, episodes))
+    for step in trainer("world_model", model, Schedule(config.steps, config.learning_rate, save_every=config.save_every)):
+        obs, action = windows.draw(step.rng, config.batch, model.history - 1 + config.horizon, episodes)
+        generator = torch.Generator(device).manual_seed(int(step.rng.integers(2**62)))
         if config.shift and "pixels" in obs:
             obs["pixels"] = shift(obs["pixels"], config.shift, generator)
-        with autocast:
-            frames = model.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float()
-        z = model.believe(frames.view(config.batch, -1, frames.shape[-1]).unfold(1, history, 1).transpose(-1, -2))
-        action = action[:, history - 1 :]
-        with _own_stream(generator, device) if model.config.dropout else nullcontext():
-            told = world_model_loss(model, z, action, config, generator, step / config.steps)
-        if step % LOG_EVERY == 0:
-            told |= {"rank": torch.tensor(effective_rank(z.detach())), "std": model.spread()}
-            if step >= CHECK_FROM:
-                check_collapse(z.shape[-1], float(told["rank"]), float(told["std"]), config.least_rank, step)
-        return told
-
-    schedule = Schedule(config.steps, config.learning_rate, save_every=config.save_every)
-    optimise("world_model", model, terms, schedule, folder, seed)
-
-
-def world_model_loss(
-    model: WorldModel,
-    z: Float[Tensor, "B T1 D"],
-    action: Float[Tensor, "B T A"],
-    config: TrainingConfig,
-    generator: torch.Generator,
-    progress: float,
-) -> dict[str, Tensor]:
-    """Each term on its own line, weighted by its line in the config; `progress` in [0, 1] is the share of training that is over."""
-    predicted = losses.prediction(model.futures(z[:, 0], action), z[None, :, 1:])
-    gaussian = losses.sigreg(z[..., : config.sigreg_width or None], generator)
-    inverse = losses.inverse_dynamics(model.invert(z[:, :-1], z[:, 1:]), action)
-    sigreg = config.sigreg + progress * (config.sigreg_final - config.sigreg)
-    loss = config.prediction * predicted + sigreg * gaussian + config.inverse * inverse
-    return {"loss": loss, "prediction": predicted, "sigreg": gaussian, "inverse": inverse}
+        loss = model.loss(obs, action, progress=step.progress, generator=generator, bf16=bf16)
+        terms = dict(loss.terms)
+        if step.number % LOG_EVERY == 0:
+            terms |= {"rank": torch.tensor(effective_rank(loss.z.detach())), "std": model.spread()}
+            if step.number >= CHECK_FROM:
+                check_collapse(loss.z.shape[-1], float(terms["rank"]), float(terms["std"]), config.least_rank, step.number)
+        step.minimise(terms)
 
 
 def effective_rank(z: Float[Tensor, "*B D"]) -> float:
@@ -130,20 +90,18 @@ def check_collapse(width: int, rank: float, std: float, least_rank: float, step:
     if rank < least_rank or std < LEAST_STD:
         raise FailedError(
             f"the latent collapsed at step {step}: effective rank {rank:.1f} of {width} (least {least_rank}), std before normalisation "
-            f"{std:.1g} (least {LEAST_STD}); raise training.sigreg or training.inverse, or lower training.learning_rate"
+            f"{std:.1g} (least {LEAST_STD}); raise model.sigreg or model.inverse, or lower training.learning_rate"
         )
 
 
-@contextmanager
-def _own_stream(generator: torch.Generator, device: torch.device) -> Iterator[None]:
-    """Dropout draws from torch's global stream: within, that stream begins with the generator's seed, afterwards it goes on as before."""
-    with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
-        torch.manual_seed(generator.initial_seed())
-        yield
+def sampler(rollouts: Rollouts, episodes: np.ndarray) -> Callable[[str], Tensor]:
+    """What normalisers are fitted to: key -> observations `[N, ...]` of these episodes."""
 
-
-def _fit_normalisers(model: WorldModel, rollouts: Rollouts, episodes: np.ndarray) -> None:
-    for key, encoder in model.encoders.items():
-        if isinstance(encoder, StateEncoder):
+    def sample(key: str) -> Tensor:
+        if key == "state":
             some = episodes[:: -(-len(episodes) // NORMALISED)]
-            encoder.fit(torch.as_tensor(np.concatenate([rollouts.episode(int(i))[key] for i in some])))
+            return torch.as_tensor(np.concatenate([rollouts.episode(int(i))[key] for i in some]))
+        rows = np.concatenate([np.arange(rollouts.offsets[i], rollouts.offsets[i] + rollouts.lengths[i] + 1) for i in episodes])
+        return torch.as_tensor(rollouts.gather(rows[:: -(-len(rows) // PICTURES)], [key])[key])
+
+    return sample

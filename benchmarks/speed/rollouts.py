@@ -26,7 +26,7 @@ from latent_mpc.agent.costs import LatentCost
 from latent_mpc.agent.evaluation.evaluate import milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.evaluation.results import versions, write_json
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 
 SIZES = ((1, 512, 16, 9), (32, 512, 16, 3), (100, 512, 16, 1), (1, 64, 3, 200), (100, 64, 3, 9))  # B, N, H, repetitions

@@ -36,7 +36,8 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "defaults": "",
     "latent-cost": "cost=latent",
     "last-step-cost": "cost.running=0",
-    "no-inverse": "training.inverse=0",
+    "no-inverse": "model.inverse=0",
+    "reconstruction": "model=reconstruction",
     "one-step-loss": "training.horizon=1",
     "no-history": "model.history=1",
     "no-rests": "collect.behaviour.rest=0",
@@ -45,7 +46,7 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "no-paths": "cost_to_go.landmarks=0",
     "latent-16": "model.latent=16",
     "octaves": "model.octaves=3",
-    "sigreg-16": "training.sigreg_width=16",
+    "sigreg-16": "model.sigreg_width=16",
     "dropout": "model.dropout=0.1",
     "ensemble": "model.ensemble=5",
     "ensemble-penalty": "model.ensemble=5 cost.disagreement=30",
@@ -57,10 +58,11 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "icem": "planner=icem",
     "predictive-sampling": "planner=predictive_sampling",
     "gradient": "planner=gradient",
+    "spatial": "model.encoder.pixels=spatial",
     "shifts": "training.shift=2",
     "larger-frames": "task.size=96",
 }
-PIXELS, STATES = ("shifts", "larger-frames"), ("octaves",)  # variants that change nothing without them
+PIXELS, STATES = ("spatial", "shifts", "larger-frames"), ("octaves",)  # variants that change nothing without them
 KEPT = (  # of a result
     *("success_end", "success_any", "thirds", "cost_to_go", "plan_ms", "episodes", "pairs"),
     *("train_seconds", "resumed", "machine", "versions", "command"),

@@ -7,7 +7,7 @@ import torch
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_planner
 from latent_mpc.agent.costs import LatentCost
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 
 STATES, WIDTH, HORIZON = 3, 2, 3

@@ -5,7 +5,7 @@ import torch
 
 from latent_mpc.agent import costs
 from latent_mpc.agent.costs import CostToGoCost, LatentCost, PlanCost, plan_cost
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 
 

@@ -26,7 +26,7 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.devices import resolve_device
-from latent_mpc.agent.evaluation.episodes import Played, play
+from latent_mpc.agent.evaluation.episodes import Played, Step, begin
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
 from latent_mpc.agent.evaluation.results import command, make_folder, require_folder, versions, write_json
 from latent_mpc.agent.evaluation.scenes import show_episode
@@ -73,11 +73,13 @@ def act(agent: Agent, probe: nn.Module, task: Task, drawn: Pairs) -> tuple[Playe
     """Play all episodes at once; returns what happened and, per step and episode, the imagined path `[T, B, H, 3]` [m]."""
     plans: list[np.ndarray] = []
 
-    def watch(step: int, obs: Any) -> None:
-        with torch.inference_mode():
-            plans.append(probe(agent.imagined()).cpu().numpy())
+    def watched() -> Iterator[Step]:
+        for step in begin(agent, task, drawn.pairs, drawn.steps, progress="reaching goals"):
+            with torch.inference_mode():
+                plans.append(probe(agent.imagined()).cpu().numpy())
+            yield step
 
-    return play(agent, task, drawn.pairs, drawn.steps, watch, told="reaching goals"), np.stack(plans)
+    return Played.collect(watched(), task, drawn.pairs), np.stack(plans)
 
 
 def scenes(task: Task, camera: Camera, drawn: Pairs, played: Played, plans: np.ndarray, title: str) -> Iterator[Episode]:

@@ -15,8 +15,8 @@ from importlib.resources import files
 from latent_mpc.agent.checkpoints.shipped import shipped
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.field_docs import PACKAGE
-from latent_mpc.configs.hydra_groups import choices, is_brought
-from latent_mpc.envs.plugins import brought
+from latent_mpc.configs.hydra_groups import choices, is_plugin
+from latent_mpc.configs.plugins import plugins
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,8 +30,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def about(task: str) -> str:
     """What a task is: the comment that its yaml begins with, or which package brings it."""
-    if is_brought("task", task):
-        found = brought()[task].dist
+    if is_plugin("task", task):
+        found = plugins()[task].dist
         return f"Of the package {found.name}." if found else ""
     first = files(PACKAGE).joinpath("configs", "task", f"{task}.yaml").read_text(encoding="utf-8").partition("\n")[0]
     return first.lstrip("# ") if first.startswith("#") else ""

@@ -14,7 +14,7 @@ from latent_mpc.agent.costs import LatentCost
 from latent_mpc.agent.evaluation.cost_to_go_ranking import GOALS, how_far, learned_and_true, rank_correlation
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.evaluation.statistics import spearman
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.registry import make

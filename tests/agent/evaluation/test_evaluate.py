@@ -11,7 +11,7 @@ from latent_mpc.agent.evaluation.episodes import Floor, play
 from latent_mpc.agent.evaluation.evaluate import evaluate, fingerprint, milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.statistics import rate, thirds
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.pointmaze import PointMaze, follow
 from latent_mpc.envs.task import Pair

@@ -13,9 +13,9 @@ from latent_mpc.agent.horizon.cost_quality import traps
 from latent_mpc.agent.horizon.model_quality import Latents, fit_linear, fit_mlp, measure_imagination, usable
 from latent_mpc.agent.horizon.replanning import Committed
 from latent_mpc.agent.horizon.timing import LiveTensors
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.probe import make_probe
-from latent_mpc.agent.models.proposals import Proposals, ProposalsConfig
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.probe import make_probe
+from latent_mpc.agent.heads.proposals import Proposals, ProposalsConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 from latent_mpc.envs.pointmaze import PointMaze
 

@@ -10,7 +10,7 @@ import torch
 
 from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 from latent_mpc.agent.training import probe
 from latent_mpc.agent.training.exploration import choose_goals, explore, sparse, venture

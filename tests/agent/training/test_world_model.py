@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from latent_mpc.agent.devices import use_bf16
-from latent_mpc.agent.models.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.probe import make_probe
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.probe import make_probe
 from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 from latent_mpc.agent.training.cost_to_go import train_cost_to_go
 from latent_mpc.agent.training.metrics import Metrics

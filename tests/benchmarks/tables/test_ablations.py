@@ -30,7 +30,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         ablations,
         "VARIANTS",
-        {"defaults": "", "no-inverse": "training.inverse=0", "mppi": "planner=mppi planner.samples=8", "late": "seed=9"},
+        {"defaults": "", "no-inverse": "model.inverse=0", "mppi": "planner=mppi planner.samples=8", "late": "seed=9"},
     )
     return tmp_path / "runs"
 

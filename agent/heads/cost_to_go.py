@@ -1,0 +1,132 @@
+"""A learned distance between latents: how many model steps the robot needs from one to the other, as far as its data tell.
+
+Raw latent distance leads into dead ends (a wall, a joint limit). This network is trained on frozen latents of random rollouts, without
+reward (`cost_to_go_fit.py`). Its form is a quasimetric (MRN, Liu et al. 2023): zero for equal latents, never negative, obeying the
+triangle inequality, different there and back.
+
+Shapes: B batch, D latent, M metric embedding.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from latent_mpc.agent.heads.cost_to_go_fit import fit_cost_to_go
+from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Sizes
+from latent_mpc.agent.models.networks import mlp
+from latent_mpc.agent.models.search_copy import Half, fused
+from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.errors import LatentMPCError
+
+ROWS = 32  # starts compared with all goals at a time: their differences stay in the cache
+
+
+@dataclass
+class CostToGoConfig:
+    """Size and training of the learned cost-to-go."""
+
+    hidden: int = 256  # width of its hidden layers
+    metric: int = 64  # width of the embeddings between which it measures
+    steps: int = 6000  # updates by temporal differences
+    batch: int = 256  # rows of data in an update
+    goals: int = 64  # goals from anywhere that all rows of an update share
+    learning_rate: float = 1e-3  # of Adam, falling to a twentieth by a cosine
+    expectile: float = 0.03  # below 0.5: leans to the shortest of the ways seen; 0.1 and 5 steps left local minima near the goal
+    n_step: int = 1  # real steps before the target network is asked, random ones, which lengthen the way [model steps]
+    hindsight: float = 0.5  # weight of goals from later in the same episode; the rest is of goals from anywhere
+    clamp: float = 150.0  # largest target [model steps]
+    target_rate: float = 0.03  # of the moving average that gives targets; 0.01 had not got to the far end of a large maze (docs/log.md)
+    landmarks: int = 2000  # latents between which shortest paths are found, for far distances; 0 leaves that phase out
+    near: float = 5.0  # landmarks are joined up to this distance [model steps]
+    path_share: float = 0.5  # updates towards the shortest paths [share of `steps`]
+
+    def __post_init__(self) -> None:
+        at_least(self, hidden=1, metric=1, steps=1, batch=1, goals=1, n_step=1, landmarks=0)
+        for name in ("expectile", "target_rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise LatentMPCError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
+        if not 0 <= self.hindsight <= 1:
+            raise LatentMPCError(f"hindsight must lie in [0, 1], got {self.hindsight}")
+        for name in ("learning_rate", "clamp", "near", "path_share"):
+            if not getattr(self, name) > 0:
+                raise LatentMPCError(f"{name} must be above 0, got {getattr(self, name)}")
+
+
+class CostToGo(Head):
+    """d(z, goal) in model steps: Euclidean distance of one embedding plus the largest rise of another, `max relu(a(z) - a(goal))`."""
+
+    name: ClassVar[str] = "cost_to_go"
+    Config = CostToGoConfig
+    config: CostToGoConfig
+
+    def __init__(self, latent: int, config: CostToGoConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = mlp(latent, 2 * config.metric, config.hidden)
+        self.scale = 10.0  # [model steps] typical distance, so that the network's outputs are of order one
+
+    @classmethod
+    def build(cls, sizes: Sizes, config: CostToGoConfig) -> CostToGo:
+        return cls(sizes.latent, config)
+
+    def embed(self, z: Float[Tensor, "*B D"]) -> Float[Tensor, "*B M2"]:
+        """Both embeddings side by side. A goal's is computed once and compared with many."""
+        return self.layers(z)
+
+    def between(self, start: Float[Tensor, "*#B M2"], goal: Float[Tensor, "*#B M2"]) -> Float[Tensor, "*#B"]:
+        """Distance [model steps] between embedded latents."""
+        there, back = (start - goal).chunk(2, dim=-1)
+        symmetric = (there.square().sum(dim=-1) + 1e-8).sqrt()  # the gradient of a root at zero is infinite
+        return self.scale * (symmetric / there.shape[-1] ** 0.5 + back.amax(dim=-1).relu())
+
+    def pairwise(self, start: Float[Tensor, "B M2"], goal: Float[Tensor, "G M2"]) -> Float[Tensor, "B G"]:
+        """Distances [model steps] from each to each, as `between` has them, several times faster for many.
+
+        Without the 1e-8 under its root, which tells at distances below 1e-3: embeddings that only
+        rounding sets apart have a finite slope, but in any direction.
+        """
+        (there, rising), (end, reference) = start.chunk(2, dim=-1), goal.chunk(2, dim=-1)
+        symmetric = torch.cdist(there, end, compute_mode="donot_use_mm_for_euclid_dist")  # products would cancel where near
+        return self.scale * (symmetric / there.shape[-1] ** 0.5 + _LargestRise.apply(rising, reference).relu())
+
+    def forward(self, z: Float[Tensor, "*B D"], goal: Float[Tensor, "*B D"]) -> Float[Tensor, "*B"]:
+        return self.between(self.embed(z), self.embed(goal))
+
+    def fit(self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0) -> None:
+        """See `cost_to_go_fit.py`."""
+        fit_cost_to_go(self, data.z, data.last, trainer, updates)
+
+    def search_copy(self, bf16: bool, compile: bool) -> CostToGo:
+        """A copy that embeds faster, in bf16 or compiled; no gradient is taken of it."""
+        made = copy.copy(self)
+        made._modules = dict(self._modules)
+        if bf16:
+            made.layers = Half(self.layers)
+        if compile:
+            made.embed = fused(made.embed)  # type: ignore[method-assign]
+        return made
+
+
+class _LargestRise(torch.autograd.Function):
+    """`max over M of a - b` of each pair. Autograd would hold all differences, `[B, G, M]`, several times; here one chunk of them lives."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Float[Tensor, "B M"], b: Float[Tensor, "G M"]) -> Float[Tensor, "B G"]:
+        if not any(ctx.needs_input_grad):
+            return torch.cat([(some[:, None] - b).amax(dim=-1) for some in a.split(ROWS)])
+        found = [(some[:, None] - b).max(dim=-1) for some in a.split(ROWS)]
+        largest, ctx.where = torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+        ctx.width = a.shape[-1]
+        return largest
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Float[Tensor, "B G"]) -> tuple[Float[Tensor, "B M"], Float[Tensor, "G M"]]:
+        a, b = (gradient.new_zeros(len(one), ctx.width) for one in (gradient, gradient.T))
+        return a.scatter_add_(1, ctx.where, gradient), b.scatter_add_(1, ctx.where.T, -gradient.T)

@@ -1,0 +1,188 @@
+"""What the families share: frames are embedded, the last K embeddings make the latent z, a predictor imagines what follows.
+
+A frame's embedding does not show velocity; z is made from the last K of them, so that it can. At rest all K are equal,
+which is how a goal is encoded from one observation. What it is trained on is the family's: `jepa.py`, `reconstruction.py`.
+
+Shapes: B batch or problems, T model steps, N candidates, H horizon, A action block, E ensemble members, F frame embedding,
+K history, D latent.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from latent_mpc.agent.models.base import Observation, Shapes, WorldModel
+from latent_mpc.agent.models.encoders.encoder import EncoderConfig, make_encoder
+from latent_mpc.agent.models.ensemble import ensemble
+from latent_mpc.agent.models.networks import mlp
+from latent_mpc.agent.models.search_copy import Half, fused
+from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.errors import LatentMPCError
+
+
+@dataclass
+class ModelConfig:
+    """Sizes of the world model."""
+
+    embedding: int = 64  # width of one frame's embedding
+    latent: int = 32  # width of the latent z
+    history: int = 3  # frames that z is made from [model steps]; 3 show position, velocity and the last action's effect
+    hidden: int = 256  # width of every hidden layer
+    octaves: int = 0  # frequencies at which each number of the state is also shown, as sines and cosines; for thin walls in a wide world
+    width: int = 32  # channels of the pixel encoder's first convolution
+    ensemble: int = 1  # predictors beside one another; their disagreement says where the data are thin (cost.disagreement)
+    dropout: float = 0.0  # share of the predictor's hidden units that each update leaves out
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+
+    def __post_init__(self) -> None:
+        at_least(self, embedding=1, latent=1, history=1, hidden=1, width=1, ensemble=1, octaves=0)
+        if not 0 <= self.dropout < 1:
+            raise LatentMPCError(f"dropout must be a share in [0, 1), got {self.dropout}")
+
+
+class FrameMemory(NamedTuple):
+    """The last K frames of B episodes and what was made of them."""
+
+    frames: Float[Tensor, "B K F"]  # newest last
+    z: Float[Tensor, "B D"]  # the state of belief
+    fresh: Bool[Tensor, " B"]  # nothing observed yet
+
+    def select(self, index: Int[Tensor, " M"]) -> FrameMemory:
+        """The memory of some episodes."""
+        return FrameMemory(*(part[index] for part in self))
+
+    def put(self, index: Int[Tensor, " M"], other: FrameMemory) -> FrameMemory:
+        """This memory with episodes `index` replaced by those of `other`."""
+        return FrameMemory(*(part.index_copy(0, index, new) for part, new in zip(self, other, strict=True)))
+
+    def reset(self, mask: Bool[Tensor, " B"]) -> FrameMemory:
+        """Forget the episodes where mask is true."""
+        return self._replace(fresh=self.fresh | mask)
+
+
+class LatentModel(WorldModel):
+    """Encoders, memory and predictor.
+
+    Raises:
+        ValueError: no observation, or one that the encoder does not take.
+    """
+
+    config: ModelConfig
+
+    def __init__(self, config: ModelConfig, shapes: Shapes, actions: int) -> None:
+        super().__init__(config, shapes, actions)
+        self.latent, self.history, self.members = config.latent, config.history, config.ensemble
+        self.encoders = nn.ModuleDict({key: make_encoder(key, shape, config) for key, shape in sorted(shapes.items())})
+        if not self.encoders:
+            raise LatentMPCError("the world model needs an observation: state, pixels or both")
+        self.fuse = mlp(config.history * config.embedding, config.latent, config.hidden)
+        # Unit variance from the first step on: without it the latent stays collapsed for hundreds of steps (docs/log.md).
+        self.normalise = nn.BatchNorm1d(config.latent, affine=False, momentum=0.05)
+        sizes = (config.latent + actions, config.latent, config.hidden)
+        if config.ensemble == 1:
+            self.predictor = mlp(*sizes, dropout=config.dropout, zero_last=True)  # begins as "nothing changes"
+        else:
+            self.predictor = ensemble(config.ensemble, *sizes, dropout=config.dropout, zero_last=True)
+
+    def embed(self, obs: Observation) -> Float[Tensor, "B F"]:
+        """Embedding of single observations; several keys are added up."""
+        return torch.stack([encoder(obs[key]) for key, encoder in self.encoders.items()]).sum(dim=0)
+
+    def encode(self, obs: Observation, bf16: bool = False) -> Float[Tensor, "B T D"]:
+        """Latents of windows `[B, K - 1 + T, ...]` of observations: the first K - 1 frames serve as history only."""
+        first = next(iter(obs.values()))
+        batch, steps = first.shape[:2]
+        with torch.autocast(first.device.type, torch.bfloat16, enabled=bf16):
+            frames = self.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float().view(batch, steps, -1)
+        return self.fuse_history(frames.unfold(1, self.history, 1).transpose(-1, -2))
+
+    def fuse_history(self, frames: Float[Tensor, "*B K F"]) -> Float[Tensor, "*B D"]:
+        """The latent of K successive frame embeddings, newest last."""
+        z = self.fuse(frames.flatten(-2))
+        return self.normalise(z.flatten(0, -2)).view(z.shape)
+
+    def spread(self) -> Float[Tensor, ""]:
+        """A running average over the batches of training."""
+        variance = self.normalise.running_var
+        assert variance is not None  # it always tracks
+        return variance.sqrt().mean()
+
+    def predict(self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B D"]:
+        """The latent one model step later; of an ensemble, latents and actions have the members first."""
+        return z + self.predictor(torch.cat([z, action], dim=-1))
+
+    def rollout(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "*B H D"]:
+        """Latents after each of H actions."""
+        latents = []
+        for action in actions.unbind(dim=-2):
+            z = self.predict(z, action)
+            latents.append(z)
+        return torch.stack(latents, dim=-2)
+
+    def rollout_ensemble(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "E *B H D"]:
+        """Each member on its own all the way."""
+        if self.members == 1:
+            return self.rollout(z, actions)[None]
+        return self.rollout(z.expand(self.members, *z.shape), actions.expand(self.members, *actions.shape))
+
+    def memory(self, batch: int) -> FrameMemory:
+        """Of zeros, all fresh."""
+        config, like = self.config, next(self.parameters())
+        frames = like.new_zeros(batch, config.history, config.embedding)
+        return FrameMemory(frames, like.new_zeros(batch, config.latent), torch.ones(batch, dtype=torch.bool, device=like.device))
+
+    def observe(self, memory: FrameMemory, obs: Observation, action: Float[Tensor, "B A"] | None = None) -> FrameMemory:
+        """The frames move on by one. `action` is not needed: a memory of frames has what it did, a recurrence would not."""
+        new = self.embed(obs)[:, None]
+        shifted = torch.cat([memory.frames[:, 1:], new], dim=1)
+        frames = torch.where(memory.fresh[:, None, None], new.expand_as(shifted), shifted)
+        return FrameMemory(frames, self.fuse_history(frames), torch.zeros_like(memory.fresh))
+
+    def encode_goal(self, obs: Observation) -> Float[Tensor, "B D"]:
+        """K times the same frame."""
+        frame = self.embed(obs)
+        return self.fuse_history(frame[:, None].expand(-1, self.history, -1))
+
+    def encode_episode(self, obs: Observation) -> Float[Tensor, "T D"]:
+        """The first frame counts as seen at rest."""
+        frames = self.embed(obs)
+        padded = torch.cat([frames[:1].expand(self.history - 1, -1), frames])
+        return self.fuse_history(padded.unfold(0, self.history, 1).transpose(-1, -2))
+
+    def fit_normalisers(self, sample: Callable[[str], Tensor]) -> None:
+        """Those of the encoders."""
+        for key, encoder in self.encoders.items():
+            encoder.fit(lambda key=key: sample(key))
+
+    def frozen_encoders(self) -> dict[str, tuple[str, Callable[[Tensor], Tensor]]]:
+        """Those that have a digest."""
+        return {key: (encoder.digest, encoder.encode_frozen) for key, encoder in self.encoders.items() if encoder.digest}
+
+    def search_copy(self, bf16: bool, compile: bool) -> LatentModel:
+        """The predictor in bf16, the rollout compiled."""
+        made = copy.copy(self)
+        made._modules = dict(self._modules)  # parts are shared but for the one that is replaced
+        if bf16:
+            made.predictor = Half(self.predictor)
+        if compile:
+            made.rollout = fused(made.rollout)  # type: ignore[method-assign]
+        return made
+
+    @contextmanager
+    def dropout_from(self, generator: torch.Generator) -> Iterator[None]:
+        """Dropout draws from torch's global stream: within, that stream begins with the generator's seed, afterwards it is as before."""
+        if not self.config.dropout:
+            yield
+            return
+        device = generator.device
+        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+            torch.manual_seed(generator.initial_seed())
+            yield

@@ -1,0 +1,54 @@
+"""Features of frozen encoders, computed once for all frames of rollouts and kept beside them.
+
+Shapes: M rows of the rollouts, W features.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from latent_mpc.agent.models.base import WorldModel
+from latent_mpc.envs.files import unwritten
+from latent_mpc.envs.progress import track
+from latent_mpc.envs.rollouts.reader import Rollouts
+
+TOGETHER = 256  # pictures at a time
+
+
+def with_features(rollouts: Rollouts, model: WorldModel) -> Rollouts:
+    """The rollouts as the model's frozen encoders see them: their features in the place of pictures; as they are if there are none.
+
+    Raises OSError if they cannot be written.
+    """
+    seen, device = copy.copy(rollouts), next(model.parameters()).device
+    seen.arrays = dict(rollouts.arrays)
+    for key, (digest, encode) in model.frozen_encoders().items():
+        file = rollouts.path / f"features-{key}-{digest}-{rollouts.fingerprint}.npy"
+        if not file.exists():
+            _write(file, rollouts, key, lambda frames, encode=encode: encode(torch.as_tensor(frames, device=device)).cpu().numpy())
+        seen.arrays[key] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return seen
+
+
+def _write(file: Path, rollouts: Rollouts, key: str, encode) -> None:  # type: ignore[no-untyped-def]
+    for other in file.parent.glob(f"features-{key}-*.npy"):  # of fewer episodes, or of another network
+        with contextlib.suppress(OSError):
+            other.unlink()
+    frames, temporary = rollouts.arrays[key], file.with_suffix(".tmp")
+    try:
+        width = encode(frames[:1]).shape[1]
+        features = np.lib.format.open_memmap(temporary, "w+", np.float16, (len(frames), width))
+        for first in track(range(0, len(frames), TOGETHER), "encoding pictures", -(-len(frames) // TOGETHER), "batches", shown=True):
+            features[first : first + TOGETHER] = encode(frames[first : first + TOGETHER])
+        features.flush()
+        os.replace(temporary, file)
+    except OSError as error:
+        raise unwritten(file, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
