@@ -45,10 +45,12 @@ class Episodes:
 class Decision(Protocol):
     """How the agent decides; others wrap one (`ReplanEvery` in agent/horizon/replanning.py)."""
 
-    planner: Planner
+    @property
+    def planner(self) -> Planner:
+        """Who searches."""
 
     def init(self, B: int, seed: int) -> Any:
-        """What is carried from decision to decision of B episodes: a value with `select`, `put` and `reset`, as `planners.Warm` has them."""
+        """What is carried between decisions of B episodes: a value with `select`, `put` and `reset`, like `planners.Warm`."""
 
     def decide(self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Any) -> tuple[Plan, Any]:
         """The plans of B episodes, and what is carried to the next decision, a model step on. `rest` keeps the robots where they are."""
@@ -113,8 +115,7 @@ class Agent:
         self.networks, self.cost, self.action_repeat, self.seed = networks, cost, action_repeat, seed
         self.model, self.cost_to_go = networks.model, networks.cost_to_go
         self.device = next(networks.model.parameters()).device
-        for part in (*cost.made_terms(), *cost.made_constraints()):
-            part.bind(networks)
+        cost.bind(networks)
         # Steps of gradient descent are smaller than what bf16 can tell apart.
         precise = replace(cost, precision="fp32") if planner.algorithm.differentiates else cost
         self.search, self.search_report = search_networks(networks, precise, planner.horizon)

@@ -11,13 +11,12 @@ import pkgutil
 from collections.abc import Callable, Hashable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any
 
 from latent_mpc.configs.errors import LatentMPCError
 
 TASK_POINTS = "latent_mpc.tasks"  # name -> callable(**options) -> Task
 CONFIG_POINTS = "latent_mpc.configs"  # the same name -> subclass of TaskConfig, where the task has options of its own
-Class = TypeVar("Class")
 
 
 @cache
@@ -37,9 +36,12 @@ def load(group: str, name: str) -> Any:
         ) from error
 
 
-def registered(
-    folder: str, base: type[Class], group: str, key: Callable[[type[Class]], Hashable] = lambda kind: kind.name  # type: ignore[attr-defined]
-) -> dict[Any, type[Class]]:
+def _name(kind: Any) -> str:
+    name: str = kind.name
+    return name
+
+
+def registered(folder: str, base: type[Any], group: str, key: Callable[[Any], Hashable] = _name) -> dict[Any, Any]:
     """The classes derived from `base` that have a name: those of a folder's files, then those of a group of entry points.
 
     Args:
@@ -47,21 +49,30 @@ def registered(
 
     Raises ValueError if what a package brings is none.
     """
-    return dict(_registered(folder, base, group, key))
+    kind: Any = base
+    return dict(_registered(folder, kind, group, key))
 
 
 @cache
-def _registered(folder: str, base: type[Any], group: str, key: Callable[[type[Any]], Hashable]) -> dict[Any, type[Any]]:
-    modules = [importlib.import_module(f"{folder}.{module.name}") for module in pkgutil.iter_modules(importlib.import_module(folder).__path__)]
+def _registered(folder: str, base: Any, group: str, key: Callable[[Any], Hashable]) -> dict[Any, Any]:
+    modules = [
+        importlib.import_module(f"{folder}.{module.name}") for module in pkgutil.iter_modules(importlib.import_module(folder).__path__)
+    ]
     members = [(module, member) for module in modules for member in vars(module).values() if isinstance(member, type)]
     own = [kind for module, kind in members if kind.__module__ == module.__name__ and issubclass(kind, base) and hasattr(kind, "name")]
     return {key(kind): kind for kind in (*own, *(_derived(group, name, base) for name in plugins(group)))}
 
 
-def _derived(group: str, name: str, base: type[Any]) -> type[Any]:
+def _derived(group: str, name: str, base: type[Any]) -> Any:
     found = load(group, name)
     if not (isinstance(found, type) and issubclass(found, base) and getattr(found, "name", "") == name):
         raise LatentMPCError(
-            f"the entry point {name} of {group} must be a subclass of {base.__module__}.{base.__name__} whose name is {name!r}, got {found!r}"
+            f"the entry point {name} of {group} must be a subclass of {base.__module__}.{base.__name__} with name = {name!r}, got {found!r}"
         )
     return found
+
+
+def look_again() -> None:
+    """Forget what was found, for a process in which packages come and go."""
+    plugins.cache_clear()
+    _registered.cache_clear()

@@ -31,7 +31,7 @@ def from_values(cls: type[Config], values: Mapping[str, Any], path: str = "") ->
     node = structured(cls)
     _fill(node, values, path)
     try:
-        made: Config = OmegaConf.to_object(node)
+        made: Any = OmegaConf.to_object(node)
     except OmegaConfBaseException as error:
         raise LatentMPCError(f"{path or 'config'}: {str(error).splitlines()[0]}") from error
     except ValueError as error:
@@ -40,7 +40,8 @@ def from_values(cls: type[Config], values: Mapping[str, Any], path: str = "") ->
 
 
 def _fill(node: DictConfig, values: Mapping[str, Any], path: str) -> None:
-    hints = get_type_hints(OmegaConf.get_type(node))
+    types = get_type_hints(OmegaConf.get_type(node))
+    hints = {str(key): types[str(key)] for key in node}
     for key, value in values.items():
         where = f"{path}.{key}".lstrip(".")
         if key not in hints:
@@ -51,12 +52,15 @@ def _fill(node: DictConfig, values: Mapping[str, Any], path: str) -> None:
                 raise LatentMPCError(f"{where} must be keys and values, got {value!r:.60}")
             _fill(child, value, where)
             continue
+        if "${" in str(value):
+            raise LatentMPCError(f"{where} must not hold interpolations, got {value!r:.60}")
         try:
-            if "${" in str(value):
-                raise LatentMPCError(f"{where} must not hold interpolations, got {value!r:.60}")
             node[key] = value
+            taken = isinstance(value, float) or bool(node[key] == value)  # else it became another one: "3" a number, [1] a list of texts
         except OmegaConfBaseException:
-            raise LatentMPCError(f"{where} must be {TYPE_NAMES.get(hints[key], hints[key])}, got {value!r:.60}") from None
+            taken = False
+        if not taken:
+            raise LatentMPCError(f"{where} must be {TYPE_NAMES.get(hints[key], hints[key])}, got {value!r:.60}")
 
 
 def _thaw(node: DictConfig) -> None:

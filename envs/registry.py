@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from latent_mpc.configs.errors import UnknownNameError
+from latent_mpc.configs.plugins import TASK_POINTS, load, plugins
 from latent_mpc.envs.adapters.gymnasium_task import GymnasiumTask
 from latent_mpc.envs.adapters.mjcf_task import MjcfTask
 from latent_mpc.envs.mazes import MAPS
-from latent_mpc.configs.plugins import TASK_POINTS, load, plugins
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.reacher import Reacher
 from latent_mpc.envs.task import Task

@@ -59,6 +59,7 @@ SMALL = ["collect.episodes=6", "collect.workers=1", "model.hidden=16", "model.la
 SMALL += [
     "training.horizon=3",
     "cost_to_go.steps=6",
+    "probe.steps=2",
     "cost_to_go.batch=16",
     "planner.samples=8",
     "planner.iterations=1",
@@ -198,9 +199,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
 def test_each_command_prints_one_that_goes_on_whatever_its_paths_are_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from latent_mpc.agent.training import probe
 
-    monkeypatch.setattr(probe, "PROBE_STEPS", 2)
     monkeypatch.chdir(tmp_path)
     os.mkdir("my größe (1)")
     xml, out, run_ = "my größe (1)/arm #1, 'x'=[y].xml", "~/d,a", "runs/it's"

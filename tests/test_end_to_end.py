@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import torch
 from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.commands import demo
-from latent_mpc.agent.training import pipeline, probe
+from latent_mpc.agent.training import pipeline
 from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -26,10 +25,17 @@ from tests.factories import refusal
 
 DATA = ["collect.episodes=8", "collect.workers=1"]
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "model.width=4", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
-STEPS = ["training.steps=6", "training.batch=8", "training.horizon=3", "training.save_every=2", "cost_to_go.steps=6", "cost_to_go.batch=16"]
+STEPS = [
+    "training.steps=6",
+    "training.batch=8",
+    "training.horizon=3",
+    "training.save_every=2",
+    "cost_to_go.steps=6",
+    "probe.steps=5",
+    "cost_to_go.batch=16",
+]
 PLAN = ["planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=2"]
 TINY = ["task=reacher", *DATA, *MODEL, *STEPS, *PLAN]
-PROBE_STEPS = 5
 ASKED: dict[str, Any] = {  # what the protocol writes
     "task": str,
     "obs": str,
@@ -52,7 +58,7 @@ ASKED: dict[str, Any] = {  # what the protocol writes
     "cost_to_go": {"rank_correlation", "pairs"},
     "versions": {"python", "latent-mpc", "torch", "mujoco", "numpy", "gymnasium"},
 }
-EXTRAS = {"horizon_seconds", "time_at_goal", "oracle", "settings"}
+EXTRAS = {"horizon_seconds", "time_at_goal", "oracle", "settings", "constraints"}
 TIMES = ("plan_ms", "plan_ms_batch", "train_seconds", "resumed", "command", "checkpoint")  # what two runs may differ in
 FILES = ["config.yaml", "curves.png", "data", "metrics.jsonl", "model.safetensors", "results.json", "run.json", "training"]
 
@@ -67,14 +73,6 @@ def read(path: Path) -> dict[str, Any]:
 
 def digits(result: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in result.items() if key not in TIMES}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def short_probe() -> Iterator[None]:
-    """The probe is for pictures; 1500 steps of it teach these tests nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probe, "PROBE_STEPS", PROBE_STEPS)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -209,10 +207,9 @@ def test_the_same_settings_and_seed_train_the_same_weights_another_seed_others(t
 KILLING = """
 import os, signal, sys
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.training import loop, probe
+from latent_mpc.agent.training import loop
 
-probe.PROBE_STEPS = int(sys.argv[1])
-save, left = loop.save_state, int(sys.argv[2])
+save, left = loop.save_state, int(sys.argv[1])
 
 def save_then_die(*arguments):
     global left
@@ -222,7 +219,7 @@ def save_then_die(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 
 loop.save_state = save_then_die
-sys.exit(cli.main(sys.argv[3:]))
+sys.exit(cli.main(sys.argv[2:]))
 """
 
 
@@ -231,7 +228,7 @@ sys.exit(cli.main(sys.argv[3:]))
 def test_a_killed_run_goes_on_with_the_same_out_to_the_same_checkpoint(trained: Path, tmp_path: Path, saves: int) -> None:
     command = ["train", *TINY, f"out={tmp_path / 'run'}"]
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    script = [sys.executable, "-c", KILLING, str(PROBE_STEPS), str(saves), *command]
+    script = [sys.executable, "-c", KILLING, str(saves), *command]
     done = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == -9, done.stderr
     assert not (tmp_path / "run" / "model.safetensors").exists()

@@ -7,9 +7,8 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -18,22 +17,16 @@ import minari
 import numpy as np
 import pytest
 import yaml
-from torch import Tensor
 
 from latent_mpc.agent.build import make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.commands import demo, train
-from latent_mpc.agent.cli.commands.horizon import run as study
-from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.costs import COSTS, Cost, Distance
 from latent_mpc.agent.evaluation import evaluate
 from latent_mpc.agent.horizon import cost_quality, model_quality
 from latent_mpc.agent.horizon.model_quality import random_episodes
 from latent_mpc.agent.horizon.report import report, style, videos
-from latent_mpc.agent.heads.cost_to_go import CostToGo
-from latent_mpc.agent.training import probe
-from latent_mpc.configs.plugins import plugins
+from latent_mpc.configs.plugins import look_again
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 pytestmark = pytest.mark.slow
@@ -41,7 +34,7 @@ pytestmark = pytest.mark.slow
 SMALL = ["collect.episodes=6", "collect.workers=1", "training.steps=6", "training.batch=8", "training.horizon=3"]
 SMALL += ["model.hidden=16", "model.latent=8", "model.embedding=8", "model.width=4", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
 SMALL += ["cost_to_go.steps=6", "cost_to_go.batch=16", "planner.samples=8", "planner.iterations=1", "planner.elites=4"]
-SMALL += ["planner.horizon=2", "validation_episodes=2"]
+SMALL += ["planner.horizon=2", "validation_episodes=2", "probe.steps=4"]
 SHORT = ["task.episode_steps=8", "task.control_period=0.1"]
 NEAR = ("pairs.kind=same_trajectory", "pairs.offset=4")
 PROPOSALS = ["proposals.samples=2", "proposals.steps=4", "proposals.batch=8", "proposals.hidden=8", "proposals.horizon=2"]
@@ -86,7 +79,21 @@ class Loaded(Reacher):
 class LoadedConfig(TaskConfig):
     load: float = 0.5  # [kg]
 """
+COST = """
+from dataclasses import dataclass
+from typing import ClassVar
+from latent_mpc.agent.costs.cost import Cost
+
+@dataclass
+class CityBlock(Cost):
+    name: ClassVar[str] = "city_block"
+    sharpness: float = 1.0
+
+    def towards(self, cost_to_go, z_goal):
+        return z_goal, lambda z, goal: self.sharpness * (z - goal).abs().mean(dim=-1)
+"""
 POINTS = "[latent_mpc.tasks]\nloaded = conforming:Loaded\n[latent_mpc.configs]\nloaded = conforming:LoadedConfig\n"
+POINTS += "[latent_mpc.costs]\ncity_block = conforming_costs:CityBlock\n"
 
 
 @dataclass(frozen=True)
@@ -122,16 +129,6 @@ STUDIED_WITH_A_THIRD_COST = "maze"
 PICTURED = ("maze", "gymnasium")  # with and without a plane to draw costs over; elsewhere figures are not written
 
 
-@dataclass
-class CityBlock(Cost):
-    """A cost that the package does not know."""
-
-    sharpness: float = 1.0
-
-    def towards(self, cost_to_go: CostToGo, z_goal: Tensor) -> tuple[Tensor, Distance]:
-        return z_goal, lambda z, goal: self.sharpness * (z - goal).abs().mean(dim=-1)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The working directory: an installed package with environments and a task, two models. What only takes time is cut short."""
@@ -140,6 +137,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "conforming-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: conforming\nVersion: 1.0\n")
     (folder / "conforming-1.0.dist-info" / "entry_points.txt").write_text(POINTS)
     (folder / "conforming.py").write_text(MODULE)
+    (folder / "conforming_costs.py").write_text(COST)
     (folder / "blind.xml").write_text(ROBOT.format(""))
     (folder / "seen.xml").write_text(ROBOT.format(CAMERA.format("observer")))
     with pytest.MonkeyPatch.context() as patch:
@@ -148,14 +146,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("COLUMNS", "200")  # tables in one piece
         patch.setenv("MINARI_DATASETS_PATH", str(folder / "minari"))
         for module, name, value in (
-            *((probe, "PROBE_STEPS", 4), (model_quality, "PROBE_STEPS", 4), (evaluate, "TIMED", 2)),
+            *((model_quality, "PROBE_STEPS", 4), (evaluate, "TIMED", 2)),
             *((demo, "PICTURE", 32), (videos, "SCENE", 32), (cost_quality, "GOALS", 3), (cost_quality, "GRID", 6), (style, "DPI", 30)),
         ):
             patch.setattr(module, name, value)
-        plugins.cache_clear()
+        look_again()
         yield folder
     forget()
-    plugins.cache_clear()
+    look_again()
 
 
 def forget() -> None:
@@ -211,17 +209,13 @@ def studied(name: str, kind: Kind, trained: Path) -> Path:
     folder = trained.with_name(f"{trained.name}-study")
     words = [f"checkpoint={trained}", *kind.trust, *kind.pairs, "horizons=[2]", "episodes=2", "data_episodes=8", "camera.backend=ray"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(COSTS, "city_block", CityBlock)
         if name not in PICTURED:
             patch.setattr(report, "save", lambda figure, path: "data:,")
         if not kind.id:  # what is there is taken; workers that import the user's module are started for the others
             parts = load_parts(trained)
             random_episodes(parts, make_task(parts.config), 8, 1000, folder / "episodes-1000", workers=1)
-        if name == STUDIED_WITH_A_THIRD_COST:  # it has no yaml, so Python has to name it
-            own: Any = SimpleNamespace(name="city_block", running=1.0, terminal=1.0, sharpness=2.0)
-            assert study(replace(compose_config("horizon", [*words, f"out={folder}"]), cost=own)) == 0
-        else:
-            latent_mpc("horizon", *words, f"out={folder}")
+        own = ["cost=city_block", "cost.sharpness=2"] if name == STUDIED_WITH_A_THIRD_COST else []
+        latent_mpc("horizon", *words, *own, f"out={folder}")
     return folder
 
 

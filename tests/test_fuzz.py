@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.training import probe
 from latent_mpc.agent.training.pipeline import describe, initialise
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
@@ -97,10 +96,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(rollouts: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was begun."""
     path = tmp_path_factory.mktemp("fuzz") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probe, "PROBE_STEPS", 1)
-        short = ["training.horizon=1", "training.steps=1", "training.batch=4", "cost_to_go.steps=1", "validation_episodes=1"]
-        assert cli.main([*train(rollouts, path), *short, "planner.iterations=1"]) == 0
+    short = ["training.horizon=1", "training.steps=1", "training.batch=4", "cost_to_go.steps=1", "validation_episodes=1"]
+    assert cli.main([*train(rollouts, path), *short, "probe.steps=1", "planner.iterations=1"]) == 0
     (path / "results.json").unlink()
     return path
 

@@ -14,8 +14,8 @@ FOLDERS = ("planners", "configs", "envs", "agent", "benchmarks")
 AGENT = (
     "devices",
     "models",
+    "heads",
     "costs",
-    "search_networks",
     "agent",
     "oracle",
     "build",

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.training import probe
 from tests.envs.mjcf_layouts import LAYOUTS, write
 
 pytestmark = pytest.mark.slow
@@ -27,6 +26,7 @@ SMALL = [
     "training.batch=8",
     "training.horizon=3",
     "cost_to_go.steps=4",
+    "probe.steps=5",
     "cost_to_go.batch=16",
     "planner.samples=8",
     "planner.iterations=1",
@@ -34,11 +34,6 @@ SMALL = [
     "planner.horizon=3",
     "validation_episodes=2",
 ]
-
-
-@pytest.fixture(autouse=True)
-def short_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
 
 
 def train(xml: Path | str, joint: str, out: Path) -> int:

@@ -15,14 +15,20 @@ from pathlib import Path
 import pytest
 
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.training import probe
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.files import only_writer
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
-STEPS = ["training.batch=8", "training.horizon=3", "training.save_every=50000", "cost_to_go.steps=6", "cost_to_go.batch=16"]
+STEPS = [
+    "training.batch=8",
+    "training.horizon=3",
+    "training.save_every=50000",
+    "cost_to_go.steps=6",
+    "probe.steps=5",
+    "cost_to_go.batch=16",
+]
 PLAN = ["planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=1"]
 TRAIN = ["train", "task=reacher", "device=cpu", *MODEL, *STEPS, *PLAN]
 
@@ -82,7 +88,6 @@ def test_ctrl_c_between_steps_says_how_to_go_on_too(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_is_said_in_one_line_and_the_run_goes_on_when_there_is_room(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
     run, safe = tmp_path / "run", "File too large; what was written before is whole: make room, and give the same command again"
     words = [*TRAIN, "training.steps=5", f"data={data}", f"out={run}"]
     for size, file in ((60, "run.json"), (4000, "metrics.jsonl"), (6000, "training/world_model.safetensors")):

@@ -14,9 +14,8 @@ import yaml
 
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.training import probe
+from latent_mpc.configs.plugins import look_again
 from latent_mpc.envs import registry
-from latent_mpc.configs.plugins import plugins
 from latent_mpc.envs.reacher import Reacher
 
 pytestmark = pytest.mark.slow
@@ -34,6 +33,7 @@ SMALL = [
 ]
 SMALL += [
     "cost_to_go.steps=4",
+    "probe.steps=5",
     "cost_to_go.batch=16",
     "planner.samples=8",
     "planner.iterations=1",
@@ -51,7 +51,6 @@ def test_the_class_on_the_page_has_at_most_25_lines_and_trains_evaluates_and_is_
     (tmp_path / "my_robot.py").write_text(code, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # what PYTHONPATH=. does
-    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
     monkeypatch.setitem(sys.modules, "my_robot", None)  # so that it is as before, afterwards
     monkeypatch.delitem(sys.modules, "my_robot")
 
@@ -123,9 +122,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (package / "entry_points.txt").write_text(POINTS)
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
-    plugins.cache_clear()
+    look_again()
     yield
-    plugins.cache_clear()
+    look_again()
     sys.modules.pop("mine", None)
 
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc.agent.costs.terms import Constraint, Imagined, Networks, Term, constraints, make_parts, terms
+from latent_mpc.agent.costs.terms import Constraint, Imagined, Networks, constraints, make_parts, terms
 from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.models.base import Memory
 from latent_mpc.agent.models.ensemble import disagreement
@@ -34,6 +34,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 # (latents [B, N, H, D], goals [B, 1, 1, ...]) -> distance of each step [B, N, H]
 Distance = Callable[[Tensor, Tensor], Tensor]
+WeightedTerm = tuple[float, Callable[[Imagined], Tensor]]
 Costed = Tensor | tuple[Tensor, Tensor]  # cost [B, N], and violations [B, N, C] where there are constraints
 
 
@@ -56,15 +57,16 @@ class Cost(ABC):
         one_of(self, precision=PRECISIONS)
         if self.running < 0 or self.terminal < 0 or self.running + self.terminal == 0:
             raise LatentMPCError(f"running and terminal must be at least 0 and not both 0, got {self.running} and {self.terminal}")
-        self.made_terms(), self.made_constraints()
-
-    def made_terms(self) -> list[Term]:
-        """The terms. Raises ValueError, KeyError for one that is none."""
-        return make_parts(self.terms, terms(), "cost term")
+        make_parts(self.terms, terms(), "cost term"), self.made_constraints()
 
     def made_constraints(self) -> list[Constraint]:
         """The constraints. Raises ValueError, KeyError for one that is none."""
         return make_parts(self.constraints, constraints(), "constraint")
+
+    def bind(self, networks: Networks) -> tuple[list[WeightedTerm], list[Callable[[Imagined], Tensor]]]:
+        """The functions of terms, with their weights, and of constraints. Raises ValueError if one needs what was not learned."""
+        made = make_parts(self.terms, terms(), "cost term")
+        return [(term.weight, term.bind(networks)) for term in made], [one.bind(networks) for one in self.made_constraints()]
 
     @abstractmethod
     def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
@@ -91,8 +93,7 @@ class PlanCost:
 
     def __init__(self, networks: Networks, memory: Memory, goal: Tensor, distance: Distance, config: Cost) -> None:
         self.model, self.memory, self.goal, self.distance, self.config = networks.model, memory, goal, distance, config
-        self.terms = [(term.weight, term.bind(networks)) for term in config.made_terms()]
-        self.constraints = [constraint.bind(networks) for constraint in config.made_constraints()]
+        self.terms, self.constraints = config.bind(networks)
 
     def __call__(self, actions: Float[Tensor, "B N H A"]) -> Costed:
         together = max(1, ROWS // actions.shape[1])

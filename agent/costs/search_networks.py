@@ -52,7 +52,7 @@ def agreement(reference: Networks, search: Networks, config: Cost, horizon: int)
     generator = torch.Generator().manual_seed(0)
     actions = torch.rand(PROBLEMS, PLANS, horizon, model.actions, generator=generator).to(device) * 2 - 1
     z, goal = torch.randn(2, PROBLEMS, model.latent, generator=generator).to(device)
-    memory = model.memory(PROBLEMS)._replace(z=z)  # type: ignore[attr-defined]  # memories are named tuples
+    memory = model.memory(PROBLEMS)._replace(z=z)
     goal[::2] = model.imagine(memory, actions[:, :1])[0, ::2, 0, -1]
     one, other = (ranks(plan_cost(networks, memory, goal, config)(actions)) for networks in (reference, search))
     return float((1 - 6 * (one - other).square().sum(dim=1) / (PLANS * (PLANS**2 - 1))).min())
@@ -77,5 +77,5 @@ def compiled(networks: Networks, horizon: int) -> Networks | None:
 
 
 def _copies(networks: Networks, bf16: bool = False, compile: bool = False) -> Networks:
-    model, cost_to_go = (part.search_copy(bf16, compile) for part in (networks.model, networks.cost_to_go))
+    model, cost_to_go = networks.model.search_copy(bf16, compile), networks.cost_to_go.search_copy(bf16, compile)
     return networks._replace(model=model, cost_to_go=cost_to_go)

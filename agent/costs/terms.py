@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -81,7 +81,7 @@ class Constraint(ABC):
         return None
 
 
-Part = TypeVar("Part", Term, Constraint)
+Part = TypeVar("Part", bound=Term | Constraint)
 
 
 def terms() -> dict[str, type[Term]]:
@@ -108,7 +108,7 @@ def _make_part(text: str, known: dict[str, type[Part]], what: str) -> Part:
     name, *numbers = text.split(":")
     if name not in known:
         raise UnknownNameError(f"no {what} {name!r:.60}; there are: {', '.join(sorted(known)) or 'none'}")
-    kind = known[name]
+    kind: type[Any] = known[name]
     needed = [item.name for item in fields(kind) if item.default is MISSING]
     try:
         values = [float(number) for number in numbers]
@@ -117,4 +117,5 @@ def _make_part(text: str, known: dict[str, type[Part]], what: str) -> Part:
     except ValueError:
         form = ":".join([name, *(item.name.upper() for item in fields(kind))])
         raise LatentMPCError(f"a {what} must be written {form}, with finite numbers, got {text!r:.60}") from None
-    return kind(*values)
+    made: Part = kind(*values)
+    return made

@@ -69,9 +69,7 @@ class Step(NamedTuple):
     plan: Plan | None  # what it decided; None where it went on with an earlier decision, or decides without plans
 
 
-def steps(
-    policy: Policy, task: Task, states: np.ndarray, count: int, observe: Observe | None = None, progress: str = ""
-) -> Iterator[Step]:
+def steps(policy: Policy, task: Task, states: np.ndarray, count: int, observe: Observe | None = None, progress: str = "") -> Iterator[Step]:
     """Play B episodes at once from simulator states `[B, n]`, closed loop, all control steps: nothing ends early. The policy was reset.
 
     Args:

@@ -108,7 +108,7 @@ class CostToGo(Head):
         made = copy.copy(self)
         made._modules = dict(self._modules)
         if bf16:
-            made.layers = Half(self.layers)
+            made._modules["layers"] = Half(self.layers)
         if compile:
             made.embed = fused(made.embed)  # type: ignore[method-assign]
         return made

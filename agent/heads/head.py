@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -103,9 +103,11 @@ class Step(Protocol):
     """One step of an optimisation (`agent/training/loop.py`)."""
 
     number: int  # from 0
-    progress: float  # share of the phase that is over, in [0, 1)
-    logged: bool  # whether its metrics are written
     rng: np.random.Generator  # of all its random numbers
+
+    @property
+    def progress(self) -> float:
+        """Share of the phase that is over, in [0, 1)."""
 
     def minimise(self, terms: Mapping[str, Tensor]) -> None:
         """Take one step down the term "loss"; the others are logged."""
@@ -114,9 +116,11 @@ class Step(Protocol):
 class MakeTrainer(Protocol):
     """A run's optimisations by name: `for step in trainer("probe", self, schedule): step.minimise({"loss": …})`."""
 
-    seed: int
+    @property
+    def seed(self) -> int:
+        """Of the run."""
 
-    def __call__(self, phase: str, module: nn.Module, schedule: Schedule) -> Iterable[Step] | Iterator[Step]: ...
+    def __call__(self, phase: str, module: nn.Module, schedule: Schedule) -> Iterable[Step]: ...
 
 
 class Head(nn.Module, ABC):

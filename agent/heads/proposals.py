@@ -40,6 +40,11 @@ class ProposalsConfig:
     learning_rate: float = 1e-3  # of Adam, falling to a tenth by a cosine
     temperature: float = 1.0  # wasted steps at which a piece counts 1/e [model steps]
 
+    @property
+    def needs(self) -> int:
+        """Length that an episode must have [model steps]."""
+        return self.horizon if self.samples else 0
+
     def __post_init__(self) -> None:
         at_least(self, samples=0, horizon=1, hidden=1, steps=1, batch=1)
         if self.learning_rate <= 0 or self.temperature <= 0:

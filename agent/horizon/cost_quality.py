@@ -19,8 +19,8 @@ from latent_mpc.agent.build import Parts
 from latent_mpc.agent.costs import cost as cost_kinds
 from latent_mpc.agent.costs.cost import Cost
 from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
-from latent_mpc.agent.horizon.model_quality import HINGE, Latents
 from latent_mpc.agent.heads.cost_to_go import CostToGo
+from latent_mpc.agent.horizon.model_quality import HINGE, Latents
 from latent_mpc.agent.oracle import privileged
 from latent_mpc.envs.task import Task
 

@@ -64,7 +64,9 @@ class ReplanEvery:
         plans = planner.middle.expand(B, planner.horizon, -1).clone()
         return Following(self.decision.init(B, seed), plans, torch.zeros(B, dtype=torch.int64))
 
-    def decide(self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Following) -> tuple[Plan, Following]:
+    def decide(
+        self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Following
+    ) -> tuple[Plan, Following]:
         """`info` is empty where not all episodes decided, and the cost of the others is not known."""
         later = torch.cat([warm.actions[:, 1:], warm.actions[:, -1:]], dim=1)
         moved = warm.inner.shift(1)

@@ -41,7 +41,17 @@ WORTH = 200_000  # imagined steps in a decision of all settings together, some 3
 PATIENCE = 3600.0  # [s] for one setting, after which its process counts as hung
 ORACLE_WEIGHT = 12  # how many times longer a step of the simulator takes than an imagined one, for the progress bar only
 CODE = (  # what outcomes come out of
-    *("envs", "planners", "agent/models", "agent/heads", "agent/costs", "agent/evaluation", "agent/agent.py", "agent/build.py", "agent/oracle.py"),
+    *(
+        "envs",
+        "planners",
+        "agent/models",
+        "agent/heads",
+        "agent/costs",
+        "agent/evaluation",
+        "agent/agent.py",
+        "agent/build.py",
+        "agent/oracle.py",
+    ),
     "agent/horizon/replanning.py",
 )
 

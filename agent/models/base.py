@@ -38,6 +38,9 @@ class Memory(Protocol):
     def reset(self, mask: Bool[Tensor, " B"]) -> Memory:
         """Forget the episodes where mask is true."""
 
+    def _replace(self, *, z: Float[Tensor, "B D"]) -> Memory:
+        """With another belief, as named tuples have it."""
+
 
 class Loss(NamedTuple):
     """What a training step minimises and logs, and the latents that it came from."""

@@ -13,14 +13,15 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from latent_mpc.agent.models.base import Observation, Shapes, WorldModel
-from latent_mpc.agent.models.encoders.encoder import EncoderConfig, make_encoder
+from latent_mpc.agent.models.encoders.encoder import Encoder, EncoderConfig, make_encoder
 from latent_mpc.agent.models.ensemble import ensemble
 from latent_mpc.agent.models.networks import mlp
 from latent_mpc.agent.models.search_copy import Half, fused
@@ -92,6 +93,9 @@ class LatentModel(WorldModel):
         else:
             self.predictor = ensemble(config.ensemble, *sizes, dropout=config.dropout, zero_last=True)
 
+    def _encoders(self) -> dict[str, Encoder]:
+        return {key: cast(Encoder, encoder) for key, encoder in self.encoders.items()}
+
     def embed(self, obs: Observation) -> Float[Tensor, "B F"]:
         """Embedding of single observations; several keys are added up."""
         return torch.stack([encoder(obs[key]) for key, encoder in self.encoders.items()]).sum(dim=0)
@@ -159,19 +163,19 @@ class LatentModel(WorldModel):
 
     def fit_normalisers(self, sample: Callable[[str], Tensor]) -> None:
         """Those of the encoders."""
-        for key, encoder in self.encoders.items():
-            encoder.fit(lambda key=key: sample(key))
+        for key, encoder in self._encoders().items():
+            encoder.fit(partial(sample, key))
 
     def frozen_encoders(self) -> dict[str, tuple[str, Callable[[Tensor], Tensor]]]:
         """Those that have a digest."""
-        return {key: (encoder.digest, encoder.encode_frozen) for key, encoder in self.encoders.items() if encoder.digest}
+        return {key: (encoder.digest, encoder.encode_frozen) for key, encoder in self._encoders().items() if encoder.digest}
 
     def search_copy(self, bf16: bool, compile: bool) -> LatentModel:
         """The predictor in bf16, the rollout compiled."""
         made = copy.copy(self)
         made._modules = dict(self._modules)  # parts are shared but for the one that is replaced
         if bf16:
-            made.predictor = Half(self.predictor)
+            made._modules["predictor"] = Half(self.predictor)
         if compile:
             made.rollout = fused(made.rollout)  # type: ignore[method-assign]
         return made

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent.models.base import Loss, Observation, Shapes
-from latent_mpc.agent.models.decoders import make_decoder
+from latent_mpc.agent.models.decoders import PictureDecoder, StateDecoder, make_decoder
 from latent_mpc.agent.models.latent_model import LatentModel, ModelConfig
 from latent_mpc.configs.checks import at_least
 
@@ -46,10 +46,13 @@ class Reconstruction(LatentModel):
         sizes = (config.latent, config.hidden, config.width)
         self.decoders = nn.ModuleDict({key: make_decoder(key, shape, *sizes) for key, shape in sorted(shapes.items())})
 
+    def _decoders(self) -> dict[str, StateDecoder | PictureDecoder]:
+        return {key: cast(StateDecoder | PictureDecoder, decoder) for key, decoder in self.decoders.items()}
+
     def fit_normalisers(self, sample: Callable[[str], Tensor]) -> None:
         """Those of encoders and decoders."""
         super().fit_normalisers(sample)
-        for key, decoder in self.decoders.items():
+        for key, decoder in self._decoders().items():
             decoder.fit(sample(key))
 
     def loss(
@@ -68,4 +71,4 @@ class Reconstruction(LatentModel):
         return Loss({"loss": loss, "prediction": predicted, "reconstruction": reconstructed}, z)
 
     def _error(self, z: Float[Tensor, "B D"], obs: Observation) -> Float[Tensor, ""]:
-        return torch.stack([decoder.error(z, obs[key]) for key, decoder in self.decoders.items()]).mean()
+        return torch.stack([decoder.error(z, obs[key]) for key, decoder in self._decoders().items()]).mean()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.hydra_groups import heads
 from latent_mpc.configs.schema import TrainConfig
 from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.task import Task
@@ -16,8 +19,10 @@ def require_length(config: TrainConfig, task: Task, given: Rollouts | None) -> N
         where, training, longest = f"data={config.data}", int(given.lengths[episodes].max()), int(given.lengths.max())
     repeat, history, horizon = config.task.action_repeat, config.model.history, config.training.horizon
     needs = [(f"model.history={history} and training.horizon={horizon}", history - 1 + horizon, training)]
-    if config.proposals.samples:
-        needs.append((f"proposals.horizon={config.proposals.horizon}", config.proposals.horizon, longest))
+    for name in heads():
+        head: Any = getattr(config, name)
+        if (steps := getattr(head, "needs", 0)) > 0:
+            needs.append((f"{name}.horizon={steps}", steps, longest))
     for keys, steps, there in needs:
         if steps * repeat > there:
             raise LatentMPCError(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,9 @@ def latent_density(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M
     return torch.cat([learned.between(start, goal).kthvalue(NEIGHBOURS, dim=1).values for goal in chunks])
 
 
-def ensemble_disagreement(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
+def ensemble_disagreement(
+    agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator
+) -> Float[Tensor, " M"]:
     """Disagreement about where one random action leads."""
     action = torch.as_tensor(rng.uniform(-1, 1, (len(some), 1, agent.model.actions)), dtype=some.dtype, device=some.device)
     return disagreement(agent.model.rollout_ensemble(some, action))[:, 0]
@@ -62,7 +65,9 @@ def choose_goals(agent: Agent, z: Float[Tensor, "N D"], goals: int, novelty: str
     return some[torch.arange(goals, device=z.device), score.argmax(dim=1)]
 
 
-def explore(agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"], numbers: range, novelty: str, progress: str = "") -> Rollouts:
+def explore(
+    agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"], numbers: range, novelty: str, progress: str = ""
+) -> Rollouts:
     """Append the episodes `numbers` that are missing, played by the agent in one batch, to the rollouts.
 
     Args:
@@ -99,8 +104,8 @@ class Explorer:
         self.latest, self.step = LATEST * steps, 0
         self.arrived = np.zeros(len(motions), dtype=bool)
 
-    def reset(self, goal: Float[Tensor, "B D"]) -> None:
-        """Begin towards latents."""
+    def reset(self, goal: Any) -> None:
+        """Begin towards latents `[B, D]`."""
         self.agent.reset(goal)
 
     def act(self, obs: Observed, still: np.ndarray | None = None) -> np.ndarray:

@@ -18,7 +18,7 @@ from benchmarks.planners import shipped
 from benchmarks.planners.ours import enlarged
 from benchmarks.planners.peers import missing, swm_configure, swm_solve, swm_solver
 from benchmarks.planners.store import Job
-from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.agent import Agent, FlatDecision
 from latent_mpc.agent.evaluation.episodes import play
 from latent_mpc.agent.evaluation.evaluate import rate, time_decisions
 from latent_mpc.agent.evaluation.pairs import draw_pairs
@@ -50,18 +50,18 @@ def ours(name: str, evaluations: int) -> Agent:
     agent = shipped.agent()
     old = agent.planner
     algorithm = old.algorithm if name == "cem" else enlarged(algorithms()[name](block=agent.action_repeat), evaluations)
-    agent.planner = budgeted = shipped.Budgeted(algorithm, low=old.low, high=old.high, horizon=old.horizon)
+    budgeted = shipped.Budgeted(algorithm, low=old.low, high=old.high, horizon=old.horizon)
     budgeted.evaluations = evaluations
-    return agent
+    return agent.deciding(FlatDecision(budgeted, agent.plan_cost))
 
 
 def peer(every: int, size: tuple[int, int]) -> Agent:
     """The shipped agent with stable-worldmodel's solver as its planner."""
     agent = shipped.agent()
     old = agent.planner
-    agent.planner = planner = Peer(old.algorithm, low=old.low, high=old.high, horizon=HORIZON)
+    planner = Peer(old.algorithm, low=old.low, high=old.high, horizon=HORIZON)
     planner.every, planner.size = every, size
-    return agent
+    return agent.deciding(FlatDecision(planner, agent.plan_cost))
 
 
 class Peer(Planner):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_mpc.agent.agent import Agent
+from latent_mpc.agent.agent import Agent, FlatDecision
 from latent_mpc.agent.build import Parts, make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.evaluation.evaluate import time_decisions
@@ -59,7 +59,8 @@ def costs(count: int, index: list[int] | None = None) -> Any:
     starts, goals = observed(count)
     chosen = range(count) if index is None else index
     made = agent()
-    made.planner = kept = Kept(made.planner.algorithm, low=made.planner.low, high=made.planner.high, horizon=made.planner.horizon)
+    kept = Kept(made.planner.algorithm, low=made.planner.low, high=made.planner.high, horizon=made.planner.horizon)
+    made = made.deciding(FlatDecision(kept, made.plan_cost))
     made.reset({"pixels": goals[list(chosen)]})
     made.act({"pixels": starts[list(chosen)]})
     return kept.cost

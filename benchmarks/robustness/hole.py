@@ -24,7 +24,7 @@ from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.evaluation.episodes import play
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.statistics import wilson
-from latent_mpc.agent.training.exploration import disputed
+from latent_mpc.agent.training.exploration import ensemble_disagreement
 from latent_mpc.agent.training.windows import encode_rollouts
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
@@ -77,7 +77,7 @@ def pairs_outside(task: Task, inside: Inside) -> Pairs:
 def members_apart(parts: Parts, rollouts: Rollouts, task: Task, inside: Inside) -> tuple[float, float, float]:
     """Mean disagreement one random action ahead, of states inside and outside; how often the former is the larger, of one state each."""
     z, _, source = encode_rollouts(parts.model, rollouts, parts.config["task"]["action_repeat"], rollouts.path)
-    apart = disputed(make_agent(parts), z, z, np.random.default_rng(0)).numpy()
+    apart = ensemble_disagreement(make_agent(parts), z, z, np.random.default_rng(0)).numpy()
     within = inside(task.qpos_qvel(rollouts.arrays["physics"][source])[0])
     below = np.searchsorted(np.sort(apart[~within]), apart[within]) / (~within).sum()
     return float(apart[within].mean()), float(apart[~within].mean()), float(below.mean())

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,12 +22,14 @@ from torch import Tensor, nn
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_agent, make_planner, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
-from latent_mpc.agent.costs import LatentCost
+from latent_mpc.agent.costs.latent import LatentCost
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.evaluation.evaluate import milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.evaluation.results import versions, write_json
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
+from latent_mpc.agent.models.latent_model import LatentModel
 
 SIZES = ((1, 512, 16, 9), (32, 512, 16, 3), (100, 512, 16, 1), (1, 64, 3, 200), (100, 64, 3, 9))  # B, N, H, repetitions
 MODES = {"fp32": "fp32 in chunks", "bf16": "bf16 in chunks"}
@@ -61,16 +63,17 @@ def shipped(precision: str) -> Agent:
 
 def reference(precision: str) -> Agent:
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(latent=64, hidden=256), {"state": (3,)}, 4).eval()
+    model = Jepa(JepaConfig(latent=64, hidden=256), {"state": (3,)}, 4).eval()
     model.predictor = nn.Sequential(nn.Linear(68, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, 64))
     model.requires_grad_(False)
     planner = make_planner("cem", actions=4, horizon=16, action_repeat=1, device=torch.device("cpu"))
-    return Agent(model, CostToGo(64, CostToGoConfig()), planner, LatentCost(running=0.0, precision=precision))
+    return Agent(Networks(model, CostToGo(64, CostToGoConfig())), planner, LatentCost(running=0.0, precision=precision))
 
 
 def eager(agent: Agent, z: Tensor, z_goal: Tensor, actions: Tensor) -> Tensor:
     """The plain loop."""
     model, learned, latents = agent.model, agent.cost_to_go, []
+    assert isinstance(model, LatentModel)
     z = z[:, None].expand(-1, actions.shape[1], -1)
     for action in actions.unbind(dim=2):
         z = z + model.predictor(torch.cat([z, action], dim=-1))
@@ -86,7 +89,7 @@ def eager(agent: Agent, z: Tensor, z_goal: Tensor, actions: Tensor) -> Tensor:
 def compare(name: str, make: Callable[[str], Agent]) -> list[dict[str, Any]]:
     agents, rows = {mode: make(mode) for mode in MODES}, []
     for B, N, H, repetitions in SIZES:
-        row = {"model": name, "B": B, "N": N, "H": H, "precision": agents["bf16"].rollouts["precision"]}
+        row = {"model": name, "B": B, "N": N, "H": H, "precision": agents["bf16"].search_report["precision"]}
         rows.append(row | measure(agents, B, N, H, repetitions))
         print(f"{name}, B={B} N={N} H={H}: {summary(rows[-1])}", flush=True)
     return rows
@@ -95,11 +98,11 @@ def compare(name: str, make: Callable[[str], Agent]) -> list[dict[str, Any]]:
 def measure(agents: dict[str, Agent], B: int, N: int, H: int, repetitions: int) -> dict[str, Any]:
     """Times [ms], and how well the costs of both modes agree; the error is in standard deviations of a problem's costs."""
     model, generator = agents["fp32"].model, torch.Generator().manual_seed(0)
-    z, z_goal = torch.randn(2, B, model.config.latent, generator=generator)
+    z, z_goal = torch.randn(2, B, model.latent, generator=generator)
     actions = torch.rand(B, N, H, model.actions, generator=generator) * 2 - 1
     memory = model.memory(B)._replace(z=z)
     runs: dict[str, Run] = {"eager fp32": partial(eager, agents["fp32"], z, z_goal, actions)}
-    runs |= {MODES[mode]: partial(agents[mode].plan_cost(memory, z_goal), actions) for mode in MODES}
+    runs |= {MODES[mode]: partial(cast(Callable[[Tensor], Tensor], agents[mode].plan_cost(memory, z_goal)), actions) for mode in MODES}
     exact, rough = runs["eager fp32"](), runs[MODES["bf16"]]()
     return {
         "ms": in_turn(runs, repetitions),

@@ -33,7 +33,8 @@ def main(folder: str, name: str = "reacher", *settings: str) -> None:
     print(f"{'plans':>5} {'proposals':>9} {'end':>5} {'95 %':>11} {'any':>5} {'mean distance':>13}")
     for samples, iterations in BUDGETS:
         planner = {**parts.config["planner"], "samples": samples, "iterations": iterations}
-        for some in (parts, replace(parts, proposals=None)):
+        without = replace(parts, heads={name: head for name, head in parts.heads.items() if name != "proposals"})
+        for some in (parts, without):
             played = play(make_agent(some, planner=planner), task, drawn.pairs, drawn.steps)
             low, high = wilson(int(played.end.sum()), PAIRS)
             proposed = some.proposals.config.samples if some.proposals else 0

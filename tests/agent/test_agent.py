@@ -6,9 +6,10 @@ import torch
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_planner
-from latent_mpc.agent.costs import LatentCost
+from latent_mpc.agent.costs.latent import LatentCost
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 
 STATES, WIDTH, HORIZON = 3, 2, 3
 SHAPES = {"state": (STATES,)}
@@ -17,12 +18,12 @@ SHAPES = {"state": (STATES,)}
 def make_agent(repeat=1, seed=0, shapes=SHAPES):
     """A tiny agent whose predictor makes every action matter."""
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, width=4), shapes, repeat * WIDTH).eval().requires_grad_(False)
+    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes, repeat * WIDTH).eval().requires_grad_(False)
     torch.nn.init.normal_(model.predictor[-1].weight)
     learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4)).requires_grad_(False)
     device = torch.device("cpu")
     planner = make_planner("cem", actions=repeat * WIDTH, horizon=HORIZON, action_repeat=repeat, device=device, samples=16, iterations=2)
-    return Agent(model, learned, planner, LatentCost(), repeat, seed)
+    return Agent(Networks(model, learned), planner, LatentCost(), repeat, seed)
 
 
 def seen(T: int, B: int, seed: int = 1) -> np.ndarray:
@@ -142,13 +143,13 @@ def test_a_planner_is_made_for_action_blocks_with_noise_running_through_them():
     assert (planner.horizon, planner.algorithm.block, planner.algorithm.samples) == (4, 3, 8)
 
 
-class Integrator(WorldModel):
+class Integrator(Jepa):
     """A world that is known: the latent is the last observation, an action moves it by itself."""
 
     def embed(self, obs):
         return obs["state"]
 
-    def believe(self, frames):
+    def fuse_history(self, frames):
         return frames[..., -1, :]
 
     def predict(self, z, action):
@@ -156,10 +157,10 @@ class Integrator(WorldModel):
 
 
 def make_integrator(name: str = "cem") -> Agent:
-    model = Integrator(ModelConfig(embedding=2, latent=2, hidden=4), {"state": (2,)}, 2).eval()
+    model = Integrator(JepaConfig(embedding=2, latent=2, hidden=4), {"state": (2,)}, 2).eval()
     fields = {"samples": 64, "iterations": 4} if name == "cem" else {}
     planner = make_planner(name, actions=2, horizon=HORIZON, action_repeat=1, device=torch.device("cpu"), **fields)
-    return Agent(model, CostToGo(2, CostToGoConfig(hidden=4, metric=2)), planner, LatentCost())
+    return Agent(Networks(model, CostToGo(2, CostToGoConfig(hidden=4, metric=2))), planner, LatentCost())
 
 
 @pytest.mark.parametrize("name", ["cem", "gradient", "hybrid"])  # the last two differentiate through the model

@@ -57,8 +57,8 @@ def test_a_checkpoint_stands_alone_with_the_model_and_all_that_was_chosen(tmp_pa
     [
         ({"xml": "../../secret.xml"}, "config.yaml: task.xml must lie within the checkpoint, got '../../secret.xml'"),
         ({"xml": ARM}, "config.yaml: task.xml must lie within the checkpoint, got '/"),
-        ({"success": [1]}, r"task.success must be a list of texts, got \[1\]"),
-        ({"success": "turn"}, "task.success must be a list of texts, got 'turn'"),
+        ({"success": [1]}, r"task.success must be a list: \[A,B\], got \[1\]"),
+        ({"success": "turn"}, r"task.success must be a list: \[A,B\], got 'turn'"),
         ({"episode_steps": -1}, "task: episode_steps must be at least 0, got -1"),
         ({"colour": "red"}, "no key 'colour' in task; there are: name, action_repeat, size, control_period, "),
     ],

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from latent_mpc.agent.build import make_planner
-from latent_mpc.agent.costs import CostToGoCost
+from latent_mpc.agent.costs.cost_to_go import CostToGoCost
 from latent_mpc.agent.evaluation import oracle_cache
 from latent_mpc.agent.evaluation.cache import Cache
 from latent_mpc.agent.evaluation.episodes import play

@@ -24,10 +24,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from latent_mpc.configs.structured import from_values
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.plain_yaml import read_plain
 from latent_mpc.configs.plugins import registered
+from latent_mpc.configs.structured import from_values
 
 
 class Backbone(nn.Module, ABC):
@@ -77,7 +77,7 @@ class BackboneFolder:
             self.kind, known = values.pop("network", None), backbones()
             if self.kind not in known:
                 raise UnknownNameError(f"no network {self.kind!r:.60}; there are: {', '.join(sorted(known))}")
-            self.config = from_values(known[self.kind].Config, values)
+            self.config: Any = from_values(known[self.kind].Config, values)
         except (yaml.YAMLError, ValueError) as error:
             raise LatentMPCError(f"{self.path / 'config.yaml'}: {error}") from error
 

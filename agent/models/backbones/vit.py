@@ -129,8 +129,8 @@ class Vit(Backbone):
         return torch.stack([self._one(picture) for picture in cameras]).mean(dim=0)
 
     def _one(self, picture: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B W"]:
-        config, like = self.config, {"device": picture.device, "dtype": picture.dtype}
-        mean, std = (torch.tensor(values, **like).view(3, 1, 1) for values in (MEAN, STD))
+        config = self.config
+        mean, std = (picture.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
         picture = interpolate((picture - mean) / std, size=(config.side, config.side), mode="bilinear", antialias=True)
         along = config.side // config.patch
         patches = self.patch_embed(picture) + self._places(along)

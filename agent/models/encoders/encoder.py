@@ -24,7 +24,9 @@ class EncoderConfig:
     """Which encoder sees which observation."""
 
     state: str = "mlp"  # name of the state's encoder: mlp
-    pixels: str = "conv"  # name of the pictures' encoder: conv (flattened) | spatial (where each feature is) | frozen (a network of a folder)
+    pixels: str = (
+        "conv"  # name of the pictures' encoder: conv (flattened) | spatial (where each feature is) | frozen (a network of a folder)
+    )
     folder: str = ""  # the frozen network: a folder with model.safetensors and a config.yaml that names its kind
     digest: str = ""  # of the frozen network's files, filled in, so that another one in the same folder is noticed
 
@@ -55,6 +57,10 @@ class Encoder(nn.Module, ABC):
 
     def fit(self, sample: Callable[[], Tensor]) -> None:
         """Take what is to be known of the training data beforehand; `sample()` gives observations `[N, ...]`."""
+
+    def encode_frozen(self, obs: Tensor) -> Tensor:
+        """Features `[B, W]` of observations by weights that are not trained; `forward` takes these in their place."""
+        raise NotImplementedError
 
     @property
     def digest(self) -> str:

@@ -29,11 +29,11 @@ def describe(**changes: Any) -> dict[str, Any]:
     """The config of a small checkpoint of Reacher."""
     task = make("reacher")
     config: dict[str, Any] = {
-        "format": 1,
+        "format": 2,
         "task": {"name": "reacher", "action_repeat": 1, "size": 64},
         "obs": "state",
         "seed": 0,
-        "model": {"embedding": 8, "latent": 8, "history": 2, "hidden": 16, "width": 4},
+        "model": {"name": "jepa", "embedding": 8, "latent": 8, "history": 2, "hidden": 16, "width": 4},
         "cost_to_go": {"hidden": 16, "metric": 8, "steps": 5, "learning_rate": 0.001},
         "planner": {"name": "cem", "horizon": 2, "samples": 16, "iterations": 2, "elites": 4},
         "cost": {"name": "cost_to_go", "running": 1.0},
@@ -114,7 +114,7 @@ def test_loading_leaves_the_callers_planner_and_cost_to_choose(folder: Path) -> 
     assert (type(agent.planner.algorithm).__name__, agent.planner.horizon, type(agent.cost).__name__) == ("MPPI", 2, "LatentCost")
     with pytest.raises(KeyError, match="no cost 'none'; there are: cost_to_go, latent"):
         load_agent(folder, cost={"name": "none"})
-    with pytest.raises(KeyError, match="cost 'latent' has no field 'runing'; there are: running, terminal"):
+    with pytest.raises(KeyError, match="no key 'runing' in cost; there are: running, terminal"):
         load_agent(folder, cost={"name": "latent", "runing": 1})
     with pytest.raises(KeyError, match="no planner 'none'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"):
         load_agent(folder, planner={"name": "none"})
@@ -123,8 +123,8 @@ def test_loading_leaves_the_callers_planner_and_cost_to_choose(folder: Path) -> 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=2), "checkpoint format must be 1, got 2; train it again with this version"),
-        (lambda c: c.pop("format"), "checkpoint format must be 1, got None"),
+        (lambda c: c.update(format=3), "checkpoint format must be 2, got 3; train it again with this version"),
+        (lambda c: c.pop("format"), "checkpoint format must be 2, got None"),
         (lambda c: c.pop("model"), "no key 'model'; there are: actions, cost, "),
         (lambda c: c.pop("spaces"), "no key 'spaces'; there are: "),
         (lambda c: c["task"].pop("action_repeat"), "no key 'action_repeat' in task; there are: name, size"),
@@ -216,7 +216,7 @@ def test_fields_that_came_later_are_at_their_default_and_sizes_that_do_not_fit_a
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_checkpoint_that_ships_is_read(name: str) -> None:
-    assert load_parts(name).config["format"] == 1
+    assert load_parts(name).config["format"] == 2
 
 
 def test_missing_and_truncated_files_are_named(folder: Path, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_missing_and_truncated_files_are_named(folder: Path, tmp_path: Path) -> 
     assert refused(folder) == f"{weights} is missing; the checkpoint is not whole, train it again with out={folder}"
     (folder / "config.yaml").unlink()
     assert refused(folder) == f"{folder} is not a checkpoint: it holds no config.yaml"
-    assert refused(tmp_path / "nowhere").startswith(f"no checkpoint '{tmp_path / 'nowhere'}': it is no folder, and those that ship are: ")
+    assert refused(tmp_path / "nowhere").startswith(f"no checkpoint '{tmp_path / 'nowhere'}': not a folder, and not one of the shipped: ")
     assert refused(Path("")).startswith(". is not a checkpoint")
 
 

@@ -144,7 +144,7 @@ def test_a_task_has_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_checkpoint_that_is_not_there_is_answered_with_those_that_ship(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert refusal(capsys, "evaluate", "checkpoint=nowhere").startswith(
-        "no checkpoint 'nowhere': it is no folder, and those that ship are: "
+        "no checkpoint 'nowhere': not a folder, and not one of the shipped: "
     )
     assert refusal(capsys, "evaluate").startswith("checkpoint must be given: ")
     assert refusal(capsys, "evaluate", f"checkpoint={tmp_path}") == f"{tmp_path} is not a checkpoint: it holds no config.yaml"

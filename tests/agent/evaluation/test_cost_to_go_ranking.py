@@ -10,12 +10,13 @@ import torch
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_planner
-from latent_mpc.agent.costs import LatentCost
+from latent_mpc.agent.costs.latent import LatentCost
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.evaluation.cost_to_go_ranking import GOALS, how_far, learned_and_true, rank_correlation
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.evaluation.statistics import spearman
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
@@ -23,17 +24,17 @@ from latent_mpc.envs.task import Task
 
 def make_agent(repeat: int = 1, shapes: Any = None, learned: CostToGo | None = None) -> Agent:
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat)
+    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat)
     planner = make_planner("random", actions=2 * repeat, horizon=2, action_repeat=repeat, device=torch.device("cpu"))
     learned = learned or CostToGo(4, CostToGoConfig(hidden=16, metric=4))
-    return Agent(model.eval().requires_grad_(False), learned, planner, LatentCost(), repeat)
+    return Agent(Networks(model.eval().requires_grad_(False), learned), planner, LatentCost(), repeat)
 
 
 class Unprivileged(PointMaze):
     steps_to_go = Task.steps_to_go
 
 
-class Seeing(WorldModel):
+class Seeing(Jepa):
     """A world whose latent is the place of the ball."""
 
     def encode_goal(self, obs: Any) -> torch.Tensor:
@@ -74,7 +75,7 @@ def test_pixels_are_looked_at_where_the_model_sees_them() -> None:
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_straight_way_ranks_as_the_true_one_in_the_open_and_less_so_round_a_wall(sign: float) -> None:
     agent = make_agent(learned=Straight(sign))
-    agent.model = Seeing(ModelConfig(embedding=8, latent=2, hidden=16), {"state": (4,)}, 2)
+    agent.model = Seeing(JepaConfig(embedding=8, latent=2, hidden=16), {"state": (4,)}, 2)
     found = {}
     for maze in ("open", "umaze"):
         task = PointMaze(maze)

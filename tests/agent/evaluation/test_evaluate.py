@@ -6,13 +6,14 @@ import torch
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_planner
-from latent_mpc.agent.costs import LatentCost
-from latent_mpc.agent.evaluation.episodes import Floor, play
+from latent_mpc.agent.costs.latent import LatentCost
+from latent_mpc.agent.costs.terms import Networks
+from latent_mpc.agent.evaluation.episodes import Floor, Played, begin, play
 from latent_mpc.agent.evaluation.evaluate import evaluate, fingerprint, milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.statistics import rate, thirds
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.envs.pointmaze import PointMaze, follow
 from latent_mpc.envs.task import Pair
 
@@ -51,10 +52,10 @@ class Following:
 
 def make_agent(repeat: int = 1, shapes=None) -> Agent:
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat)
+    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat)
     model.eval().requires_grad_(False)
     planner = make_planner("cem", actions=2 * repeat, horizon=2, action_repeat=repeat, device=torch.device("cpu"), samples=8, iterations=1)
-    return Agent(model, CostToGo(4, CostToGoConfig(hidden=16, metric=4)), planner, LatentCost(), repeat)
+    return Agent(Networks(model, CostToGo(4, CostToGoConfig(hidden=16, metric=4))), planner, LatentCost(), repeat)
 
 
 def at(task: PointMaze, *xy: float) -> np.ndarray:
@@ -70,14 +71,15 @@ def test_success_at_the_end_and_at_any_time_differ_for_a_policy_that_passes_thro
     task = PointMaze("open")
     start = at(task, 0, 0)
     pairs = [Pair(start, at(task, x, 0)) for x in (1.0, 2.28, -1.5)]
-    policy, seen = Scripted([(1, 0)] * 20), []
-    played = play(policy, task, pairs, 20, watch=lambda step, obs: seen.append((step, obs["state"].copy())))
+    policy = Scripted([(1, 0)] * 20)
+    stream = list(begin(policy, task, pairs, 20))
+    played = Played.collect(stream, task, pairs)
     assert policy.calls == 20
     assert played.any.tolist() == [True, True, False]
     assert played.end.tolist() == [False, True, False]
     assert played.states.shape == (21, 3, len(start)) and played.reached.shape == played.distance.shape == (21, 3)
-    assert [step for step, _ in seen] == list(range(20))
-    np.testing.assert_allclose([obs[0, 0] for _, obs in seen], played.states[:-1, 0, 1], atol=1e-6)
+    assert [step.number for step in stream] == list(range(20))
+    np.testing.assert_allclose([step.obs["state"][0, 0] for step in stream], played.states[:-1, 0, 1], atol=1e-6)
 
 
 def test_a_start_within_the_goal_is_no_success_at_any_time():

@@ -33,7 +33,7 @@ def played(end: int, there: float) -> Played:
 def test_the_plan_length_that_reaches_most_soonest_is_kept(monkeypatch, lengths, told, tried, kept):
     parts = SimpleNamespace(config={"planner": {"name": "cem", "horizon": 3}})
     monkeypatch.setattr(horizon_selection, "make_agent", lambda parts, seed: parts.config["planner"]["horizon"])
-    monkeypatch.setattr(horizon_selection, "play", lambda agent, task, pairs, steps, told: outcomes[agent])
+    monkeypatch.setattr(horizon_selection, "play", lambda agent, task, pairs, steps, progress: outcomes[agent])
     outcomes = {horizon: played(*one) for horizon, one in told.items()}
     found = horizon_selection.play_lengths(parts, SimpleNamespace(name="maze"), Pairs([], 1000, 0, {}), seed=0, horizons=lengths)
     assert (list(found), parts.config["planner"]["horizon"]) == (tried, kept)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig, expectile_loss
-from latent_mpc.agent.training import cost_to_go
-from latent_mpc.agent.training.cost_to_go import near_distances, shortest_paths, train_cost_to_go
+from latent_mpc.agent.heads import cost_to_go_fit as cost_to_go
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.cost_to_go_fit import expectile_loss, near_distances, shortest_paths
+from latent_mpc.agent.heads.head import FrozenData
+from latent_mpc.agent.training.loop import Trainer
 
 STATES, UP, DOWN = 10, 1, 3  # a slide: one state up a step, three down
 
@@ -174,7 +176,7 @@ def test_training_on_random_walks_recovers_the_known_step_counts_in_rank(tmp_pat
     # n_step = 1: five random steps at a time lead to the counts of the random walk, 1.75 times as many (rank correlation 0.84).
     size = {"hidden": 32, "metric": 16, "steps": 1000, "batch": 64, "goals": 32}
     d = make(latent=STATES, **size, learning_rate=3e-3, expectile=0.05, landmarks=0)
-    train_cost_to_go(d, z[torch.tensor(states)], last, tmp_path, seed=0)
+    d.fit(FrozenData(z[torch.tensor(states)], last), {}, Trainer(tmp_path, 0))
     found, known = distances(d, z).numpy(), slide_steps()
     apart = ~np.eye(STATES, dtype=bool)
     assert np.corrcoef(ranks(found[apart]), ranks(known[apart]))[0, 1] > 0.95
@@ -188,7 +190,7 @@ def test_targets_come_from_within_an_episode_only(tmp_path):
     z = torch.eye(8).repeat(20, 1)
     last = np.repeat(np.arange(1, 41) * 4 - 1, 4)
     d = make(latent=8, hidden=32, metric=8, steps=300, learning_rate=3e-3, clamp=60.0, n_step=5, expectile=0.1, landmarks=0)
-    train_cost_to_go(d, z, last, tmp_path, seed=0)
+    d.fit(FrozenData(z, last), {}, Trainer(tmp_path, 0))
     found = distances(d, torch.eye(8)).numpy()
     assert found[0, 3] < 8 and found[4, 7] < 8  # 3 steps each
     assert found[3, 4] > 2 * found[0, 3], "row 4 follows row 3 in memory, in no episode"
@@ -233,6 +235,6 @@ def test_shortest_paths_mend_far_distances_that_temporal_differences_have_not_re
     ends = {}
     for landmarks in (0, 200):
         d = make(latent=2, **size, learning_rate=3e-3, expectile=0.05, landmarks=landmarks, path_share=1.0)
-        train_cost_to_go(d, places[torch.tensor(walks)], last, tmp_path / str(landmarks), seed=0)
+        d.fit(FrozenData(places[torch.tensor(walks)], last), {}, Trainer(tmp_path / str(landmarks), 0))
         ends[landmarks] = distances(d, places)[0, -1].item()
     assert abs(ends[200] - 39) < 0.6 * abs(ends[0] - 39), ends

@@ -6,23 +6,23 @@ import torch
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import Parts, make_planner
-from latent_mpc.agent.costs import LatentCost
+from latent_mpc.agent.costs.latent import LatentCost
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.evaluation.cache import Cache, address
+from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.proposals import Proposals, ProposalsConfig
 from latent_mpc.agent.horizon import model_quality
 from latent_mpc.agent.horizon.cost_quality import traps
 from latent_mpc.agent.horizon.model_quality import Latents, fit_linear, fit_mlp, measure_imagination, usable
-from latent_mpc.agent.horizon.replanning import Committed
+from latent_mpc.agent.horizon.replanning import ReplanEvery
 from latent_mpc.agent.horizon.timing import LiveTensors
-from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.heads.probe import make_probe
-from latent_mpc.agent.heads.proposals import Proposals, ProposalsConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.envs.pointmaze import PointMaze
 
 
-def make_model() -> WorldModel:
+def make_model() -> Jepa:
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16), {"state": (4,)}, 2)
+    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16), {"state": (4,)}, 2)
     last = model.predictor[-1]
     assert isinstance(last, torch.nn.Linear)
     torch.nn.init.normal_(last.weight, std=0.3)
@@ -62,7 +62,7 @@ def test_errors_of_imagination_are_those_of_a_slow_loop_over_windows(monkeypatch
     z, actions = torch.randn(24, 4, generator=torch.Generator().manual_seed(1)), torch.rand(24, 2) * 2 - 1
     physics = np.stack([task.draw_state(rng) for _ in range(24)])
     last = np.repeat([5, 11, 17, 23], 6)  # four episodes of six rows; the last one is for tests
-    parts = Parts(model, CostToGo(4, CostToGoConfig(hidden=8, metric=4)), make_probe(4), {})
+    parts = Parts(model, {})
     found = measure_imagination(parts, task, Latents(z, last, actions, physics, np.arange(24) >= 18), steps=3, seed=0)
     squares = {name: [[], [], []] for name in ("model", "copy", "mean")}
     for start in range(18, 21):
@@ -82,7 +82,7 @@ def test_errors_of_imagination_are_those_of_a_slow_loop_over_windows(monkeypatch
 def test_windows_longer_than_an_episode_are_refused():
     latents = Latents(torch.zeros(4, 4), np.full(4, 3), torch.zeros(4, 2), np.zeros((4, 9)), np.ones(4, bool))
     with pytest.raises(ValueError, match="no test episode is 9 model steps long; give shorter horizons"):
-        measure_imagination(Parts(make_model(), None, None, {}), PointMaze("open"), latents, 9, 0)
+        measure_imagination(Parts(make_model(), {}), PointMaze("open"), latents, 9, 0)
 
 
 def test_memory_counts_what_is_alive_at_once_and_views_once():
@@ -99,7 +99,11 @@ def test_memory_counts_what_is_alive_at_once_and_views_once():
 
 def make_agent(horizon: int, proposals: Proposals | None = None) -> Agent:
     planner = make_planner("cem", actions=2, horizon=horizon, action_repeat=1, device=torch.device("cpu"), samples=8, iterations=1)
-    return Agent(make_model(), CostToGo(4, CostToGoConfig(hidden=8, metric=4)), planner, LatentCost(), 1, proposals=proposals)
+    return Agent(Networks(make_model(), CostToGo(4, CostToGoConfig(hidden=8, metric=4))), planner, LatentCost(), 1, proposals=proposals)
+
+
+def replanning(agent: Agent, every: int) -> Agent:
+    return agent.deciding(ReplanEvery(agent.decision, every))
 
 
 def run(agent: Agent, steps: int) -> np.ndarray:
@@ -109,20 +113,20 @@ def run(agent: Agent, steps: int) -> np.ndarray:
 
 
 def test_a_plan_is_followed_for_as_long_as_it_was_said_and_observed_all_the_while():
-    committed = Committed(make_agent(3), 2)
-    acted = run(committed, 1)
-    first = committed.episodes.plan.numpy().copy()
-    memory = committed.episodes.memory.frames.clone()
+    agent = replanning(make_agent(3), 2)
+    acted = run(agent, 1)
+    first = agent.episodes.plan.numpy().copy()
+    memory = agent.episodes.memory.frames.clone()
     np.testing.assert_array_equal(acted[0], first[:, 0])
-    second = committed.act({"state": np.ones((3, 4), np.float32)})
+    second = agent.act({"state": np.ones((3, 4), np.float32)})
     np.testing.assert_array_equal(second, first[:, 1])
-    assert not torch.equal(committed.episodes.memory.frames[:, -1], memory[:, -1])
-    committed.act({"state": np.ones((3, 4), np.float32)})
-    assert not np.array_equal(committed.episodes.plan.numpy()[:, 0], first[:, 2])  # planned anew
+    assert not torch.equal(agent.episodes.memory.frames[:, -1], memory[:, -1])
+    agent.act({"state": np.ones((3, 4), np.float32)})
+    assert not np.array_equal(agent.episodes.plan.numpy()[:, 0], first[:, 2])  # planned anew
 
 
 def test_planning_at_every_step_is_the_agent_itself():
-    np.testing.assert_array_equal(run(Committed(make_agent(3), 1), 4), run(make_agent(3), 4))
+    np.testing.assert_array_equal(run(replanning(make_agent(3), 1), 4), run(make_agent(3), 4))
 
 
 def test_an_agent_that_plans_less_often_keeps_its_proposals():
@@ -130,13 +134,13 @@ def test_an_agent_that_plans_less_often_keeps_its_proposals():
     proposals = Proposals(4, 2, ProposalsConfig(samples=4, hidden=8)).eval().requires_grad_(False)
     with_them, without = run(make_agent(3, proposals), 4), run(make_agent(3), 4)
     assert not np.array_equal(with_them, without), "the proposals must matter here"
-    np.testing.assert_array_equal(run(Committed(make_agent(3, proposals), 1), 4), with_them)
-    np.testing.assert_array_equal(run(Committed(make_agent(3, proposals), 2), 1), with_them[:1])
+    np.testing.assert_array_equal(run(replanning(make_agent(3, proposals), 1), 4), with_them)
+    np.testing.assert_array_equal(run(replanning(make_agent(3, proposals), 2), 1), with_them[:1])
 
 
 def test_a_plan_cannot_be_followed_beyond_its_end():
     with pytest.raises(ValueError, match="every must lie within the plan's 1 to 2 model steps, got 4"):
-        Committed(make_agent(2), 4)
+        replanning(make_agent(2), 4)
 
 
 def test_a_result_comes_back_from_its_own_folder_or_another_and_a_damaged_one_does_not(tmp_path):

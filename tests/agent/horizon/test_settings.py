@@ -2,7 +2,8 @@
 
 import pytest
 
-from latent_mpc.agent.costs import COSTS, LatentCost
+from latent_mpc.agent.costs.cost import costs
+from latent_mpc.agent.costs.latent import LatentCost
 from latent_mpc.agent.horizon.settings import around, equal_cem, evaluations, ladder, scaled
 
 CEM = {"name": "cem", "horizon": 3, "samples": 64, "iterations": 6, "elites": 8}
@@ -42,7 +43,8 @@ def test_without_the_oracle_none_is_played():
 
 
 def test_every_other_registered_cost_is_played_with_the_weights_of_this_one_and_none_of_its_own_fields(monkeypatch):
-    monkeypatch.setitem(COSTS, "far_sighted", LatentCost)
+    known = {**costs(), "far_sighted": LatentCost}
+    monkeypatch.setattr("latent_mpc.agent.horizon.settings.costs", lambda: known)
     cost = {"name": "latent", "running": 0.5, "terminal": 2.0, "sharpness": 3.0}
     found = around(ladder(CEM, cost, [2], 9, 0), 2, oracle=False, full=False)
     others = {one.label: one.cost for one in found if one.role == "cost"}

@@ -3,19 +3,20 @@
 import pytest
 import torch
 
-from latent_mpc.agent import costs
 from latent_mpc.agent.build import build, make_agent
-from latent_mpc.agent.costs import LatentCost, PlanCost
+from latent_mpc.agent.costs.cost import PlanCost
+from latent_mpc.agent.costs.latent import LatentCost, latent_distance
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.models.ensemble import StackedLinear, StackedNorm, disagreement, ensemble
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.agent.models.networks import mlp
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
-from latent_mpc.agent.training.world_model import world_model_loss
+from latent_mpc.agent.training.loop import Trainer
 from tests.agent.training.test_world_model import gliding, make_config, train_world_model
 
 
 def make_model(**fields):
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, ensemble=3, **fields), {"state": (4,)}, 2)
+    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, ensemble=3, **fields), {"state": (4,)}, 2)
     torch.nn.init.normal_(model.predictor[-1].weight)
     return model.eval()
 
@@ -64,9 +65,9 @@ def test_each_member_imagines_on_its_own_all_the_way():
 def test_the_loss_is_the_mean_of_the_members_losses():
     model, generator = make_model(), torch.Generator().manual_seed(1)
     z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
-    told = world_model_loss(model, z, action, make_config(), torch.Generator().manual_seed(0), 0.0)
+    told = model.terms(z, action, 0.0, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        alone = [(path - z[:, 1:]).square().mean() for path in model.futures(z[:, 0], action)]
+        alone = [(path - z[:, 1:]).square().mean() for path in model.rollout_ensemble(z[:, 0], action)]
     assert told["prediction"].item() == pytest.approx(sum(map(float, alone)) / 3, rel=1e-4)
 
 
@@ -80,25 +81,25 @@ def test_disagreement_by_hand():
 def test_disagreement_is_added_to_the_distance_of_each_step():
     """Members one unit to both sides of the goal at the second step: mean distance (0, 1), disagreement (0, 1)."""
 
-    class Torn(WorldModel):
+    class Torn(Jepa):
         def imagine(self, memory, actions):
             path = torch.tensor([0.0, 1.0]).view(1, 1, 2, 1).expand(*actions.shape[:3], 1)
             return torch.stack([path, -path])
 
-    model = Torn(ModelConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
+    model = Torn(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
     for weight in (0.0, 3.0):
         config = LatentCost(running=1.0, terminal=2.0, disagreement=weight)
-        made = PlanCost(model, model.memory(1), torch.zeros(1, 1), costs.latent_distance, config)
+        made = PlanCost(Networks(model, None), model.memory(1), torch.zeros(1, 1), latent_distance, config)
         assert made(torch.zeros(1, 1, 2, 1)).item() == pytest.approx((1 + weight) / 2 + 2 * (1 + weight), rel=1e-4)
 
 
 def test_members_agree_on_data_and_disagree_far_from_them(tmp_path):
     model = make_model()
-    train_world_model(model, gliding(tmp_path / "r"), make_config(steps=150, learning_rate=5e-3), 1, tmp_path, seed=0)
+    train_world_model(model, gliding(tmp_path / "r"), make_config(steps=150, learning_rate=5e-3), 1, Trainer(tmp_path, 0))
     rollouts = gliding(tmp_path / "again")
     near = model.encode_goal({"state": torch.tensor(rollouts.arrays["state"])})
     with torch.no_grad():
-        known, unknown = (disagreement(model.futures(z, torch.zeros(len(z), 1, 2))).mean() for z in (near, near + 5))
+        known, unknown = (disagreement(model.rollout_ensemble(z, torch.zeros(len(z), 1, 2))).mean() for z in (near, near + 5))
     assert unknown > 2 * known
 
 
@@ -122,7 +123,7 @@ def test_dropout_is_drawn_from_the_run_s_seed_and_leaves_other_random_numbers_al
     for run in range(2):
         model = make_model(dropout=0.5)
         torch.manual_seed(run)
-        train_world_model(model, gliding(tmp_path / f"r{run}"), make_config(steps=3), 1, tmp_path / str(run), seed=0)
+        train_world_model(model, gliding(tmp_path / f"r{run}"), make_config(steps=3), 1, Trainer(tmp_path / str(run), 0))
         drawn = torch.rand(1)
         torch.manual_seed(run)
         assert torch.equal(drawn, torch.rand(1))
@@ -132,8 +133,8 @@ def test_dropout_is_drawn_from_the_run_s_seed_and_leaves_other_random_numbers_al
 
 def test_dropout_acts_while_training_only():
     model, z, action = make_model(dropout=0.5), torch.randn(7, 4), torch.zeros(7, 2, 2)
-    assert torch.equal(model.futures(z, action), model.futures(z, action))
+    assert torch.equal(model.rollout_ensemble(z, action), model.rollout_ensemble(z, action))
     model.train()
-    assert not torch.equal(model.futures(z, action), model.futures(z, action))
+    assert not torch.equal(model.rollout_ensemble(z, action), model.rollout_ensemble(z, action))
     with pytest.raises(ValueError, match=r"dropout must be a share in \[0, 1\), got 1.0"):
-        ModelConfig(dropout=1.0)
+        JepaConfig(dropout=1.0)

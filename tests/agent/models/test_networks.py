@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from latent_mpc.agent.models.networks import PixelEncoder, StateEncoder, mlp
+from latent_mpc.agent.models.encoders.conv import PixelEncoder
+from latent_mpc.agent.models.encoders.mlp import StateEncoder
+from latent_mpc.agent.models.jepa import JepaConfig
+from latent_mpc.agent.models.networks import mlp
 
 
 def test_an_mlp_has_as_many_hidden_layers_as_asked_for():
@@ -19,9 +22,9 @@ def test_an_mlp_has_as_many_hidden_layers_as_asked_for():
 
 
 def test_a_state_encoder_normalises_by_what_it_was_fitted_to_and_leaves_a_constant_dimension_unscaled():
-    encoder = StateEncoder(3, 4, 16)
+    encoder = StateEncoder((3,), JepaConfig(embedding=4, hidden=16))
     data = np.random.default_rng(0).normal(size=(50, 3)) * [10, 0.1, 0] + [100, -3, 7]
-    encoder.fit(torch.tensor(data, dtype=torch.float32))
+    encoder.fit(lambda: torch.tensor(data, dtype=torch.float32))
     np.testing.assert_allclose(encoder.mean, data.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(encoder.std, [data[:, 0].std(ddof=1), data[:, 1].std(ddof=1), 1.0], rtol=1e-4)
     one = torch.tensor([[95.0, -3.2, 8.0]])
@@ -30,8 +33,8 @@ def test_a_state_encoder_normalises_by_what_it_was_fitted_to_and_leaves_a_consta
 
 
 def test_a_state_encoder_with_octaves_also_sees_sines_and_cosines_of_each_number():
-    encoder = StateEncoder(2, 4, 16, octaves=3)
-    encoder.fit(torch.tensor([[0.0, 1.0], [4.0, 9.0], [2.0, 5.0]]))
+    encoder = StateEncoder((2,), JepaConfig(embedding=4, hidden=16, octaves=3))
+    encoder.fit(lambda: torch.tensor([[0.0, 1.0], [4.0, 9.0], [2.0, 5.0]]))
     x, y = (3.0 - 2) / 2, (2.0 - 5) / 4
     angles = [math.pi * octave * number for number in (x, y) for octave in (1, 2, 4)]
     shown = torch.tensor([[x, y, *map(math.sin, angles), *map(math.cos, angles)]])
@@ -39,8 +42,8 @@ def test_a_state_encoder_with_octaves_also_sees_sines_and_cosines_of_each_number
 
 
 def test_what_a_state_encoder_was_fitted_to_travels_with_its_weights():
-    encoder, other = StateEncoder(2, 4, 16), StateEncoder(2, 4, 16)
-    encoder.fit(torch.tensor([[0.0, 1.0], [4.0, 9.0]]))
+    encoder, other = StateEncoder((2,), JepaConfig(embedding=4, hidden=16)), StateEncoder((2,), JepaConfig(embedding=4, hidden=16))
+    encoder.fit(lambda: torch.tensor([[0.0, 1.0], [4.0, 9.0]]))
     other.load_state_dict(encoder.state_dict())
     assert other.mean.tolist() == [2.0, 5.0]
     obs = torch.tensor([[3.0, 3.0]])
@@ -50,7 +53,7 @@ def test_what_a_state_encoder_was_fitted_to_travels_with_its_weights():
 @pytest.mark.parametrize("size", [16, 32])
 def test_a_pixel_encoder_sees_each_picture_by_itself_scaled_to_half_a_unit_around_zero(size):
     torch.manual_seed(0)
-    encoder = PixelEncoder(size, 3, 8, width=4)
+    encoder = PixelEncoder((size, size, 3), JepaConfig(embedding=8, width=4))
     pixels = torch.randint(0, 256, (5, size, size, 3), dtype=torch.uint8)
     expected = [encoder.layers((picture.float() / 255 - 0.5).permute(2, 0, 1)[None].contiguous())[0] for picture in pixels]
     torch.testing.assert_close(encoder(pixels), torch.stack(expected), rtol=1e-4, atol=1e-5)
@@ -58,7 +61,7 @@ def test_a_pixel_encoder_sees_each_picture_by_itself_scaled_to_half_a_unit_aroun
 
 def test_a_pixel_encoder_notices_where_one_changed_byte_is_and_in_which_colour():
     torch.manual_seed(0)
-    encoder = PixelEncoder(16, 3, 8, width=4)
+    encoder = PixelEncoder((16, 16, 3), JepaConfig(embedding=8, width=4))
     pixels = torch.full((4, 16, 16, 3), 100, dtype=torch.uint8)
     pixels[1, 3, 5, 0] = pixels[2, 3, 5, 2] = pixels[3, 5, 3, 0] = 255
     assert torch.pdist(encoder(pixels)).min() > 1e-4

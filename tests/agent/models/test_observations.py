@@ -11,10 +11,11 @@ import torch
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_planner
-from latent_mpc.agent.costs import LatentCost
+from latent_mpc.agent.costs.latent import LatentCost
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.agent.models.observations import as_tensors
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
 
 SHAPES: dict[str, tuple[int, ...]] = {"state": (3,), "pixels": (16, 16, 3)}
 STATE = np.array([[1.0, 2, 3], [4, 5, 6]], np.float32)
@@ -121,9 +122,9 @@ def test_keys_of_different_numbers_of_episodes_are_refused() -> None:
 
 def test_the_agent_refuses_goals_and_observations_alike_and_goes_on_afterwards() -> None:
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, width=4), {"state": (3,)}, 2).eval().requires_grad_(False)
+    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), {"state": (3,)}, 2).eval().requires_grad_(False)
     planner = make_planner("cem", actions=2, horizon=2, action_repeat=1, device=CPU, samples=8, iterations=1)
-    agent = Agent(model, CostToGo(4, CostToGoConfig(hidden=8, metric=4)).requires_grad_(False), planner, LatentCost())
+    agent = Agent(Networks(model, CostToGo(4, CostToGoConfig(hidden=8, metric=4)).requires_grad_(False)), planner, LatentCost())
     broken = STATE.copy()
     broken[0, 1] = np.nan
     with pytest.raises(ValueError, match="^goal 'state' of episode 0 must be finite numbers of float32, got nan at index 1$"):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 
 SHAPES = {"state": {"state": (5,)}, "pixels": {"pixels": (16, 16, 3)}, "both": {"pixels": (16, 16, 3), "state": (5,)}}
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -12,7 +12,7 @@ CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 def make(obs="state", history=3, actions=2):
     """A tiny model in evaluation mode whose every weight and running statistic matters."""
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=6, history=history, hidden=16, width=4), SHAPES[obs], actions)
+    model = Jepa(JepaConfig(embedding=8, latent=6, history=history, hidden=16, width=4), SHAPES[obs], actions)
     torch.nn.init.normal_(model.predictor[-1].weight)
     model.normalise.running_mean.normal_()
     model.normalise.running_var.uniform_(0.5, 2.0)
@@ -80,11 +80,11 @@ def test_several_keys_are_added_up_and_each_matters():
 
 
 def test_the_order_of_keys_changes_neither_weights_nor_latents():
-    config = ModelConfig(embedding=8, latent=6, hidden=16, width=4)
+    config = JepaConfig(embedding=8, latent=6, hidden=16, width=4)
     models = []
     for keys in (("state", "pixels"), ("pixels", "state")):
         torch.manual_seed(0)
-        models.append(WorldModel(config, {key: SHAPES["both"][key] for key in keys}, 2).eval())
+        models.append(Jepa(config, {key: SHAPES["both"][key] for key in keys}, 2).eval())
     seen = observations("both", 2)
     assert torch.equal(models[0].encode_goal(seen), models[1].encode_goal(dict(reversed(seen.items()))))
 
@@ -145,7 +145,7 @@ def test_imagining_is_predicting_step_by_step_for_every_candidate(obs):
 
 def test_a_new_model_predicts_that_nothing_changes():
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=6, hidden=16), SHAPES["state"], 2)
+    model = Jepa(JepaConfig(embedding=8, latent=6, hidden=16), SHAPES["state"], 2)
     z = torch.randn(3, 6)
     assert torch.equal(model.rollout(z, torch.randn(3, 4, 2)), z[:, None].expand(-1, 4, -1))
 
@@ -168,21 +168,21 @@ def test_the_inverse_model_sees_both_latents():
 
 def test_a_model_without_an_observation_or_with_odd_pixels_is_refused():
     with pytest.raises(ValueError, match="needs an observation: state, pixels or both"):
-        WorldModel(ModelConfig(), {}, 2)
+        Jepa(JepaConfig(), {}, 2)
     for shape in ((40, 40, 3), (32, 16, 3)):
         with pytest.raises(ValueError, match=r"square with a side that is a multiple of 16, got \(" + str(shape[0])):
-            WorldModel(ModelConfig(), {"pixels": shape}, 2)
+            Jepa(JepaConfig(), {"pixels": shape}, 2)
 
 
 def test_less_than_no_octaves_are_refused():
     with pytest.raises(ValueError, match="octaves must be at least 0, got -1"):
-        ModelConfig(octaves=-1)
+        JepaConfig(octaves=-1)
 
 
 @pytest.mark.parametrize("field", ["embedding", "latent", "history", "hidden", "width"])
 def test_a_size_below_one_is_refused_by_name(field):
     with pytest.raises(ValueError, match=f"{field} must be at least 1, got 0"):
-        ModelConfig(**{field: 0})
+        JepaConfig(**{field: 0})
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

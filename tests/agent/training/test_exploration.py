@@ -11,9 +11,8 @@ import torch
 from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
-from latent_mpc.agent.training import probe
-from latent_mpc.agent.training.exploration import choose_goals, explore, sparse, venture
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
+from latent_mpc.agent.training.exploration import choose_goals, collect_goal_directed, explore, latent_density
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.collection.collect import Job, collect
 from latent_mpc.envs.pointmaze import PointMaze
@@ -65,19 +64,19 @@ def test_the_far_end_of_a_one_way_is_new_and_its_beginning_is_not():
 
     agent, three = umaze_agent(), torch.tensor([[0.0], [0.5], [1.0]]).expand(-1, 4)
     agent.cost_to_go = OneWay(4, CostToGoConfig(hidden=4, metric=4))
-    new = sparse(agent, torch.zeros(100, 4), three, np.random.default_rng(0))
+    new = latent_density(agent, torch.zeros(100, 4), three, np.random.default_rng(0))
     assert new.tolist() == pytest.approx([0, 2, 4], abs=1e-5)
 
 
 def test_goals_lie_where_the_ensemble_disagrees():
     """Members that differ by z: their disagreement grows with |z|."""
 
-    class Torn(WorldModel):
-        def futures(self, z, actions):
+    class Torn(Jepa):
+        def rollout_ensemble(self, z, actions):
             return torch.stack([z, -z])[:, :, None]
 
     agent = umaze_agent()
-    agent.model = Torn(ModelConfig(embedding=2, latent=1, hidden=4, ensemble=2), {"state": (1,)}, 1)
+    agent.model = Torn(JepaConfig(embedding=2, latent=1, hidden=4, ensemble=2), {"state": (1,)}, 1)
     z = torch.linspace(-1, 1, 1000)[:, None]
     goals = choose_goals(agent, z, 200, "disagreement", np.random.default_rng(0))
     assert goals.abs().mean() > 0.95
@@ -85,7 +84,7 @@ def test_goals_lie_where_the_ensemble_disagrees():
 
 def test_an_episode_is_what_the_task_does_with_its_actions_and_starts_in_its_cell():
     agent, task = umaze_agent(), PointMaze("umaze", start=START)
-    episodes = venture(agent, JOB, torch.zeros(2, 4), range(5, 7))
+    episodes = collect_goal_directed(agent, JOB, torch.zeros(2, 4), range(5, 7))
     for episode in episodes:
         assert {key: len(array) for key, array in episode.items()} == dict.fromkeys(("state", "action", "physics"), 41)
         assert np.abs(episode["state"][0, :2] - [-1, 1]).max() < 0.5, "row 1, column 1 of a 5 x 5 map"
@@ -109,7 +108,7 @@ def test_its_random_actions_keep_the_pace_of_the_task_and_rest_as_it_does(monkey
 
     monkeypatch.setattr("latent_mpc.agent.training.exploration.Motion", watched)
     job = replace(JOB, behaviour=BehaviourConfig(rest=0.7))
-    for motion, episode in zip(motions, venture(umaze_agent(), job, torch.zeros(2, 4), range(5, 7)), strict=False):
+    for motion, episode in zip(motions, collect_goal_directed(umaze_agent(), job, torch.zeros(2, 4), range(5, 7)), strict=False):
         by_noise = episode["action"][30:40]  # after three quarters of the episode
         assert (by_noise[motion.rest[30:]] == still).all()
         assert (by_noise[~motion.rest[30:]] == motion.noise[30:][~motion.rest[30:]]).all()
@@ -126,7 +125,7 @@ def test_the_agent_plans_until_it_has_arrived_and_then_acts_at_random():
 
     agent.act = act
     agent.to_go = lambda: np.array([9.0, 1.0 if len(acts) == 10 else 9.0])
-    far, near = venture(agent, JOB, torch.zeros(2, 4), range(2))
+    far, near = collect_goal_directed(agent, JOB, torch.zeros(2, 4), range(2))
     planned = [(episode["action"] == np.float32(0.123)).all(axis=1) for episode in (far, near)]
     assert planned[0].tolist() == [True] * 30 + [False] * 11, "three quarters of 40 steps"
     assert planned[1].tolist() == [True] * 9 + [False] * 32, "until its cost-to-go has once fallen below 2"
@@ -166,7 +165,7 @@ def test_a_start_that_is_no_free_cell_is_refused_and_tasks_without_cells_have_no
 
 TINY = [
     *("model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"),
-    *("training.steps=6", "training.batch=8", "training.horizon=3", "cost_to_go.steps=6", "cost_to_go.batch=16"),
+    *("training.steps=6", "training.batch=8", "training.horizon=3", "cost_to_go.steps=6", "probe.steps=5", "cost_to_go.batch=16"),
     *("planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=1"),
     *("collect.episodes=4", "collect.workers=1", "explore.episodes=3", "explore.steps=4"),
 ]
@@ -174,7 +173,6 @@ TINY = [
 
 @pytest.mark.slow
 def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path, monkeypatch):
-    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
     rounds = ["explore.rounds=2", "explore.novelty=disagreement", "model.ensemble=2"]
     arguments = ["train", "task=pointmaze-umaze", "collect.start=[1,1]", *TINY, *rounds, f"out={tmp_path / 'run'}"]
     assert cli.main(arguments) == 0
@@ -193,7 +191,6 @@ def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path
 
 @pytest.mark.slow
 def test_rounds_in_an_environment_of_another_library(tmp_path, monkeypatch):
-    monkeypatch.setattr(probe, "PROBE_STEPS", 5)
     arguments = ["train", "task=gymnasium", "task.id=Pusher-v5", *TINY, "explore.rounds=1", f"out={tmp_path / 'run'}"]
     assert cli.main(arguments) == 0
     assert Rollouts(tmp_path / "run" / "data").numbers.tolist() == list(range(7))

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from latent_mpc.agent.training.loop import LOG_EVERY, Losses, Schedule, optimise
+from latent_mpc.agent.heads.head import Schedule
+from latent_mpc.agent.training.loop import LOG_EVERY, Trainer
 from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.agent.training.train_state import load_state, save_state
 from latent_mpc.envs.files import replace
 
+Losses = Callable[[int, np.random.Generator], Mapping[str, Tensor]]
 STEPS, SAVE_EVERY = 120, 10
 SCHEDULE = Schedule(STEPS, 1e-2, warmup=5, save_every=SAVE_EVERY)
 
@@ -47,6 +49,12 @@ def fitting(module: nn.Module, stop_at: int = -1, error: BaseException | None = 
         return {"loss": error_, "twice": 2 * error_}
 
     return losses
+
+
+def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, folder: Path, seed: int) -> None:
+    """A phase from its loss."""
+    for step in Trainer(folder, seed)(phase, module, schedule):
+        step.minimise(losses(step.number, step.rng))
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:

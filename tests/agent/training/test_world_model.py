@@ -9,13 +9,13 @@ import torch
 
 from latent_mpc.agent.devices import use_bf16
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.heads.probe import make_probe
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
-from latent_mpc.agent.training.cost_to_go import train_cost_to_go
+from latent_mpc.agent.heads.head import FrozenData
+from latent_mpc.agent.heads.probe import Probe, ProbeConfig
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
+from latent_mpc.agent.training.loop import Trainer
 from latent_mpc.agent.training.metrics import Metrics
-from latent_mpc.agent.training.probe import train_probe
 from latent_mpc.agent.training.windows import Windows
-from latent_mpc.agent.training.world_model import TrainingConfig, check_collapse, effective_rank, train_world_model, world_model_loss
+from latent_mpc.agent.training.world_model import TrainingConfig, check_collapse, effective_rank, train_world_model
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 
 CPU = torch.device("cpu")
@@ -41,14 +41,14 @@ def gliding(path: Path, episodes: int = 24, steps: int = 20) -> Rollouts:
     return Rollouts(path)
 
 
-def make_model(obs=("state",), repeat: int = 1, states: int = 4) -> WorldModel:
+def make_model(obs=("state",), repeat: int = 1, states: int = 4, **weights) -> Jepa:
     torch.manual_seed(0)
     shapes = {key: {"state": (states,), "pixels": (16, 16, 3)}[key] for key in obs}
-    return WorldModel(ModelConfig(embedding=8, latent=4, hidden=16, width=4), shapes, 2 * repeat)
+    return Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4, **weights), shapes, 2 * repeat)
 
 
 def make_config(**fields) -> TrainingConfig:
-    return TrainingConfig(**{"steps": 60, "batch": 32, "horizon": 3, "sigreg": 0.1, "precision": "fp32", **fields})
+    return TrainingConfig(**{"steps": 60, "batch": 32, "horizon": 3, "precision": "fp32", **fields})
 
 
 # Collapse
@@ -73,27 +73,27 @@ def test_effective_rank_does_not_depend_on_the_axes():
 
 def test_a_collapsed_latent_is_told_with_what_to_do():
     check_collapse(5, rank=1.6, std=0.01, least_rank=1.5, step=700)
-    with pytest.raises(RuntimeError, match=r"collapsed at step 700: effective rank 1.0 of 5 \(least 1.5\), .* raise training.sigreg"):
+    with pytest.raises(RuntimeError, match=r"collapsed at step 700: effective rank 1.0 of 5 \(least 1.5\), .* raise model.sigreg"):
         check_collapse(5, rank=1.0, std=0.01, least_rank=1.5, step=700)
     with pytest.raises(RuntimeError, match=r"std before normalisation 5e-05 .* lower training.learning_rate"):
         check_collapse(5, rank=4.0, std=5e-5, least_rank=1.5, step=700)
 
 
 def test_the_regulariser_weakens_linearly_while_training():
-    model, generator = make_model().eval(), torch.Generator().manual_seed(1)
+    model = make_model(prediction=0.0, inverse=0.0, sigreg=0.4, sigreg_final=0.1).eval()
+    generator = torch.Generator().manual_seed(1)
     z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
-    config = make_config(prediction=0.0, inverse=0.0, sigreg=0.4, sigreg_final=0.1)
     for progress, weight in ((0.0, 0.4), (0.5, 0.25), (1.0, 0.1)):
-        told = world_model_loss(model, z, action, config, torch.Generator().manual_seed(0), progress)
-        assert told["loss"].item() == pytest.approx(weight * told["sigreg"].item(), rel=1e-5)
+        terms = model.terms(z, action, progress, torch.Generator().manual_seed(0))
+        assert terms["loss"].item() == pytest.approx(weight * terms["sigreg"].item(), rel=1e-5)
 
 
 def test_the_regulariser_may_look_at_the_first_dimensions_only():
-    model, generator = make_model().eval(), torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(1)
     z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
 
     def regularised(z: torch.Tensor, width: int) -> float:
-        return world_model_loss(model, z, action, make_config(sigreg_width=width), torch.Generator().manual_seed(0), 0.0)["sigreg"].item()
+        return make_model(sigreg_width=width).eval().terms(z, action, 0.0, torch.Generator().manual_seed(0))["sigreg"].item()
 
     changed = torch.cat([z[..., :2], 5 + z[..., 2:]], dim=-1)
     assert regularised(z, 2) == regularised(changed, 2) != regularised(z, 3)
@@ -105,7 +105,7 @@ def test_shifted_pixels_train_another_model_and_states_alone_the_same(tmp_path):
     for obs in (("pixels",), ("state",)):
         for shift in (0, 2):
             model = make_model(obs)
-            train_world_model(model, rollouts, make_config(steps=3, shift=shift), 1, tmp_path / f"{obs[0]}-{shift}", seed=0)
+            train_world_model(model, rollouts, make_config(steps=3, shift=shift), 1, Trainer(tmp_path / f"{obs[0]}-{shift}", 0))
             trained[obs[0], shift] = torch.cat([one.detach().flatten() for one in model.parameters()])
     assert not torch.equal(trained["pixels", 0], trained["pixels", 2])
     assert torch.equal(trained["state", 0], trained["state", 2])
@@ -115,18 +115,18 @@ def test_training_stops_when_the_latent_has_collapsed(tmp_path, monkeypatch):
     monkeypatch.setattr("latent_mpc.agent.training.world_model.CHECK_FROM", 0)
     rollouts, config = gliding(tmp_path / "r"), make_config(least_rank=4.5)  # of 4 dimensions: none can pass
     with pytest.raises(RuntimeError, match=r"collapsed at step 0: effective rank \d\.\d of 4 \(least 4.5\)"):
-        train_world_model(make_model(), rollouts, config, 1, tmp_path, seed=0)
+        train_world_model(make_model(), rollouts, config, 1, Trainer(tmp_path, 0))
 
 
 # The world model
 
 
 def test_the_loss_is_its_terms_by_a_slow_loop_each_with_its_weight():
-    model = make_model().eval()
+    model = make_model(prediction=2.0, sigreg=0.0, inverse=3.0).eval()
     torch.nn.init.normal_(model.predictor[-1].weight)
     generator = torch.Generator().manual_seed(1)
     z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
-    told = world_model_loss(model, z, action, make_config(prediction=2.0, sigreg=0.0, inverse=3.0), torch.Generator().manual_seed(0), 0.0)
+    told = model.terms(z, action, 0.0, torch.Generator().manual_seed(0))
     errors, inverse = [], []
     with torch.no_grad():
         for b in range(6):
@@ -138,14 +138,15 @@ def test_the_loss_is_its_terms_by_a_slow_loop_each_with_its_weight():
     assert told["prediction"].item() == pytest.approx(np.mean(errors), rel=1e-4)
     assert told["inverse"].item() == pytest.approx(np.mean(inverse), rel=1e-4)
     assert told["loss"].item() == pytest.approx(2 * np.mean(errors) + 3 * np.mean(inverse), rel=1e-4)
-    whole = world_model_loss(model, z, action, make_config(prediction=2.0, sigreg=0.5, inverse=3.0), torch.Generator().manual_seed(0), 0.0)
+    model.config.sigreg = 0.5
+    whole = model.terms(z, action, 0.0, torch.Generator().manual_seed(0))
     assert (whole["loss"] - told["loss"]).item() == pytest.approx(0.5 * whole["sigreg"].item(), rel=1e-3)
 
 
 @pytest.mark.parametrize("obs, repeat", [(("state",), 2), (("pixels",), 1), (("state", "pixels"), 1)])
 def test_a_short_training_run_lowers_the_loss_and_predicts_better_than_nothing_changes(tmp_path, obs, repeat):
     rollouts, model = gliding(tmp_path / "r"), make_model(obs, repeat)
-    train_world_model(model, rollouts, make_config(steps=151, learning_rate=5e-3), repeat, tmp_path, seed=0)
+    train_world_model(model, rollouts, make_config(steps=151, learning_rate=5e-3), repeat, Trainer(tmp_path, 0))
     lines = Metrics(tmp_path / "metrics.jsonl").read()
     assert [line["step"] for line in lines] == [0, 50, 100, 150]
     assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
@@ -169,7 +170,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     for run, seed in enumerate((3, 3, 4)):
         model = make_model()
         torch.manual_seed(run)  # what others drew before must not matter
-        train_world_model(model, rollouts, make_config(steps=5), 1, tmp_path / str(run), seed=seed)
+        train_world_model(model, rollouts, make_config(steps=5), 1, Trainer(tmp_path / str(run), seed))
         weights.append(model.state_dict())
     for name, tensor in weights[0].items():
         assert torch.equal(tensor, weights[1][name]), name
@@ -178,7 +179,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
 
 def test_episodes_too_short_for_a_window_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"windows of 25 rows must fit into one of \d+ episodes in .*; the longest has 21"):
-        train_world_model(make_model(repeat=2), gliding(tmp_path / "r", 4), make_config(horizon=10), 2, tmp_path, seed=0)
+        train_world_model(make_model(repeat=2), gliding(tmp_path / "r", 4), make_config(horizon=10), 2, Trainer(tmp_path, 0))
 
 
 # On frozen latents
@@ -191,17 +192,23 @@ def test_cost_to_go_has_the_same_weights_for_the_same_seed(tmp_path):
         torch.manual_seed(0)
         learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4, steps=5, batch=8, goals=4, landmarks=20))
         torch.manual_seed(run)
-        train_cost_to_go(learned, z, last, tmp_path / str(run), seed=1)
+        learned.fit(FrozenData(z, last), {}, Trainer(tmp_path / str(run), 1))
         weights.append(learned.state_dict())
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
 
 
-def test_the_probe_finds_positions_that_the_latents_show(tmp_path, monkeypatch):
-    monkeypatch.setattr("latent_mpc.agent.training.probe.PROBE_STEPS", 150)
+def test_the_probe_finds_positions_that_the_latents_show(tmp_path):
+    class Seen(FrozenData):
+        def has(self, key):
+            return True
+
+        def positions(self, every):
+            return points[:400]
+
     z = torch.randn(500, 4, generator=torch.Generator().manual_seed(0))
     points = z[:, :3].tanh()
-    probe = make_probe(4)
-    train_probe(probe, z[:400], points[:400], tmp_path, seed=0)
+    probe = Probe(4, ProbeConfig(steps=150))
+    probe.fit(Seen(z[:400], np.full(400, 399)), {}, Trainer(tmp_path, 0))
     with torch.no_grad():
         assert (probe(z[400:]) - points[400:]).norm(dim=-1).mean() < 0.25 * points[400:].norm(dim=-1).mean()
 
@@ -214,7 +221,6 @@ def test_the_probe_finds_positions_that_the_latents_show(tmp_path, monkeypatch):
     [
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"horizon": 0}, "horizon must be at least 1, got 0"),
-        ({"sigreg": -0.1}, "sigreg must be at least 0, got -0.1"),
         ({"learning_rate": 0.0}, "learning_rate must be positive, got 0.0"),
         ({"validation": 1.0}, "validation must be a share between 0 and 1, got 1.0"),
         ({"precision": "fp8"}, "precision must be one of auto, fp32, bf16; got 'fp8'"),
@@ -223,6 +229,11 @@ def test_the_probe_finds_positions_that_the_latents_show(tmp_path, monkeypatch):
 def test_settings_out_of_range_are_refused_by_name(fields, message):
     with pytest.raises(ValueError, match=message):
         TrainingConfig(**fields)
+
+
+def test_a_weight_below_zero_is_refused_by_name():
+    with pytest.raises(ValueError, match="sigreg must be at least 0, got -0.1"):
+        JepaConfig(sigreg=-0.1)
 
 
 def test_bf16_is_used_where_asked_for_and_under_auto_only_where_the_processor_has_it(monkeypatch):
@@ -237,7 +248,7 @@ def test_training_in_bf16_stays_near_fp32_and_leaves_fp32_weights(tmp_path):
     rollouts, losses = gliding(tmp_path / "r"), {}
     for precision in ("fp32", "bf16"):
         model = make_model(("pixels",))
-        train_world_model(model, rollouts, make_config(steps=3, precision=precision), 1, tmp_path / precision, seed=0)
+        train_world_model(model, rollouts, make_config(steps=3, precision=precision), 1, Trainer(tmp_path / precision, 0))
         losses[precision] = Metrics(tmp_path / precision / "metrics.jsonl").read()[0]["loss"]
         assert all(tensor.dtype == torch.float32 for tensor in model.parameters())
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)

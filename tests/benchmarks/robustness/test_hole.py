@@ -12,8 +12,7 @@ import torch
 
 from benchmarks.robustness import hole
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
-from latent_mpc.agent.models.world_model import WorldModel
-from latent_mpc.agent.training import probe
+from latent_mpc.agent.models.jepa import Jepa
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts
 from tests.benchmarks.tables.test_rounds import TINY
@@ -26,7 +25,6 @@ INSIDE = hole.HOLES[NAME]
 def test_a_hole_is_cut_and_members_are_compared_across_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(probe, "PROBE_STEPS", 2)
     for name, value in {"EPISODES": 12, "PAIRS": 3, "WEIGHTS": (0.0, 30.0)}.items():
         monkeypatch.setattr(hole, name, value)
     hole.main(str(tmp_path), NAME, *TINY, "validation_episodes=2")
@@ -44,11 +42,11 @@ def test_a_hole_is_cut_and_members_are_compared_across_it(
     assert 0 < share < 1
     within = torch.as_tensor(INSIDE(task.qpos_qvel(whole.arrays["physics"])[0]))
 
-    def futures(model: WorldModel, z: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    def rollout_ensemble(model: Jepa, z: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Two members that lie 4 apart inside the hole and 2 outside."""
         off = torch.where(within, 2.0, 1.0)[:, None, None].expand(-1, 1, z.shape[-1])
         return torch.stack([off, -off])
 
-    monkeypatch.setattr(WorldModel, "futures", futures)
+    monkeypatch.setattr(Jepa, "rollout_ensemble", rollout_ensemble)
     assert hole.members_apart(parts, whole, task, INSIDE) == pytest.approx((2.0, 1.0, 1.0))
     assert np.isclose(hole.members_apart(parts, whole, task, lambda position: ~INSIDE(position))[2], 0.0)

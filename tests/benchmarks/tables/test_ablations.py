@@ -13,17 +13,15 @@ from benchmarks.tables import ablations
 from benchmarks.tables.ablations import TASKS, VARIANTS, budget, kept_result, left_over, make_variant, names, results, run_folder, split
 from benchmarks.tables.ablations_page import page
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.training import probe
 
 TINY = [
     *("collect.episodes=6", "collect.workers=1", "model.hidden=16", "model.latent=8", "model.embedding=8", "training.steps=4"),
-    *("training.batch=8", "cost_to_go.hidden=16", "cost_to_go.metric=8", "cost_to_go.steps=4", "cost_to_go.batch=16"),
+    *("training.batch=8", "cost_to_go.hidden=16", "cost_to_go.metric=8", "cost_to_go.steps=4", "probe.steps=2", "cost_to_go.batch=16"),
 ]
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(probe, "PROBE_STEPS", 2)
     monkeypatch.setattr(sys, "argv", [])  # is written
     monkeypatch.setattr(ablations, "PAIRS", 3)
     monkeypatch.setattr(ablations, "TASKS", [("reacher", "state")])

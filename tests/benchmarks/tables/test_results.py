@@ -12,11 +12,18 @@ import pytest
 
 from benchmarks.tables import results
 from benchmarks.tables.results import PARTS, Row, estimate, make_all
-from latent_mpc.agent.training import probe
 
 TINY = (
     *("collect.episodes=6", "collect.workers=1", "model.hidden=16", "model.latent=8", "model.embedding=8", "validation_episodes=1"),
-    *("training.steps=4", "training.batch=8", "cost_to_go.hidden=16", "cost_to_go.metric=8", "cost_to_go.steps=4", "cost_to_go.batch=16"),
+    *(
+        "training.steps=4",
+        "training.batch=8",
+        "cost_to_go.hidden=16",
+        "cost_to_go.metric=8",
+        "cost_to_go.steps=4",
+        "probe.steps=2",
+        "cost_to_go.batch=16",
+    ),
     *("planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2"),
 )
 PLAYED = ("episodes=3", "pairs.seed=100", "pairs.offset=5")
@@ -24,7 +31,6 @@ PLAYED = ("episodes=3", "pairs.seed=100", "pairs.offset=5")
 
 @pytest.fixture
 def row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Row:
-    monkeypatch.setattr(probe, "PROBE_STEPS", 2)
     monkeypatch.setattr(sys, "argv", [])  # is written
     monkeypatch.chdir(tmp_path)  # where runs/ comes to be
     (tmp_path / "results").mkdir()

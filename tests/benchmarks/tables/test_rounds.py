@@ -9,11 +9,10 @@ import pytest
 
 from benchmarks.tables import rounds
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.training import probe
 
 TINY = (
     *("collect.workers=1", "model.hidden=16", "model.latent=8", "model.embedding=8", "training.steps=4", "training.batch=8"),
-    *("cost_to_go.hidden=16", "cost_to_go.metric=8", "cost_to_go.steps=4", "cost_to_go.batch=16", "planner.horizon=3"),
+    *("cost_to_go.hidden=16", "cost_to_go.metric=8", "cost_to_go.steps=4", "probe.steps=2", "cost_to_go.batch=16", "planner.horizon=3"),
     *("planner.samples=8", "planner.iterations=1"),
 )
 
@@ -29,7 +28,6 @@ def test_every_row_has_as_many_episodes() -> None:
 def test_rows_are_picked_kept_and_written_beside_those_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(probe, "PROBE_STEPS", 2)
     monkeypatch.setattr(sys, "argv", [])  # is written
     for name, value in {"RUNS": tmp_path, "RESULTS": tmp_path / "rounds", "EPISODES": 6, "OWN": 2, "UPDATES": 4, "PAIRS": 3}.items():
         monkeypatch.setattr(rounds, name, value)

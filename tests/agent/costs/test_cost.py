@@ -3,15 +3,18 @@
 import pytest
 import torch
 
-from latent_mpc.agent import costs
-from latent_mpc.agent.costs import CostToGoCost, LatentCost, PlanCost, plan_cost
+from latent_mpc.agent.costs import cost as costs
+from latent_mpc.agent.costs.cost import PlanCost, plan_cost
+from latent_mpc.agent.costs.cost_to_go import CostToGoCost
+from latent_mpc.agent.costs.latent import LatentCost, latent_distance
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
-from latent_mpc.agent.models.world_model import ModelConfig, WorldModel
+from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 
 
 def make_model():
     torch.manual_seed(0)
-    model = WorldModel(ModelConfig(embedding=8, latent=4, hidden=16), {"state": (3,)}, 2)
+    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16), {"state": (3,)}, 2)
     torch.nn.init.normal_(model.predictor[-1].weight)
     return model.eval().requires_grad_(False)
 
@@ -45,78 +48,78 @@ def latent(z, goal) -> torch.Tensor:
 @pytest.mark.parametrize("kind", ["latent", "cost_to_go"])
 def test_costs_are_those_of_a_slow_loop(kind, running, terminal):
     model, learned, memory, z_goal, actions = make_problem()
-    config = costs.COSTS[kind](running=running, terminal=terminal)
+    config = costs.costs()[kind](running=running, terminal=terminal)
     distance = latent if kind == "latent" else learned
     expected = slow(model, distance, memory, z_goal, actions, running, terminal)
-    torch.testing.assert_close(plan_cost(model, learned, memory, z_goal, config)(actions), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(plan_cost(Networks(model, learned), memory, z_goal, config)(actions), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_running_and_terminal_weights_by_hand():
     """The latent moves by 1 at each step from 0; the goal lies at 3; distances squared are 4, 1, 0, 1."""
 
-    class Counter(WorldModel):
+    class Counter(Jepa):
         def predict(self, z, action):
             return z + 1
 
-    model = Counter(ModelConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
+    model = Counter(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
     memory = model.memory(1)
     for running, terminal, cost in ((1.0, 0.0, 6 / 4), (0.0, 1.0, 1.0), (2.0, 3.0, 2 * 6 / 4 + 3)):
-        made = PlanCost(model, memory, torch.tensor([[3.0]]), costs.latent_distance, LatentCost(running, terminal))
+        made = PlanCost(Networks(model, None), memory, torch.tensor([[3.0]]), latent_distance, LatentCost(running, terminal))
         assert made(torch.zeros(1, 2, 4, 1)).tolist() == [[pytest.approx(cost)] * 2]
 
 
 def test_ensemble_members_are_averaged_after_measuring():
     """Two members at +1 and -1 of the goal: the mean of their distances is 1, the distance of their mean is 0."""
 
-    class Torn(WorldModel):
+    class Torn(Jepa):
         def imagine(self, memory, actions):
             ones = torch.ones(*actions.shape[:3], 1)
             return torch.stack([ones, -ones])
 
-    model = Torn(ModelConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
-    made = PlanCost(model, model.memory(1), torch.zeros(1, 1), costs.latent_distance, LatentCost(1.0, 0.0))
+    model = Torn(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
+    made = PlanCost(Networks(model, None), model.memory(1), torch.zeros(1, 1), latent_distance, LatentCost(1.0, 0.0))
     assert made(torch.zeros(1, 2, 3, 1)).tolist() == [[1.0, 1.0]]
 
 
 @pytest.mark.parametrize("rows", [1, 7, 10, 4096])
 def test_chunks_change_nothing(rows, monkeypatch):
     model, learned, memory, z_goal, actions = make_problem(B=5, N=5)
-    whole = plan_cost(model, learned, memory, z_goal, CostToGoCost())(actions)
+    whole = plan_cost(Networks(model, learned), memory, z_goal, CostToGoCost())(actions)
     monkeypatch.setattr(costs, "ROWS", rows)  # 1 and 7: one problem at a time; 10: two
-    torch.testing.assert_close(plan_cost(model, learned, memory, z_goal, CostToGoCost())(actions), whole, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(plan_cost(Networks(model, learned), memory, z_goal, CostToGoCost())(actions), whole, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("N, imagined, measured", [(3, [9, 9, 3], [9, 9, 9, 9, 6]), (24, [10, 10, 4] * 7, [10, 10, 10, 10, 8] * 7)])
 def test_a_chunk_holds_no_more_rows_than_allowed(N, imagined, measured, monkeypatch):
     seen, compared = [], []
 
-    class Counted(WorldModel):
+    class Counted(Jepa):
         def imagine(self, memory, actions):
             seen.append(actions.shape[0] * actions.shape[1])
             return super().imagine(memory, actions)
 
     def distance(z, goal):
         compared.append(z[..., 0].numel())
-        return costs.latent_distance(z, goal)
+        return latent_distance(z, goal)
 
-    model = Counted(ModelConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
+    model = Counted(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
     monkeypatch.setattr(costs, "ROWS", 10)
-    PlanCost(model, model.memory(7), torch.zeros(7, 1), distance, LatentCost())(torch.zeros(7, N, 2, 1))
+    PlanCost(Networks(model, None), model.memory(7), torch.zeros(7, 1), distance, LatentCost())(torch.zeros(7, N, 2, 1))
     assert (seen, compared) == (imagined, measured)
 
 
 def test_each_problem_has_its_own_goal():
     model, learned, memory, z_goal, actions = make_problem()
-    whole = plan_cost(model, learned, memory, z_goal, LatentCost())(actions)
+    whole = plan_cost(Networks(model, learned), memory, z_goal, LatentCost())(actions)
     other = z_goal.clone()
     other[1] += 1
-    changed = plan_cost(model, learned, memory, other, LatentCost())(actions) != whole
+    changed = plan_cost(Networks(model, learned), memory, other, LatentCost())(actions) != whole
     assert changed.tolist() == [[False] * 5, [True] * 5, [False] * 5]
 
 
 def test_the_cost_is_differentiable_in_the_actions():
     model, learned, memory, z_goal, actions = make_problem(1, 2, 3)
-    cost = plan_cost(model, learned, memory, z_goal, CostToGoCost())
+    cost = plan_cost(Networks(model, learned), memory, z_goal, CostToGoCost())
     assert cost.differentiable
     actions.requires_grad_()
     (gradient,) = torch.autograd.grad(cost(actions).sum(), actions)
@@ -138,9 +141,9 @@ def test_another_precision_is_refused():
         CostToGoCost(precision="fp16")
 
 
-@pytest.mark.parametrize("kind", costs.COSTS)
+@pytest.mark.parametrize("kind", costs.costs())
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_costs_live_where_the_model_lives(kind, device):
     model, learned = make_model().to(device), CostToGo(4, CostToGoConfig(hidden=16, metric=8)).to(device)
-    cost = plan_cost(model, learned, model.memory(2), torch.zeros(2, 4, device=device), costs.COSTS[kind]())
+    cost = plan_cost(Networks(model, learned), model.memory(2), torch.zeros(2, 4, device=device), costs.costs()[kind]())
     assert cost(torch.zeros(2, 3, 4, 2, device=device)).device.type == device
