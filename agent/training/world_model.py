@@ -36,20 +36,22 @@ NORMALISED = 10_000  # episodes that the normalisers are fitted to, at most
 class TrainingConfig:
     """How the world model is trained. Weights of the loss's terms; 0 leaves a term out."""
 
-    steps: int = 6000  # updates
-    batch: int = 96  # windows in an update
+    steps: int = 6000  # number of updates
+    batch: int = 96  # windows per update
     horizon: int = 5  # imagined steps of a window [model steps]
-    learning_rate: float = 1e-3  # of AdamW, after warm-up, before the cosine
-    prediction: float = 1.0  # weight of the imagined latents' squared error
-    sigreg: float = 0.1  # weight of the isotropic Gaussian regulariser at the first step; a weak one never finds velocity in pixels
-    sigreg_final: float = 0.02  # its weight at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
-    sigreg_width: int = 0  # dimensions of the latent that it looks at, the first ones (as Sub-JEPA, 2026, in a sub-space); 0 = all
-    inverse: float = 1.0  # weight of inverse dynamics
-    shift: int = 0  # pixels of each window are moved by up to this much at random [pixels]
-    least_rank: float = 1.5  # training stops if the latent's effective rank falls below
-    validation: float = 0.1  # share of episodes kept out of training
-    precision: str = "auto"  # of the pixel encoder's convolutions: fp32, bf16, or auto = bf16 where the processor has it
-    save_every: int = 500  # steps between two states to resume from
+    learning_rate: float = 1e-3  # peak learning rate of AdamW, after warm-up and before the cosine decay
+    prediction: float = 1.0  # weight of the squared error of the imagined latents
+    sigreg: float = (
+        0.1  # weight of the isotropic Gaussian regulariser (SIGReg) at the first step; a weak one never finds velocity in pixels
+    )
+    sigreg_final: float = 0.02  # weight of SIGReg at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
+    sigreg_width: int = 0  # leading latent dimensions that SIGReg sees (as Sub-JEPA, 2026, in a sub-space); 0 = all
+    inverse: float = 1.0  # weight of the inverse-dynamics error
+    shift: int = 0  # largest random shift of a window's pixels, as augmentation [pixels]
+    least_rank: float = 1.5  # effective rank of the latent below which training stops as collapsed
+    validation: float = 0.1  # share of episodes held out from training
+    precision: str = "auto"  # precision of the pixel encoder's convolutions: fp32 | bf16 | auto (bf16 where the processor has it)
+    save_every: int = 500  # interval between states to resume from [updates]
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "horizon", "save_every"):

@@ -7,7 +7,7 @@ Examples:
     latent-mpc train task=reacher obs=state
     latent-mpc train task=gymnasium task.id=Pusher-v5
     latent-mpc train task=mjcf task.xml=my_robot.xml
-    latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-pixels-1
+    latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
 """
 
 from __future__ import annotations
