@@ -1,4 +1,4 @@
-"""From what a user says of a task to the task itself, with all that was left open filled in and told."""
+"""Build a task from its config; fill in and print options the user left unset."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The networks that a search imagines with, made once per agent: in bf16 where the machine multiplies it natively and the order of plans
-stays, compiled where that is asked for. What they find is judged again in fp32 (`TwoStageCost`), so they decide speed, not what a cost is.
+"""Low-precision or compiled copies of the networks, used during the search: bf16 where the machine multiplies it natively and the order
+of plans stays. The returned plan is re-scored in fp32 (`TwoStageCost`), so they affect speed only. Made once per agent.
 
 Nothing here is timed: the same weights give the same choice on the same kind of machine.
 
@@ -30,7 +30,7 @@ def rough_networks(model: WorldModel, cost_to_go: CostToGo, config: Cost, horizo
     """The networks to search with, None = the exact ones themselves; and what `results.json` says of them.
 
     Args:
-        config: its `precision` and `compile` are wishes: what cannot be had is left out, and said.
+        config: its `precision` and `compile` are best effort; unsupported ones are skipped and reported.
         horizon: of the plans [model steps].
     """
     exact = Networks(model, cost_to_go)

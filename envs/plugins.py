@@ -1,4 +1,4 @@
-"""What installed packages bring by entry point: tasks, and the dataclasses of their settings."""
+"""Task plugins: entry points of installed packages, for tasks and the dataclasses of their settings."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Played:
 
     @property
     def time_at_goal(self) -> float:
-        """Share of all control steps after which the goal is reached: larger for who comes sooner and for who stays."""
+        """Fraction of control steps at the goal; rewards arriving early and staying."""
         return float(self.reached[1:].mean())
 
 

@@ -1,4 +1,4 @@
-"""How long plans should be: longer ones see past thin walls and brake in time, but a model's errors add up along them. Playing decides."""
+"""Choose the planning horizon by validation: long plans see past thin walls and brake in time, but a model's errors add up along them."""
 
 from __future__ import annotations
 

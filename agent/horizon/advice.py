@@ -1,6 +1,6 @@
-"""What to do with all this: which horizon, which setting where time counts, and what limits success. By rules that are written down.
+"""Turn measurements into a recommendation: horizon, fast setting, bottleneck. Decision rules:
 
-Rules of `limit`, the first that holds decides; every one names the numbers it rests on:
+The first rule of `limit` that holds decides; each names the numbers it rests on:
 1. nothing: all goals but 5 % are reached, or the oracle reaches as many and the agent's rate lies within the oracle's interval.
 2. planner: with four times the samples measurably more goals are reached; or the oracle, whose model and cost are exact and whose
    planner is the same, misses more than 5 %, and the agent's rate lies within the oracle's interval.

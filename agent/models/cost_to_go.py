@@ -1,7 +1,7 @@
 """A learned distance between latents: how many model steps the robot needs from one to the other, as far as its data tell.
 
 Raw latent distance leads into dead ends (a wall, a joint limit). This network is trained on frozen latents of random rollouts, without
-reward (`cost_to_go_training.py`). Its form is a quasimetric (MRN, Liu et al. 2023): zero for equal latents, never negative, obeying the
+reward (`agent/training/cost_to_go.py`). A quasimetric (MRN, Liu et al. 2023): zero for equal latents, never negative, obeying the
 triangle inequality, different there and back.
 
 Shapes: B batch, D latent, M metric embedding.

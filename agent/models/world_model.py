@@ -35,7 +35,7 @@ class ModelConfig:
     hidden: int = 256  # width of every hidden layer
     octaves: int = 0  # frequencies of the sines and cosines that each number of the state is also given as; for thin walls in a wide world
     width: int = 32  # channels of the pixel encoder's first convolution
-    ensemble: int = 1  # number of predictors; their disagreement shows where data are thin (cost.disagreement)
+    ensemble: int = 1  # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
     dropout: float = 0.0  # dropout rate of the predictor's hidden units in training
 
     def __post_init__(self) -> None:

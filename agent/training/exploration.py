@@ -1,4 +1,4 @@
-"""Data that the agent collects itself: it plans its way to where its data are thin, and goes on at random from there.
+"""Goal-directed exploration (MEGA, Go-Explore): plan to rarely visited latents, then act randomly.
 
 Goals are latents that were seen, the newest of a few drawn at random: those with the fewest others around them (as MEGA, Pitis et al.
 2020), near and far measured in learned steps, for in plain latents speed is what is rare, not places (docs/log.md); or where the
@@ -37,7 +37,7 @@ Novelty = Callable[[Agent, Tensor, Tensor, np.random.Generator], Tensor]  # (age
 
 
 def sparse(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
-    """Learned cost-to-go [model steps] from the third nearest of 1000 latents."""
+    """Novelty by latent density: learned cost-to-go [model steps] from the third nearest of 1000 latents."""
     learned, crowd = agent.cost_to_go, z[torch.as_tensor(rng.integers(len(z), size=CROWD), device=z.device)]
     start = learned.embed(crowd)
     chunks = learned.embed(some)[:, None].split(ROWS)
@@ -45,7 +45,7 @@ def sparse(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rn
 
 
 def disputed(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
-    """Disagreement about where one random action leads."""
+    """Novelty by ensemble disagreement about where one random action leads."""
     action = torch.as_tensor(rng.uniform(-1, 1, (len(some), 1, agent.model.actions)), dtype=some.dtype, device=some.device)
     return disagreement(agent.model.futures(some, action))[:, 0]
 
@@ -85,7 +85,7 @@ def explore(agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"],
 
 
 def venture(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range, told: str = "") -> list[Arrays]:
-    """Episodes towards latents, then at random; start and random actions of an episode depend on (task, seed, number) only."""
+    """Goal-directed episodes, from arrival on random; start and random actions of one depend on (task, seed, number) only."""
     task = job.make()
     steps, width = job.steps or task.episode_steps, task.action_width
     streams = [np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, i])) for i in numbers]

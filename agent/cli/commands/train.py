@@ -64,7 +64,7 @@ def run(config: TrainConfig) -> int:
 
 
 def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, drawn: Pairs, begin: float) -> int:
-    """What `run` does in a folder that it alone writes.
+    """The body of `run`, holding the folder's lock.
 
     Args:
         given: the rollouts to train on; None = they are collected.
