@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from functools import cache
 from importlib.resources import files
@@ -24,7 +25,7 @@ class Field(NamedTuple):
     name: str
     type: str
     default: str  # source text, "" where there is none
-    doc: str  # the comment on its line or on the line above: meaning and [unit]
+    doc: str  # the comment on its line or on the line above: meaning and [unit]; "one of NAMES" with the names that NAMES lists
     module: str  # where it is written
 
 
@@ -34,6 +35,7 @@ class Module(NamedTuple):
     classes: dict[str, ast.ClassDef]
     imports: dict[str, tuple[str, str]]  # name here -> (module, name there)
     comments: dict[int, str]  # line -> comment
+    names: dict[str, tuple[str, ...]]  # constant that lists names, a tuple or the keys of a dict -> these names
 
 
 @cache
@@ -49,7 +51,9 @@ def read_module(name: str) -> Module:
     }
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    return Module({node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}, imports, comments)
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    names = {name: _names(value) for node in tree.body for name, value in _assigned(node)}
+    return Module(classes, imports, comments, names)
 
 
 def find_class(module: str, name: str) -> str:
@@ -75,16 +79,25 @@ def derives(module: str, name: str, base: str) -> bool:
 def read_fields(module: str, name: str) -> list[Field]:
     """The fields of a dataclass, base classes first, as `dataclasses.fields` would order them."""
     source = read_module(module)
-    found: dict[str, Field] = {}
+    fields: dict[str, Field] = {}
     for base in source.classes[name].bases:
         origin = resolve(module, ast.unparse(base))
         if origin:
-            found.update({field.name: field for field in read_fields(*origin)})
+            fields.update({field.name: field for field in read_fields(*origin)})
     for node in source.classes[name].body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and "ClassVar" not in ast.unparse(node.annotation):
             doc = source.comments.get(node.end_lineno or node.lineno) or source.comments.get(node.lineno - 1, "")
-            found[node.target.id] = Field(node.target.id, ast.unparse(node.annotation), _default(node.value), doc, module)
-    return list(found.values())
+            doc = re.sub(r"\bone of ([A-Z]\w+)", lambda match: " | ".join(listed(module, match[1])) or match[0], doc)
+            fields[node.target.id] = Field(node.target.id, ast.unparse(node.annotation), _default(node.value), doc, module)
+    return list(fields.values())
+
+
+def listed(module: str, constant: str) -> tuple[str, ...]:
+    """The names that a constant of `module` lists, which may be imported there; () if it is no list of names."""
+    source = read_module(module)
+    if constant not in source.names and constant in source.imports:
+        return listed(*source.imports[constant])
+    return source.names.get(constant, ())
 
 
 def resolve(module: str, name: str) -> tuple[str, str] | None:
@@ -97,6 +110,20 @@ def resolve(module: str, name: str) -> tuple[str, str] | None:
         return resolve(*origin) if origin else None
     except FileNotFoundError:
         return None
+
+
+def _assigned(node: ast.stmt) -> list[tuple[str, ast.expr | None]]:
+    """(name, value) of each name that a statement of a module assigns to."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign):
+        return []
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [(target.id, node.value) for target in targets if isinstance(target, ast.Name)]
+
+
+def _names(value: ast.expr | None) -> tuple[str, ...]:
+    """The strings of a tuple or list, or the keys of a dict."""
+    items = value.elts if isinstance(value, ast.Tuple | ast.List) else value.keys if isinstance(value, ast.Dict) else ()
+    return tuple(item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str))
 
 
 def _default(value: ast.expr | None) -> str:

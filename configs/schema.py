@@ -36,7 +36,7 @@ class PlannerConfig:
     """What every planner has; an algorithm's own fields come from its dataclass in planners/."""
 
     name: str = MISSING  # set by planner=NAME
-    horizon: int = 0  # plan length [model steps], beyond it lies the learned cost-to-go; 0 = train chooses among 3, 5 and 8 by validation
+    horizon: int = 0  # plan length [model steps]; 0 = train picks 3, 5 or 8 by validation
 
     def __post_init__(self) -> None:
         at_least(self, horizon=0)
@@ -69,9 +69,9 @@ class CollectionConfig:
     """How much is collected, and how."""
 
     episodes: int = 800  # rollouts to have in the end [episodes]
-    workers: int = 0  # processes; 0 = one per core; never changes the data
-    start: list[int] = field(default_factory=list)  # cell [row,column] in which every episode starts, mazes only; empty = anywhere
-    patience: float = 300.0  # for one episode, after which its worker counts as hung and is replaced; never changes the data [s]
+    workers: int = 0  # number of processes; 0 = one per core; never changes the data
+    start: list[int] = field(default_factory=list)  # cell [row,column] of every start, mazes only; empty = anywhere
+    patience: float = 300.0  # time for an episode [s], beyond which its worker is replaced
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
 
     def __post_init__(self) -> None:
@@ -82,10 +82,10 @@ class CollectionConfig:
 class ExploreConfig:
     """Rounds in which the agent collects data itself, before the training proper."""
 
-    rounds: int = 0  # of training a little and collecting with the planner; 0 = random rollouts only
-    episodes: int = 200  # collected in a round [episodes]
-    steps: int = 2000  # updates of the world model and of the cost-to-go in a round
-    novelty: str = "density"  # where its goals lie: density (few latents around) | disagreement (of the ensemble)
+    rounds: int = 0  # rounds of brief training and collecting; 0 = random play only
+    episodes: int = 200  # rollouts collected in a round [episodes]
+    steps: int = 2000  # updates of world model and cost-to-go in a round
+    novelty: str = "density"  # one of NOVELTIES: where its goals lie
 
     def __post_init__(self) -> None:
         at_least(self, rounds=0, episodes=1, steps=1)
@@ -96,9 +96,9 @@ class ExploreConfig:
 class PairsConfig:
     """Starts and goals; pair i depends on the task, this seed and i only."""
 
-    seed: int = 0  # 0 validates training, 1 is the demo, 7 is reported
-    kind: str = "independent"  # independent | same_trajectory
-    offset: int = 25  # between start and goal of a same_trajectory pair, whose episode has twice as many [control steps]
+    seed: int = 0  # seed of the pairs: 0 validates training, 1 is the demo, 7 is reported
+    kind: str = "independent"  # one of PAIRS
+    offset: int = 25  # control steps from start to goal of a same_trajectory pair; its episode has twice as many
 
     def __post_init__(self) -> None:
         at_least(self, seed=0, offset=1)
@@ -109,7 +109,7 @@ class PairsConfig:
 class CameraConfig:
     """What takes the large pictures of a video; observations always come from the ray camera."""
 
-    backend: str = "auto"  # gl where a library is found, else ray | ray | gl
+    backend: str = "auto"  # one of CAMERAS; auto = gl where its library is found, else ray
 
     def __post_init__(self) -> None:
         one_of(self, backend=CAMERAS)
@@ -120,8 +120,8 @@ class _Experience:
     """What collecting and training share."""
 
     task: TaskConfig = MISSING
-    obs: str = "state"  # what is observed: state | pixels | state+pixels
-    seed: int = 0  # decides data, weights and noise, each from its own stream
+    obs: str = "state"  # what is observed: one of OBS
+    seed: int = 0  # seed of data, weights and noise, each from its own stream
     out: str = ""  # folder to write; empty = under runs/
 
     def __post_init__(self) -> None:
@@ -151,14 +151,14 @@ class CollectConfig(_Experience, CollectionConfig):
 class TrainConfig(_Experience):
     """`latent-mpc train`; a field for each learned head is added (`hydra_groups.command_class`)."""
 
-    data: str = ""  # folder of rollouts, or minari:NAME, which is copied into out/data; empty = collect into out/data
-    data_skip: list[int] = field(default_factory=list)  # episodes to train without, as the message on damage or NaN names them
+    data: str = ""  # folder of rollouts or minari:NAME; empty = collect to out/data
+    data_skip: list[int] = field(default_factory=list)  # episodes left out, as the message on damage or NaN names them
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
-    validation_episodes: int = 100  # pairs of pairs.seed=0 played at the end [episodes]
+    validation_episodes: int = 100  # pairs of pairs.seed=0 evaluated at the end [episodes]
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING
 
@@ -182,18 +182,18 @@ class TrainConfig(_Experience):
 class TrustConfig:
     """What a user says of a checkpoint's task."""
 
-    id: str = ""  # a checkpoint's own task.id, repeated: lets it import the Python module that it names
+    id: str = ""  # task.id of the checkpoint, repeated to allow the import of the module that it names
 
 
 @dataclass
 class _Evaluation:
     """What judging and showing a checkpoint share."""
 
-    checkpoint: str = ""  # a name that ships, or a folder that `train` wrote
+    checkpoint: str = ""  # name of a shipped checkpoint, or a folder that `train` wrote
     task: TrustConfig = field(default_factory=TrustConfig)
     episodes: int = 100  # pairs, one episode each [episodes]
     pairs: PairsConfig = field(default_factory=PairsConfig)
-    seed: int = 0  # of the planner's random numbers
+    seed: int = 0  # seed of the planner's random numbers
     device: str = "auto"  # auto | cpu | any torch device
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING
@@ -206,9 +206,9 @@ class _Evaluation:
 class EvaluateConfig(_Evaluation):
     """`latent-mpc evaluate`."""
 
-    oracle: bool = False  # play the same planner in the real simulator too, its cost privileged; minutes, then kept in out/cache
-    oracle_horizon: int = 0  # the oracle's plan length; 0 = planner.horizon [model steps]
-    reuse: list[str] = field(default_factory=list)  # other folders written by this command, whose oracle results are taken
+    oracle: bool = False  # evaluate the planner in the real simulator too, minutes; kept in out/cache
+    oracle_horizon: int = 0  # plan length of the oracle [model steps]; 0 = planner.horizon
+    reuse: list[str] = field(default_factory=list)  # other folders of this command, whose oracle results are reused
     out: str = ""  # folder to write; empty = under runs/
 
     def __post_init__(self) -> None:
@@ -235,12 +235,12 @@ class HorizonConfig(_Evaluation):
 
     horizons: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8, 12, 16, 24])  # plan lengths to compare [model steps]
     full: bool = False  # everything at every horizon and on both seeds, the oracle on all pairs; hours
-    oracle: bool = True  # play the same planner in the real simulator too, at three horizons
+    oracle: bool = True  # evaluate the planner in the real simulator too, at three horizons
     report_seed: int = 7  # pairs on which the chosen settings are reported; the choice is made on pairs.seed
-    data_seed: int = 1000  # of the random episodes on which model and cost are measured; must not be the training's
-    data_episodes: int = 120  # random episodes, three quarters of them to fit probes on [episodes]
-    only: str = ""  # "sweep": fill the cache at these horizons and write no report, as one of several machines; empty = all
-    reuse: list[str] = field(default_factory=list)  # other folders written by this command, whose results are taken
+    data_seed: int = 1000  # seed of the random episodes that model and cost are measured on; not the training's
+    data_episodes: int = 120  # random episodes, of which three quarters fit the probes [episodes]
+    only: str = ""  # sweep = fill the cache at these horizons, as one of several machines, without a report; empty = all
+    reuse: list[str] = field(default_factory=list)  # other folders of this command, whose results are reused
     videos: bool = True  # show episodes in the report
     camera: CameraConfig = field(default_factory=CameraConfig)
     out: str = ""  # folder to write; empty = under runs/
@@ -280,9 +280,9 @@ class InspectConfig:
 class ExportConfig:
     """`latent-mpc export`."""
 
-    format: str = ""  # what to write: minari
+    format: str = ""  # what to write: one of EXPORTS
     path: str = ""  # folder of rollouts
-    name: str = ""  # of the data set; empty = latent-mpc/TASK-OBS-v0
+    name: str = ""  # name of the data set; empty = latent-mpc/TASK-OBS-v0
 
     def __post_init__(self) -> None:
         one_of(self, format=EXPORTS)

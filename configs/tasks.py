@@ -1,4 +1,4 @@
-"""What a task can be told: one dataclass per kind. The comment on a field's line is its help; its default stands here only."""
+"""Config dataclass of each kind of task. The comment on a field's line is its help; its default stands here only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TaskConfig:
 
     name: str = MISSING  # name in the registry of tasks
     action_repeat: int = 1  # control steps in one model step [control steps]
-    size: int = 64  # rows and columns of the pixels [pixels]
+    size: int = 64  # height and width of the pixels [pixels]
 
     def __post_init__(self) -> None:
         at_least(self, action_repeat=1, size=16)
@@ -43,12 +43,12 @@ class DefaultTask(TaskConfig):
 class _ModelTask(TaskConfig):
     """A task made of a model: what is left open follows from probing, is printed, and is stored with the checkpoint."""
 
-    control_period: float = 0.0  # how long an action is held; 0 = by the rule of envs/adapters/time_scale.py [s]
-    episode_steps: int = 0  # length of an episode; 0 = by that rule [control steps]
+    control_period: float = 0.0  # time for which an action is held [s]; 0 = by the rule of envs/adapters/time_scale.py
+    episode_steps: int = 0  # length of an episode [control steps]; 0 = by that rule
     success: list[str] = field(
         default_factory=list
     )  # joints that must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
-    camera: str = ""  # takes the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that moves
+    camera: str = ""  # camera of the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that moves
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,7 +59,7 @@ class _ModelTask(TaskConfig):
 class GymnasiumTask(_ModelTask):
     """Any Gymnasium environment that stands on MuJoCo."""
 
-    id: str = ""  # as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
+    id: str = ""  # id as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
 
     @property
     def label(self) -> str:
@@ -70,8 +70,8 @@ class GymnasiumTask(_ModelTask):
 class MjcfTask(_ModelTask):
     """A MuJoCo model in a file."""
 
-    xml: str = ""  # the MJCF file; meshes and textures beside it are found
-    fingerprint: str = ""  # of the model, filled in, so that another one under the same name is noticed
+    xml: str = ""  # path of the MJCF file; meshes and textures beside it are found
+    fingerprint: str = ""  # hash of the model, filled in, so that another one under the same name is noticed
 
     @property
     def label(self) -> str:

@@ -26,11 +26,11 @@ class BehaviourConfig:
     """
 
     name: str = "coloured"  # one of BEHAVIOURS
-    correlation: float = 0.3  # [s] after which the noise's autocorrelation is 1/e; 0 is white
-    std: float = 1.0  # of the Gaussian before it is clipped to [-1, 1]; 1.0 gives std 0.72 and 32 % of actions at a bound
-    rest: float = 0.25  # share of time at rest, the robot held where it is, on average over episodes
-    rest_shortest: float = 0.5  # [s] of one rest
-    rest_longest: float = 1.5  # [s] of one rest
+    correlation: float = 0.3  # correlation time of the noise [s]; 0 = white
+    std: float = 1.0  # std of the noise; clipped to [-1, 1], 1.0 saturates 32 % of it
+    rest: float = 0.25  # mean share of time in which the robot is held where it is
+    rest_shortest: float = 0.5  # shortest rest [s]
+    rest_longest: float = 1.5  # longest rest [s]
 
     def __post_init__(self) -> None:
         if self.name not in BEHAVIOURS:

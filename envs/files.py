@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and a folder that one process at a time writes."""
+"""Atomic file writes and a single-writer lock on a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latent_mpc.envs.lock import acquire
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all. Raises OSError, saying what is safe, e.g. where the disk is full."""
+    """Atomic write: a temporary file beside it, renamed on success. Raises OSError, saying what is safe, e.g. where the disk is full."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:

@@ -18,7 +18,7 @@ SLACK = 0.75 * SPACING  # [m] more than half a grid square's diagonal: the grid 
 ROUNDING = 0.01  # [m] of clearance let off, so that grid points just at the ball's radius from a wall are free
 NEAR = 1.5 * SPACING  # [m] this near, the straight way to the goal is measured; the ball's width keeps any wall out of it
 STENCIL = np.stack(np.meshgrid(np.arange(-1, 3), np.arange(-1, 3)), axis=-1).reshape(-1, 2)  # grid points round a point (ix, iy)
-TIE = 0.25  # at 0.1 a ball pressed against a wall hardly gains by moving along it: one-step planning dawdled at corners for 10 steps
+TIE = 0.25  # at 0.1 a ball pressed against a wall hardly gains by moving along it: one-step planning lost 10 steps at corners
 KEPT = 256  # goals whose grids are kept
 
 

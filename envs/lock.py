@@ -34,6 +34,6 @@ def acquire(file: Path, what: str) -> int:
         os.close(descriptor)
         raise BlockingIOError(f"{folder} is being written by {holder}, which holds {file}; wait or give another folder") from None
     os.ftruncate(descriptor, 0)
-    with contextlib.suppress(OSError):  # a full disk; the name of the holder is a courtesy
+    with contextlib.suppress(OSError):  # a full disk; the holder's name is optional
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
     return descriptor

@@ -54,7 +54,7 @@ class Algorithm(ABC):
     iterations: int = 6
     # initial standard deviation of the candidates [half-ranges]. Source: iCEM, Pinneri et al. 2020, sigma_init 0.5
     std: float = 0.5
-    # the same where there is no plan yet, to look for the first one in the whole range [half-ranges]; 0: as std. Source: see CEM
+    # initial standard deviation where there is no plan yet [half-ranges]; 0: as std. Source: see CEM
     cold_std: float = 0.0
     # least standard deviation [half-ranges]. Source: TD-MPC2, Hansen et al. 2024, has min_std 0.05; 0: none
     std_floor: float = 0.0
@@ -64,7 +64,7 @@ class Algorithm(ABC):
     noise_beta: float = 2.0
     # times at which noise is drawn, interpolated between; 0: all. Source: mjpc, Howell et al. 2022; 0 measured, see docs/log.md
     knots: int = 0
-    # between knots: zero (held) | linear | cubic. Source: mjpc, which has the three
+    # interpolation between knots: one of INTERPOLATIONS; zero holds. Source: mjpc, which has the three
     interpolation: str = "linear"
     # control steps in one action block, for the noise to run through [control steps]. Source: ours; 1 is a plain action
     block: int = 1
@@ -72,7 +72,7 @@ class Algorithm(ABC):
     global_share: float = 0.0
     # share of an iteration that `proposals` may take, at least one; those beyond it are left out. Source: ours; TD-MPC2 has 24 of 512
     proposal_share: float = 1.0
-    # the plan to return: "best" of all evaluated ones, or the last "mean". Source: iCEM executes the best
+    # plan to return: one of EXECUTE (best of all evaluated ones, or the last mean). Source: iCEM executes the best
     execute: str = "best"
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ class Gradient(Algorithm):
     name: ClassVar[str] = "gradient"
     differentiates: ClassVar[bool] = True
 
-    # starts: the plan in force, the others sampled around it. Source: ours; an iteration costs about three evaluations of each
+    # starts: the plan in force and others sampled around it. Source: ours; an iteration costs about three evaluations of each
     samples: int = 8
     # steps of Adam per decision. Source: ours
     iterations: int = 30

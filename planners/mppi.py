@@ -26,10 +26,10 @@ class MPPI(Algorithm):
 
     name: ClassVar[str] = "mppi"
 
-    # [cost units] divides the cost; 0: chosen for each problem and iteration by `effective`. Source: measured, a fixed one has a cliff
+    # temperature that divides the cost [cost units]; 0: chosen by `effective`. Source: measured, a fixed one has a cliff
     temperature: float = 0.0
-    # effective sample size that temperature = 0 aims at [share of the candidates]. Source: measured, see below
     # closed-loop cost on a 6-d double integrator at 3 x 64 evaluations: 25.9 with 0.05, 26.4 with 0.1, 27.1 with 0.2
+    # effective sample size that temperature = 0 aims at [share of the candidates]. Source: measured, see above
     effective: float = 0.05
     # standard deviation where there is no plan yet [half-ranges]. Source: measured, as for CEM (docs/log.md)
     cold_std: float = 1.0
@@ -37,9 +37,9 @@ class MPPI(Algorithm):
     momentum: float = 0.1
     # least standard deviation [half-ranges]. Source: TD-MPC2, min_std 0.05
     std_floor: float = 0.05
-    # refit the std as well as the mean; false is Williams et al. Source: TD-MPC2
+    # whether the std is refitted as well as the mean; Williams and others do not. Source: TD-MPC2
     adapt_std: bool = True
-    # MPPI returns its mean. Source: Williams et al. 2017
+    # plan to return: best | mean; MPPI returns its mean. Source: Williams et al. 2017
     execute: str = "mean"
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ class PredictiveSampling(Algorithm):
 
     # standard deviation of the narrow candidates [half-ranges]. Source: mjpc, sampling_exploration 0.1
     std: float = 0.1
-    # the same where there is no plan yet [half-ranges]. Source: measured: 40 evaluations are as good as 120 (docs/log.md)
+    # standard deviation of them where there is no plan yet [half-ranges]. Source: measured: 40 evaluations are as good as 120 (docs/log.md)
     cold_std: float = 0.5
     # standard deviation of the wide candidates [half-ranges]. Source: iCEM, sigma_init 0.5; mjpc sets its second scale by task
     wide_std: float = 0.5

@@ -1,6 +1,6 @@
 """Bad input, through the console script: one line that names what came and what would do, exit status 2, nothing left behind.
 
-What compose refuses for `train` alone stands in test_cli.py, what loading refuses in agent/test_checkpoint.py.
+What compose refuses for `train` alone stands in agent/cli/test_main.py, what loading refuses in agent/checkpoints/test_checkpoint.py.
 """
 
 from __future__ import annotations

@@ -20,10 +20,22 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("latent-mpc ")]
 
 
-def test_the_python_example_reaches_its_goal(capsys):
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(compile(block, "README.md", "exec"), {})
-    assert re.match(r"reached: True, 0\.\d+ m from the goal", capsys.readouterr().out)
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PRINTS = {  # of each Python block, by a word in it: what it prints
+    "Agent.load": r"reached: True, 0\.\d+ m from the goal\n",
+    "HillClimb": r"cost 0\.00\d\d after 384 rollouts\n",
+}
+
+
+@pytest.mark.parametrize("word", PRINTS)
+def test_the_python_of_the_readme_does_what_it_says(word, capsys):
+    (block,) = [block for block in PYTHON if word in block]
+    exec(compile(block, "README.md", "exec", dont_inherit=True), {"__name__": "readme"})
+    assert re.fullmatch(PRINTS[word], capsys.readouterr().out)
+
+
+def test_every_python_block_is_run():
+    assert [sum(word in block for word in PRINTS) for block in PYTHON] == [1] * len(PYTHON)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -41,12 +53,38 @@ def test_every_make_target_and_every_linked_file_is_there():
         assert (ROOT / link).exists(), link
 
 
-def test_the_results_table_is_that_of_docs_results():
-    spec = importlib.util.spec_from_file_location("results_table", ROOT / "benchmarks" / "tables" / "results_table.py")
+def load(path):
+    """A script of the checkout as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert f"{module.BEGIN}\n{module.table()}\n{module.END}" in README
+    return module
+
+
+def test_the_results_tables_are_those_of_docs_results():
+    module = load("benchmarks/tables/results_table.py")
+    assert module.block(columns=module.FIVE) in README
+    assert module.block() in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+
+
+def test_the_figure_is_what_its_script_draws():
+    assert (ROOT / "docs" / "figures" / "loop.svg").read_text(encoding="utf-8") == load("docs/figures/loop.py").drawing()
+
+
+def test_every_folder_of_the_tree_is_there_and_none_is_left_out():
+    (tree,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    top, listed = "", set()
+    for indent, name in re.findall(r"^( *)([a-z]+/)", tree, re.MULTILINE):
+        top = top if indent else name
+        listed.add(top + name if indent else name)
+    there = {f"{path.parent.relative_to(ROOT)}/" for folder in ("agent", "envs") for path in (ROOT / folder).glob("*/*.py")}
+    assert there | {"agent/", "envs/", "planners/", "configs/", "benchmarks/", "docs/", "tests/"} == listed
+
+
+def test_prose_is_wrapped_at_a_hundred_columns():
+    long = [line for line in README.splitlines() if len(line) > 100 and not line.startswith(("|", "!["))]
+    assert long == []
 
 
 def test_shipped_checkpoints_are_small():

@@ -1,5 +1,5 @@
 """From the words on the command line to one checked dataclass. Hydra composes the groups; keys and values are set here, one by one,
-so that each mistake is answered with what would do. Not Hydra's launcher: no working directory, no log files, no sweeps.
+so that each mistake is answered with what would do. Not Hydra's launcher: no working directory, no log files; sweeps are in `multirun.py`.
 
 Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and cost, the command line. A group
 that nobody names starts from the choice named after the task where there is one.

@@ -40,7 +40,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         main(version_base="1.3", config_path="pkg://latent_mpc.configs", config_name=command)(job)()
     failed = sorted(folder.glob(f"*/{FAILED}"))
     if failed:
-        raise FailedError(f"{len(failed)} of the jobs failed, see what they said above: {', '.join(path.parent.name for path in failed)}")
+        raise FailedError(f"{len(failed)} of the jobs failed, see their messages above: {', '.join(path.parent.name for path in failed)}")
     return 0
 
 

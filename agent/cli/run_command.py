@@ -1,6 +1,6 @@
-"""One command: run, and whatever it raises told in one line with its exit status.
+"""Run one command; report whatever it raises in one line, with its exit status.
 
-Exit status: 0 done, 1 a bug, 2 something the caller can mend, 130 Ctrl-C. `LATENT_MPC_TRACEBACK=1` shows where an error arose.
+Exit status: 0 done, 1 a bug, 2 a refusal that the message says how to fix, 130 Ctrl-C. `LATENT_MPC_TRACEBACK=1` shows where an error arose.
 """
 
 from __future__ import annotations

@@ -45,11 +45,11 @@ class Cost(ABC):
     name: ClassVar[str]
     running: float = 1.0  # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the goal
     terminal: float = 1.0  # weight of the last step
-    disagreement: float = 0.0  # added to each step's distance per standard deviation between the ensemble's members; 0 = off
-    terms: list[str] = field(default_factory=list)  # added to each step's distance: [effort:WEIGHT,speed:WEIGHT]
-    constraints: list[str] = field(default_factory=list)  # that plans must not violate: [keep_out:X:Y:RADIUS] [m]
-    precision: str = "fp32"  # of the search's imagined rollouts: fp32, bf16 (faster for many), or auto = bf16 where the processor has it
-    compile: bool = False  # fuse their networks with torch.compile, CUDA graphs on a GPU; no gain on a CPU (docs/log.md)
+    disagreement: float = 0.0  # penalty per step and standard deviation between the ensemble's members; 0 = off
+    terms: list[str] = field(default_factory=list)  # terms added to each step's distance: [effort:WEIGHT,speed:WEIGHT]
+    constraints: list[str] = field(default_factory=list)  # constraints that plans must not violate: [keep_out:X:Y:RADIUS] [m]
+    precision: str = "fp32"  # precision of the search's rollouts: one of PRECISIONS; auto = bf16 where the processor has it
+    compile: bool = False  # whether the search's networks are fused by torch.compile, CUDA graphs on a GPU; no gain on a CPU (docs/log.md)
 
     def __post_init__(self) -> None:
         if self.disagreement < 0:

@@ -1,4 +1,4 @@
-"""Results by content: what was played before, here or on another machine, is not played again.
+"""Results by content: what was evaluated before, here or on another machine, is not evaluated again.
 
 One folder of json files, each named by a hash of all that it depends on; arrays beside them as npz, without pickle. Files are written
 whole or not at all, so that a killed sweep goes on with what it had, and folders of several machines can be read together. The folder
@@ -47,39 +47,39 @@ class Cache:
         make_folder(out)
         return cls(out / FOLDER, more)
 
-    def read(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What was found for this before, or None. A damaged file counts as none."""
+    def read(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The result kept under this key, or None. A damaged file counts as none."""
         for folder in self.folders:
             try:
-                found = json.loads((folder / f"{address(told)}.json").read_text(encoding="utf-8"))
+                content = json.loads((folder / f"{address(key)}.json").read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 continue
-            if isinstance(found, dict) and isinstance(found.get("result"), dict):
-                return found["result"]
+            if isinstance(content, dict) and isinstance(content.get("result"), dict):
+                return content["result"]
         return None
 
-    def write(self, told: Mapping[str, Any], result: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
+    def write(self, key: Mapping[str, Any], result: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
         """Keep a result, its arrays first: where the json is, they are."""
         if arrays is not None:
             buffer = io.BytesIO()
             np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take a name for savez's own
-            replace(self.folder / f"{address(told)}.npz", buffer.getvalue())
-        replace(self.folder / f"{address(told)}.json", (json.dumps({"of": told, "result": result}, indent=1) + "\n").encode())
+            replace(self.folder / f"{address(key)}.npz", buffer.getvalue())
+        replace(self.folder / f"{address(key)}.json", (json.dumps({"of": key, "result": result}, indent=1) + "\n").encode())
 
-    def arrays(self, told: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+    def arrays(self, key: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
         """The arrays kept with a result, or None."""
         for folder in self.folders:
             try:
-                with np.load(folder / f"{address(told)}.npz", allow_pickle=False) as file:
+                with np.load(folder / f"{address(key)}.npz", allow_pickle=False) as file:
                     return {name: file[name] for name in file.files}
             except (OSError, ValueError, EOFError):
                 continue
         return None
 
 
-def address(told: Mapping[str, Any]) -> str:
+def address(key: Mapping[str, Any]) -> str:
     """20 hexadecimal digits of what a result depends on."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:20]
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def of_file(path: Path) -> str:

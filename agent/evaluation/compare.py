@@ -49,12 +49,12 @@ def read_outcomes(path: str | Path) -> list[Outcomes]:
     if not file.is_file():
         raise FileNotFoundError(f"{path} must be a results.json, a horizon.json or a folder with one of them")
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        about = f"{found['task']}, {found['pairs']['kind']} pairs of seed {found['pairs']['seed']}"
-        if "success" in found:
-            rungs = [one for one in found["success"] if one["role"] == "horizon"]
-            return [_outcomes(str(path), one["label"], one["pairs_fingerprint"], about, one) for one in rungs]
-        return [_outcomes(str(path), "", found["outcomes"]["pairs"], about, found["outcomes"])]
+        result = json.loads(file.read_text(encoding="utf-8"))
+        about = f"{result['task']}, {result['pairs']['kind']} pairs of seed {result['pairs']['seed']}"
+        if "success" in result:
+            by_horizon = [one for one in result["success"] if one["role"] == "horizon"]
+            return [_outcomes(str(path), one["label"], one["pairs_fingerprint"], about, one) for one in by_horizon]
+        return [_outcomes(str(path), "", result["outcomes"]["pairs"], about, result["outcomes"])]
     except (ValueError, KeyError, TypeError) as error:
         raise LatentMPCError(f"{file} does not hold the outcome of each pair; write it again with this version ({error!r:.80})") from error
 
@@ -64,7 +64,7 @@ def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
 
     Each is held against the first source's setting of the same label, where it has one, else against the very first.
 
-    Raises ValueError unless all played the same pairs, and there are two at least.
+    Raises ValueError unless all are of the same pairs, and there are two at least.
     """
     if len(results) < 2:
         raise LatentMPCError(f"compare needs two results or more, got {len(results)}")
@@ -84,8 +84,8 @@ def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
     return rows
 
 
-def _outcomes(source: str, label: str, pairs: str, about: str, found: dict[str, Any]) -> Outcomes:
-    end, ever = ([int(value) for value in found[key]] for key in ("end", "any"))
+def _outcomes(source: str, label: str, pairs: str, about: str, result: dict[str, Any]) -> Outcomes:
+    end, ever = ([int(value) for value in result[key]] for key in ("end", "any"))
     if not end or len(end) != len(ever):
         raise LatentMPCError(f"{len(end)} and {len(ever)} outcomes")
     return Outcomes(source, label, pairs, about, end, ever)

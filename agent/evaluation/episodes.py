@@ -123,7 +123,7 @@ class Played:
 
     @property
     def time_at_goal(self) -> float:
-        """Fraction of steps at the goal; rewards arriving early and staying."""
+        """Fraction of control steps at the goal; rewards arriving early and staying."""
         return float(self.reached[1:].mean())
 
 

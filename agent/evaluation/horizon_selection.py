@@ -1,4 +1,4 @@
-"""How long plans should be: longer ones see past thin walls and brake in time, but a model's errors add up along them. Playing decides."""
+"""Choose the planning horizon by validation: long plans see past thin walls and brake in time, but a model's errors add up along them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from latent_mpc.envs.task import Task
 HORIZONS = (3, 5, 8)
 
 
-def play_lengths(parts: Parts, task: Task, drawn: Pairs, seed: int, horizons: Iterable[int] = HORIZONS) -> dict[int, Played]:
+def play_lengths(parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: Iterable[int] = HORIZONS) -> dict[int, Played]:
     """What the agent does on the pairs with plans of each length, the shortest first. Once all pairs are reached, longer plans are
     tried for as long as they are better. Leaves the planner's horizon in `parts` at the best.
 
     Args:
         seed: of the planner's random numbers.
     """
-    planner, played = parts.config["planner"], dict[int, Played]()
+    planner, episodes = parts.config["planner"], dict[int, Played]()
     for horizon in horizons:
         planner["horizon"] = horizon
-        told = f"evaluating {task.name}, plans of {horizon}"
-        played[horizon] = play(make_agent(parts, seed=seed), task, drawn.pairs, drawn.steps, progress=told)
-        best = best_length(played)
-        if best != horizon and played[best].end.all():
+        message = f"evaluating {task.name}, plans of {horizon}"
+        episodes[horizon] = play(make_agent(parts, seed=seed), task, pairs.pairs, pairs.steps, progress=message)
+        best = best_length(episodes)
+        if best != horizon and episodes[best].end.all():
             break
-    planner["horizon"] = best_length(played)
-    return played
+    planner["horizon"] = best_length(episodes)
+    return episodes
 
 
-def best_length(played: dict[int, Played]) -> int:
+def best_length(episodes: dict[int, Played]) -> int:
     """The length that is at the goal most often at the end, then most of the time, to the percent; the first of equals."""
-    return max(played, key=lambda horizon: (played[horizon].end.mean(), round(played[horizon].time_at_goal, 2)))
+    return max(episodes, key=lambda horizon: (episodes[horizon].end.mean(), round(episodes[horizon].time_at_goal, 2)))

@@ -29,7 +29,7 @@ CODE = ("envs", "planners", "agent/oracle.py", "agent/evaluation")  # what the r
 def cached_oracle(
     cache: Cache,
     task: Task,
-    drawn: Pairs,
+    pairs: Pairs,
     planner: Mapping[str, Any],
     cost: Cost,
     action_repeat: int = 1,
@@ -44,33 +44,33 @@ def cached_oracle(
         cost: its weights count, not its kind.
         threads: of the simulator; 0 means all usable cores.
     """
-    told = {"planner": dict(planner), "weights": [cost.running, cost.terminal], "action_repeat": action_repeat, "seed": seed}
-    key = {"oracle": task.name, "fingerprint": fingerprint(task, drawn, told)}
+    settings = {"planner": dict(planner), "weights": [cost.running, cost.terminal], "action_repeat": action_repeat, "seed": seed}
+    key = {"oracle": task.name, "fingerprint": fingerprint(task, pairs, settings)}
     if (known := cache.read(key)) is not None:
         print(f"the oracle's result is from the cache: {address(key)}.json")
         return {**known, "cached": True}
-    result = measure_oracle(task, drawn, planner, cost, action_repeat, seed, threads)
+    result = measure_oracle(task, pairs, planner, cost, action_repeat, seed, threads)
     cache.write(key, result)
     return {**result, "cached": False}
 
 
 def measure_oracle(
-    task: Task, drawn: Pairs, planner: Mapping[str, Any], cost: Cost, action_repeat: int, seed: int, threads: int
+    task: Task, pairs: Pairs, planner: Mapping[str, Any], cost: Cost, action_repeat: int, seed: int, threads: int
 ) -> dict[str, Any]:
     """Play the oracle on all pairs at once. Its planner is the agent's in every field, on the CPU."""
     begin, horizon = time.perf_counter(), planner["horizon"]
     oracle = make_oracle(task, planner, cost, action_repeat, seed, threads)
-    played = play(oracle, task, drawn.pairs, drawn.steps, progress=f"the oracle on {task.name}", observe=see)
-    decided = milliseconds(played.decision_s[::action_repeat])
+    episodes = play(oracle, task, pairs.pairs, pairs.steps, progress=f"the oracle on {task.name}", observe=see)
+    decided = milliseconds(episodes.decision_s[::action_repeat])
     return {
-        "success_end": rate(played.end),
-        "success_any": rate(played.any),
+        "success_end": rate(episodes.end),
+        "success_any": rate(episodes.any),
         "planner": planner["name"],
         "horizon": horizon,
         "horizon_seconds": horizon * action_repeat * task.control_period,
-        "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
-        "plan_ms": milliseconds(time_decisions(oracle, task, drawn.pairs, see)),
-        "plan_ms_batch": {**decided, "batch": len(drawn.pairs)},
+        "distance_end": {"median": float(np.median(episodes.distance[-1])), "unit": task.unit},
+        "plan_ms": milliseconds(time_decisions(oracle, task, pairs.pairs, see)),
+        "plan_ms_batch": {**decided, "batch": len(pairs.pairs)},
         "threads": oracle.simulator.threads,
         "seconds": time.perf_counter() - begin,
         "settings": dict(planner),
@@ -90,13 +90,20 @@ def see(state: np.ndarray) -> dict[str, np.ndarray]:
     return {SEEN: state}
 
 
-def fingerprint(task: Task, drawn: Pairs, told: Mapping[str, Any]) -> str:
+def fingerprint(task: Task, pairs: Pairs, settings: Mapping[str, Any]) -> str:
     """Of all that the result depends on: simulator and task, pairs, planner, the code that plans and simulates, the packages."""
     compiled = np.zeros(mujoco.mj_sizeModel(task.model), np.uint8)
     mujoco.mj_saveModel(task.model, None, compiled)
     digest = hashlib.sha256(compiled.tobytes())
-    for pair in drawn.pairs:
+    for pair in pairs.pairs:
         digest.update(pair.start.tobytes() + pair.goal.tobytes())
-    said = {"task": task.name, "episodes": len(drawn.pairs), "steps": drawn.steps, **told, "versions": versions(), "code": code_of(CODE)}
-    digest.update(json.dumps(said, sort_keys=True).encode())
+    metadata = {
+        "task": task.name,
+        "episodes": len(pairs.pairs),
+        "steps": pairs.steps,
+        **settings,
+        "versions": versions(),
+        "code": code_of(CODE),
+    }
+    digest.update(json.dumps(metadata, sort_keys=True).encode())
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What an evaluation found, as `results.json` and as a table on the terminal."""
+"""The result of an evaluation, as `results.json` and as a table on the terminal."""
 
 from __future__ import annotations
 

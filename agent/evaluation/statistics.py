@@ -37,12 +37,12 @@ def thirds(success: Bool[np.ndarray, " B"], far: Float[np.ndarray, " B"]) -> dic
     """
     if len(success) < len(THIRDS):
         return None
-    which, found = third_of(far), {}
+    which, result = third_of(far), {}
     for i, name in enumerate(THIRDS):
         part = which == i
         head = {"pairs": int(part.sum()), "reached": int(success[part].sum()), **rate(success[part])}
-        found[name] = {**head, "from": float(far[part].min()), "to": float(far[part].max())}
-    return found
+        result[name] = {**head, "from": float(far[part].min()), "to": float(far[part].max())}
+    return result
 
 
 def third_of(values: Float[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:

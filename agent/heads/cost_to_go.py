@@ -32,19 +32,21 @@ ROWS = 32  # starts compared with all goals at a time: their differences stay in
 class CostToGoConfig:
     """Size and training of the learned cost-to-go."""
 
-    hidden: int = 256  # width of its hidden layers
+    hidden: int = 256  # width of the hidden layers
     metric: int = 64  # width of the embeddings between which it measures
-    steps: int = 6000  # updates by temporal differences
-    batch: int = 256  # rows of data in an update
-    goals: int = 64  # goals from anywhere that all rows of an update share
-    learning_rate: float = 1e-3  # of Adam, falling to a twentieth by a cosine
-    expectile: float = 0.03  # below 0.5: leans to the shortest of the ways seen; 0.1 and 5 steps left local minima near the goal
-    n_step: int = 1  # real steps before the target network is asked, random ones, which lengthen the way [model steps]
-    hindsight: float = 0.5  # weight of goals from later in the same episode; the rest is of goals from anywhere
-    clamp: float = 150.0  # largest target [model steps]
-    target_rate: float = 0.03  # of the moving average that gives targets; 0.01 had not got to the far end of a large maze (docs/log.md)
-    landmarks: int = 2000  # latents between which shortest paths are found, for far distances; 0 leaves that phase out
-    near: float = 5.0  # landmarks are joined up to this distance [model steps]
+    steps: int = 6000  # number of temporal-difference updates
+    batch: int = 256  # transitions per update
+    goals: int = 64  # random goals that all transitions of an update share
+    learning_rate: float = 1e-3  # initial learning rate of Adam, decayed to a twentieth by a cosine
+    expectile: float = (
+        0.03  # expectile; below 0.5 biases towards the shortest observed path (0.1 with n_step=5 left local minima near the goal)
+    )
+    n_step: int = 1  # length of the n-step bootstrap [model steps]; its random actions lengthen the path
+    hindsight: float = 0.5  # weight of hindsight goals, from later in the same episode; random goals have the rest
+    clamp: float = 150.0  # largest bootstrap target [model steps]
+    target_rate: float = 0.03  # Polyak rate of the target network; 0.01 is too slow for a large maze (docs/log.md)
+    landmarks: int = 2000  # latents between which shortest paths are found, for far distances; 0 = skip that phase
+    near: float = 5.0  # distance up to which landmarks are joined [model steps]
     path_share: float = 0.5  # updates towards the shortest paths [share of `steps`]
 
     def __post_init__(self) -> None:

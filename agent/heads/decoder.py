@@ -27,10 +27,10 @@ FITTED = 1000  # pictures that the mean picture is taken from
 class DecoderConfig:
     """Size and training of the decoder, which shows what a latent looks like."""
 
-    steps: int = 0  # updates; 0 = no decoder
-    width: int = 32  # channels of its last layers
-    batch: int = 64  # pictures in an update
-    learning_rate: float = 1e-3  # of Adam, falling by a cosine
+    steps: int = 0  # number of updates; 0 = no decoder
+    width: int = 32  # channels of the last layers
+    batch: int = 64  # pictures per update
+    learning_rate: float = 1e-3  # initial learning rate of Adam, falling by a cosine
 
     def __post_init__(self) -> None:
         at_least(self, steps=0, width=1, batch=1)

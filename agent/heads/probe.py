@@ -24,10 +24,10 @@ ROWS = 1_000_000  # that it is fitted to, at most
 class ProbeConfig:
     """Size and training of the probe, which shows where a latent is."""
 
-    hidden: int = 128  # width of its hidden layers
-    steps: int = 1500  # updates
-    batch: int = 512  # rows of data in an update
-    learning_rate: float = 2e-3  # of Adam, falling by a cosine
+    hidden: int = 128  # width of the hidden layers
+    steps: int = 1500  # number of updates
+    batch: int = 512  # transitions per update
+    learning_rate: float = 2e-3  # initial learning rate of Adam, falling by a cosine
 
     def __post_init__(self) -> None:
         at_least(self, hidden=1, steps=1, batch=1)

@@ -1,4 +1,4 @@
-"""Plans from memory: a small network looks at the latent and the goal's and proposes candidates, so that the search begins near a good one.
+"""Goal-conditioned plan proposals (amortised warm start): a small network maps latent and goal to candidates of the search.
 
 It imitates what was done on the way to states that were reached later (hindsight), but not all of it alike: a piece of experience counts
 by how little it wasted on its way, as the learned cost-to-go sees it (advantage-weighted regression, Peng et al. 2019). Several plans
@@ -33,12 +33,12 @@ class ProposalsConfig:
     """Size and training of the network that proposes plans to the planner."""
 
     samples: int = 0  # plans proposed at each decision, at most half of the planner's candidates; 0 = none, and no network
-    horizon: int = 3  # their length, whatever the planner's [model steps]
-    hidden: int = 256  # width of its hidden layers
-    steps: int = 4000  # updates
-    batch: int = 512  # pieces of experience in an update
-    learning_rate: float = 1e-3  # of Adam, falling to a tenth by a cosine
-    temperature: float = 1.0  # wasted steps at which a piece counts 1/e [model steps]
+    horizon: int = 3  # length of a proposal, whatever the planner's horizon [model steps]
+    hidden: int = 256  # width of the hidden layers
+    steps: int = 4000  # number of updates
+    batch: int = 512  # trajectory segments per update
+    learning_rate: float = 1e-3  # initial learning rate of Adam, decayed to a tenth by a cosine
+    temperature: float = 1.0  # advantage temperature: wasted steps at which a segment counts 1/e [model steps]
 
     @property
     def needs(self) -> int:

@@ -1,6 +1,6 @@
-"""What to do with all this: which horizon, which setting where time counts, and what limits success. By rules that are written down.
+"""Turn measurements into a recommendation: horizon, fast setting, bottleneck. Decision rules:
 
-Rules of `limit`, the first that holds decides; every one names the numbers it rests on:
+The first rule of `diagnose_bottleneck` that holds decides; each names the numbers it rests on:
 1. nothing: all goals but 5 % are reached, or the oracle reaches as many and the agent's rate lies within the oracle's interval.
 2. planner: with four times the samples measurably more goals are reached; or the oracle, whose model and cost are exact and whose
    planner is the same, misses more than 5 %, and the agent's rate lies within the oracle's interval.
@@ -18,43 +18,45 @@ from latent_mpc.agent.evaluation.paired import paired_difference
 
 GOOD = 0.95  # success that leaves nothing to be mended
 CLOSE = 0.02  # of the best success: near enough for the fastest setting
-Found = Mapping[str, Any]
+Result = Mapping[str, Any]
 
 
-def best_of(rungs: Sequence[Found]) -> Found:
+def best_of(results: Sequence[Result]) -> Result:
     """The horizon that reaches most goals at the end; of equal ones the shortest."""
-    return max(rungs, key=lambda found: (found["success_end"]["rate"], -found["horizon"]))
+    return max(results, key=lambda result: (result["success_end"]["rate"], -result["horizon"]))
 
 
-def smallest_within(rungs: Sequence[Found]) -> Found:
+def smallest_within(results: Sequence[Result]) -> Result:
     """The shortest horizon whose success lies within the interval of the best one's."""
-    least = best_of(rungs)["success_end"]["low"]
-    return min((found for found in rungs if found["success_end"]["rate"] >= least), key=lambda found: found["horizon"])
+    least = best_of(results)["success_end"]["low"]
+    return min((result for result in results if result["success_end"]["rate"] >= least), key=lambda result: result["horizon"])
 
 
-def fastest_close(candidates: Sequence[Found], times: Mapping[str, float]) -> Found:
+def fastest_close(candidates: Sequence[Result], times: Mapping[str, float]) -> Result:
     """Of the settings within two points of the best success, the one that thinks least.
 
     Args:
         times: label -> ms of planning for each model step.
     """
-    best = max(found["success_end"]["rate"] for found in candidates)
-    close = [found for found in candidates if found["success_end"]["rate"] >= best - CLOSE - 1e-9]
-    return min(close, key=lambda found: (times[found["label"]], found["horizon"]))
+    best = max(result["success_end"]["rate"] for result in candidates)
+    close = [result for result in candidates if result["success_end"]["rate"] >= best - CLOSE - 1e-9]
+    return min(close, key=lambda result: (times[result["label"]], result["horizon"]))
 
 
-def pareto(candidates: Sequence[Found], times: Mapping[str, float]) -> list[str]:
+def pareto(candidates: Sequence[Result], times: Mapping[str, float]) -> list[str]:
     """Labels of the settings that no other one beats in success without taking longer, fastest first."""
     front: list[str] = []
     best = -1.0
-    for found in sorted(candidates, key=lambda found: (times[found["label"]], -found["success_end"]["rate"])):
-        if found["success_end"]["rate"] > best:
-            best = found["success_end"]["rate"]
-            front.append(found["label"])
+    for result in sorted(candidates, key=lambda result: (times[result["label"]], -result["success_end"]["rate"])):
+        if result["success_end"]["rate"] > best:
+            best = result["success_end"]["rate"]
+            front.append(result["label"])
     return front
 
 
-def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Found, guidance: Found, cost: str) -> dict[str, Any]:
+def diagnose_bottleneck(
+    best: Result, oracle: Result | None, more: Result | None, imagination: Result, guidance: Result, cost: str
+) -> dict[str, Any]:
     """What limits success at the best horizon, by the rules above.
 
     Args:
@@ -94,7 +96,7 @@ def limit(best: Found, oracle: Found | None, more: Found | None, imagination: Fo
     return _model_or_cost(best["horizon"], imagination, guidance, cost, numbers)
 
 
-def beyond(best: Found, longest: Found, oracle: Found | None, position: Found) -> dict[str, Any]:
+def longer_horizon_effect(best: Result, longest: Result, oracle: Result | None, position: Result) -> dict[str, Any]:
     """What looking as far as the longest horizon does, and to what it is due: `{"difference": …, "why": a sentence}`.
 
     Args:
@@ -104,22 +106,22 @@ def beyond(best: Found, longest: Found, oracle: Found | None, position: Found) -
     if longest["horizon"] == best["horizon"]:
         return {"difference": None, "why": f"{best['label']} was the longest that was tried: a longer one may be better."}
     change = paired_difference(longest["end"], best["end"])
-    said = f"{longest['label']} instead of {best['label']} changes success at the end by {100 * change['mean']:+.0f} points"
-    said += f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
+    message = f"{longest['label']} instead of {best['label']} changes success at the end by {100 * change['mean']:+.0f} points"
+    message += f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
     if change["high"] >= 0:
-        return {"difference": change, "why": f"{said}, which is not measurable."}
-    said += f"; {percent(longest['success_any'], False)} come to the goal at any time, "
-    said += f"{percent(longest['success_end'], False)} are there at the end."
+        return {"difference": change, "why": f"{message}, which is not measurable."}
+    message += f"; {percent(longest['success_any'], False)} come to the goal at any time, "
+    message += f"{percent(longest['success_end'], False)} are there at the end."
     if oracle is None:
-        return {"difference": change, "why": said}
-    played = f"The oracle reaches {percent(oracle['success_end'])} there"
+        return {"difference": change, "why": message}
+    reached = f"The oracle reaches {percent(oracle['success_end'])} there"
     if oracle["success_end"]["rate"] < GOOD:
-        return {"difference": change, "why": f"{said} {played}: the search is too small for plans of that length, whatever the model."}
+        return {"difference": change, "why": f"{message} {reached}: the search is too small for plans of that length, whatever the model."}
     curve = position["mlp"]["model"]
-    near, far = (min(found["horizon"], len(curve)) for found in (best, longest))
+    near, far = (min(result["horizon"], len(curve)) for result in (best, longest))
     errors = f"{curve[near - 1]:.2g} {position['unit']} after {plural(near)}, {curve[far - 1]:.2g} {position['unit']} after {plural(far)}"
     due = f"so the search can do it; errors of imagination add up over a long plan: {errors}"
-    return {"difference": change, "why": f"{said} {played}, {due}."}
+    return {"difference": change, "why": f"{message} {reached}, {due}."}
 
 
 def percent(rate: Mapping[str, float], interval: bool = True) -> str:
@@ -132,21 +134,21 @@ def plural(count: int, noun: str = "step") -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _model_or_cost(horizon: int, imagination: Found, guidance: Found, cost: str, numbers: dict[str, Any]) -> dict[str, Any]:
+def _model_or_cost(horizon: int, imagination: Result, guidance: Result, cost: str, numbers: dict[str, Any]) -> dict[str, Any]:
     curves = imagination["latent"]
     step = min(horizon, len(curves["model"])) - 1
     model = curves["model"][step] / max(curves["copy"][step], 1e-12)
     ranks = 1.0 - guidance["spearman"][cost]["all"]
     numbers |= {"model_error_share": model, "cost_rank_loss": ranks}
-    said = f"its error {plural(step + 1)} ahead is {100 * model:.0f} % of that of copying the last state"
+    message = f"its error {plural(step + 1)} ahead is {100 * model:.0f} % of that of copying the last state"
     ranked = f"its rank correlation with the true steps is {1 - ranks:.2f}"
     if model >= ranks:
-        return {"what": "model", "why": f"The model lacks more: {said}; the cost's share is smaller: {ranked}.", "rests_on": numbers}
-    return {"what": "cost", "why": f"The cost lacks more: {ranked}; the model's share is smaller: {said}.", "rests_on": numbers}
+        return {"what": "model", "why": f"The model lacks more: {message}; the cost's share is smaller: {ranked}.", "rests_on": numbers}
+    return {"what": "cost", "why": f"The cost lacks more: {ranked}; the model's share is smaller: {message}.", "rests_on": numbers}
 
 
-def _difference(one: Found | None, other: Found) -> dict[str, float] | None:
-    """Paired difference of success at the end, `one` minus `other`, on the pairs that both played."""
+def _difference(one: Result | None, other: Result) -> dict[str, float] | None:
+    """Paired difference of success at the end, `one` minus `other`, on the pairs that both have."""
     if one is None:
         return None
     count = min(len(one["end"]), len(other["end"]))

@@ -46,7 +46,7 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
     rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM]))
     true = privileged(task)
     test = np.flatnonzero(latents.test)
-    found: dict[str, dict[str, list[float]]] = {name: {part: [] for part in ("all", *THIRDS)} for name in costs(parts)}
+    result: dict[str, dict[str, list[float]]] = {name: {part: [] for part in ("all", *THIRDS)} for name in costs(parts)}
     away: list[np.ndarray] = []
     for _ in range(GOALS):
         goal = task.draw_state(rng)
@@ -57,9 +57,9 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
         for name, between in costs(parts).items():
             cost = between(latents.z[rows], z_goal).cpu().numpy()
             for i, part in enumerate(THIRDS):
-                found[name][part].append(_rank_correlation(cost[third == i], steps[third == i]))
-            found[name]["all"].append(_rank_correlation(cost, steps))
-    means = {name: {part: float(np.nanmean(values)) for part, values in parts_.items()} for name, parts_ in found.items()}
+                result[name][part].append(_rank_correlation(cost[third == i], steps[third == i]))
+            result[name]["all"].append(_rank_correlation(cost, steps))
+    means = {name: {part: float(np.nanmean(values)) for part, values in parts_.items()} for name, parts_ in result.items()}
     distances = {name: float(value) for name, value in zip(THIRDS, np.mean(away, axis=0), strict=True)}
     return {"spearman": means, "steps_away": distances, "goals": GOALS, "states": min(STATES, len(test))}
 
@@ -74,8 +74,8 @@ def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int
     if task.model.nq != 2:
         return None
     rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM, 1]))
-    drawn = np.stack([task.qpos_qvel(task.draw_state(rng))[0] for _ in range(DRAWS)])
-    axes = [np.linspace(low, high, GRID) for low, high in zip(drawn.min(axis=0), drawn.max(axis=0), strict=True)]
+    states = np.stack([task.qpos_qvel(task.draw_state(rng))[0] for _ in range(DRAWS)])
+    axes = [np.linspace(low, high, GRID) for low, high in zip(states.min(axis=0), states.max(axis=0), strict=True)]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     states = np.stack([task.rest_state(point) for point in points])
     true = privileged(task)(states, goal) / repeat
@@ -104,9 +104,9 @@ def traps(grid: np.ndarray, axes: list[np.ndarray], goal: np.ndarray) -> np.ndar
     around = np.stack([np.roll(high, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)])
     lowest = np.isfinite(high) & (high < around.min(axis=0))
     lowest[[0, -1]] = lowest[:, [0, -1]] = False
-    found = np.argwhere(lowest)
+    result = np.argwhere(lowest)
     nearest = np.array([np.abs(axes[1] - goal[1]).argmin(), np.abs(axes[0] - goal[0]).argmin()])
-    return found[np.abs(found - nearest).max(axis=1) > 2]
+    return result[np.abs(result - nearest).max(axis=1) > 2]
 
 
 def _between(cost: Cost, cost_to_go: CostToGo, z: Tensor, z_goal: Tensor) -> Tensor:
@@ -117,8 +117,8 @@ def _between(cost: Cost, cost_to_go: CostToGo, z: Tensor, z_goal: Tensor) -> Ten
 
 def _rank_correlation(cost: np.ndarray, steps: np.ndarray) -> float:
     """Spearman's, NaN where there is none, to be left out of the mean over goals."""
-    found = spearman(cost, steps)
-    return float("nan") if found is None else found
+    result = spearman(cost, steps)
+    return float("nan") if result is None else result
 
 
 def _encode_rest(parts: Parts, task: Task, states: np.ndarray) -> Tensor:

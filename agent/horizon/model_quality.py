@@ -84,17 +84,17 @@ def measure_imagination(parts: Parts, task: Task, latents: Latents, steps: int, 
         imagined = parts.model.rollout_ensemble(latents.z[starts], latents.actions[starts[:, None] + np.arange(steps)])[0]  # (W, K, D)
     fitted = ~latents.test
     true, mean = latents.z[ahead], latents.z[fitted].mean(dim=0)
-    found: dict[str, Any] = {"windows": len(starts), "steps": list(range(1, steps + 1))}
-    found["latent"] = _curves({"model": imagined, "copy": latents.z[starts][:, None], "mean": mean}, true, per_number=True)
+    result: dict[str, Any] = {"windows": len(starts), "steps": list(range(1, steps + 1))}
+    result["latent"] = _curves({"model": imagined, "copy": latents.z[starts][:, None], "mean": mean}, true, per_number=True)
     for name, (numbers, unit) in physical(task, latents.physics).items():
         target = torch.as_tensor(numbers, dtype=torch.float32, device=true.device)
-        found[name] = {"unit": unit}
+        result[name] = {"unit": unit}
         for kind, fit in (("linear", fit_linear), ("mlp", fit_mlp)):
             probe = fit(latents.z[fitted], target[fitted], seed)
             with torch.inference_mode():
                 guesses = {"model": probe(imagined), "copy": target[starts][:, None], "mean": target[fitted].mean(dim=0)}
-                found[name][kind] = _curves({**guesses, "encoded": probe(true)}, target[ahead])
-    return found
+                result[name][kind] = _curves({**guesses, "encoded": probe(true)}, target[ahead])
+    return result
 
 
 def fit_linear(z: Tensor, target: Tensor, seed: int = 0) -> Callable[[Tensor], Tensor]:
@@ -112,13 +112,13 @@ def fit_mlp(z: Tensor, target: Tensor, seed: int = 0) -> Callable[[Tensor], Tens
         torch.manual_seed(seed)
         probe = mlp(z.shape[1], target.shape[1], 128).to(z.device)
     mean, std = target.mean(dim=0), target.std(dim=0).clamp_min(1e-6)
-    rng, wanted, z = np.random.default_rng(seed), (target - mean) / std, z.clone()  # a clone: inference tensors have no gradients
+    rng, expected, z = np.random.default_rng(seed), (target - mean) / std, z.clone()  # a clone: inference tensors have no gradients
     optimiser = torch.optim.Adam(probe.parameters(), PROBE_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, PROBE_STEPS)
     for _ in range(PROBE_STEPS):
         rows = torch.as_tensor(rng.integers(len(z), size=PROBE_BATCH), device=z.device)
         optimiser.zero_grad()
-        (probe(z[rows]) - wanted[rows]).square().mean().backward()
+        (probe(z[rows]) - expected[rows]).square().mean().backward()
         optimiser.step()
         schedule.step()
     return lambda latent: probe(latent) * std + mean
@@ -134,5 +134,5 @@ def _curves(guesses: dict[str, Tensor], true: Tensor, per_number: bool = False) 
     """Root mean square error of each guess at each step `[K]`: of the vector, or of one of its numbers."""
     square = {name: (guess - true).square() for name, guess in guesses.items()}
     errors = {name: (x.mean(dim=-1) if per_number else x.sum(dim=-1)).mean(dim=0).sqrt().cpu().numpy() for name, x in square.items()}
-    found: dict[str, Any] = {name: error.tolist() for name, error in errors.items()}
-    return {**found, "usable": usable(errors["model"], errors["copy"], errors["mean"])}
+    result: dict[str, Any] = {name: error.tolist() for name, error in errors.items()}
+    return {**result, "usable": usable(errors["model"], errors["copy"], errors["mean"])}

@@ -1,6 +1,6 @@
-"""What is played: the checkpoint's planner at every horizon, and what it is compared with at a few. Which pairs each one plays.
+"""The settings of a study: the checkpoint's planner at every horizon, what it is compared with at a few, and the pairs of each.
 
-A setting is data, so that it can be hashed, cached and written down. Nothing is played here.
+A setting is data, so that it can be hashed, cached and written down. Nothing is evaluated here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from latent_mpc import planners
 from latent_mpc.agent.costs.cost import Cost, costs
 from latent_mpc.planners import Budget
 
-ROLES = {  # why a setting is played
+ROLES = {  # why a setting is evaluated
     "horizon": "the checkpoint's planner",
     "cem": "CEM, as many evaluations",
     "oracle": "oracle: the same planner in the simulator",
@@ -62,27 +62,29 @@ class Setting:
         return f"H = {self.horizon}{more.get(self.role, '')}"
 
 
-def ladder(planner: Mapping[str, Any], cost: Mapping[str, Any], horizons: Sequence[int], pairs: int, seed: int) -> list[Setting]:
+def horizon_settings(planner: Mapping[str, Any], cost: Mapping[str, Any], horizons: Sequence[int], pairs: int, seed: int) -> list[Setting]:
     """The planner at every horizon."""
     return [Setting("horizon", {**planner, "horizon": horizon}, cost, pairs, seed) for horizon in sorted(set(horizons))]
 
 
-def around(rungs: Sequence[Setting], best: int, *, oracle: bool, full: bool) -> list[Setting]:
-    """What the ladder is compared with: CEM and the oracle at the shortest, best and longest horizon, the rest at the best one.
+def comparison_settings(by_horizon: Sequence[Setting], best: int, *, oracle: bool, full: bool) -> list[Setting]:
+    """What those are compared with: CEM and the oracle at the shortest, best and longest horizon, the rest at the best one.
 
     With `full` everything at every horizon, and the oracle on all pairs.
     """
-    ends = {rungs[0].horizon, best, rungs[-1].horizon}
-    some = [rung for rung in rungs if full or rung.horizon in ends]
-    at_best = [rung for rung in rungs if full or rung.horizon == best]
-    found = [replace(rung, role="cem", planner=equal_cem(rung.planner)) for rung in some if rung.planner["name"] != "cem"]
+    ends = {by_horizon[0].horizon, best, by_horizon[-1].horizon}
+    some = [setting for setting in by_horizon if full or setting.horizon in ends]
+    at_best = [setting for setting in by_horizon if full or setting.horizon == best]
+    comparisons = [replace(setting, role="cem", planner=equal_cem(setting.planner)) for setting in some if setting.planner["name"] != "cem"]
     if oracle:
-        found += [replace(rung, role="oracle", pairs=rung.pairs if full else oracle_pairs(rung)) for rung in some]
-    for rung in at_best:
-        found += [replace(rung, role="replan", every=every) for every in EVERY if every <= rung.horizon]
-        found += [replace(rung, role="samples", planner=scaled(rung.planner, factor)) for factor in FACTORS]
-        found += [replace(rung, role="cost", cost=other_cost(rung.cost, name)) for name in costs() if name != rung.cost["name"]]
-    return found
+        comparisons += [replace(setting, role="oracle", pairs=setting.pairs if full else oracle_pairs(setting)) for setting in some]
+    for setting in at_best:
+        comparisons += [replace(setting, role="replan", every=every) for every in EVERY if every <= setting.horizon]
+        comparisons += [replace(setting, role="samples", planner=scaled(setting.planner, factor)) for factor in FACTORS]
+        comparisons += [
+            replace(setting, role="cost", cost=other_cost(setting.cost, name)) for name in costs() if name != setting.cost["name"]
+        ]
+    return comparisons
 
 
 def other_cost(cost: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -96,10 +98,10 @@ def cost_name(name: str) -> str:
     return COST_NAMES.get(name, name.replace("_", " "))
 
 
-def oracle_pairs(rung: Setting) -> int:
+def oracle_pairs(setting: Setting) -> int:
     """How many pairs the oracle plays by default: the simulator takes as long as the horizon is."""
     least, most = ORACLE_PAIRS
-    return min(rung.pairs, max(least, min(most, ORACLE_STEPS // rung.horizon)))
+    return min(setting.pairs, max(least, min(most, ORACLE_STEPS // setting.horizon)))
 
 
 def scaled(planner: Mapping[str, Any], factor: float) -> dict[str, Any]:

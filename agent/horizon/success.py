@@ -1,4 +1,4 @@
-"""Success of what was played, with intervals, and by how far the goal is."""
+"""Success of evaluated settings, with intervals, and by how far the goal is."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from latent_mpc.agent.oracle import privileged
 from latent_mpc.envs.task import Task
 
 
-def steps_between(task: Task, drawn: Pairs, repeat: int) -> np.ndarray:
+def steps_between(task: Task, pairs: Pairs, repeat: int) -> np.ndarray:
     """True model steps `[B]` from each start to its goal; see `oracle.privileged` for tasks that do not know them."""
     steps = privileged(task)
-    return np.array([steps(pair.start[None], pair.goal)[0] for pair in drawn.pairs]) / repeat
+    return np.array([steps(pair.start[None], pair.goal)[0] for pair in pairs.pairs]) / repeat
 
 
-def summarise(found: Mapping[str, Any], steps: np.ndarray) -> dict[str, Any]:
-    """A played setting with its rates: at the end, at any time, and at the end for near, middle and far goals.
+def summarise(result: Mapping[str, Any], steps: np.ndarray) -> dict[str, Any]:
+    """The result of a setting with its rates: at the end, at any time, and at the end for near, middle and far goals.
 
     Args:
-        found: as `Sweep.play` gives it.
+        result: as `Sweep.play` gives it.
         steps: true model steps of its pairs, or of more pairs of the same seed.
     """
-    end, ever = np.array(found["end"], bool), np.array(found["any"], bool)
+    end, ever = np.array(result["end"], bool), np.array(result["any"], bool)
     third = third_of(steps)[: len(end)]
     parts = {name: rate(end[third == i]) for i, name in enumerate(THIRDS) if (third == i).any()}
-    return {**found, "success_end": rate(end), "success_any": rate(ever), "thirds": parts}
+    return {**result, "success_end": rate(end), "success_any": rate(ever), "thirds": parts}

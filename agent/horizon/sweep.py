@@ -1,4 +1,4 @@
-"""Plays settings on pairs, all pairs of a setting in one batch, each setting once: what was played before comes from the cache.
+"""Evaluate settings on pairs, all pairs of a setting in one batch, each setting once: earlier results come from the cache.
 
 On a CPU a process per core plays settings of its own: networks this small gain little from a second thread.
 
@@ -115,32 +115,32 @@ class Sweep:
         if count > 1 and work >= WORTH and self.device.type == "cpu":
             self._play_in_processes(todo, count)
         for setting in todo:
-            if self.cache.read(self.told(setting)) is None:  # two roles may be one and the same
+            if self.cache.read(self.cache_key(setting)) is None:  # two roles may be one and the same
                 self._play(setting)
-        return [self.found(setting) for setting in settings]
+        return [self.result(setting) for setting in settings]
 
-    def found(self, setting: Setting) -> dict[str, Any]:
-        """The result of a setting that was played."""
-        result = self.cache.read(self.told(setting))
+    def result(self, setting: Setting) -> dict[str, Any]:
+        """The result of a setting that was evaluated."""
+        result = self.cache.read(self.cache_key(setting))
         assert result is not None
         more: dict[str, Any] = {"horizon": setting.horizon, "seconds": setting.horizon * self.seconds, "evaluations": setting.evaluations}
         more["pairs_fingerprint"] = fingerprint(self.pairs(setting.pairs_seed, setting.pairs))
         return {"role": setting.role, "label": setting.label, **more, **asdict(setting), **result}
 
     def film(self, setting: Setting) -> dict[str, np.ndarray]:
-        """States `[T + 1, B, n]` and imagined paths `[T, B, H, 3]` [m] of a setting of the ladder that was played."""
-        found = self.cache.arrays(self.told(setting))
-        if found is None:
+        """States `[T + 1, B, n]` and imagined paths `[T, B, H, 3]` [m] of a setting at a horizon that was evaluated."""
+        result = self.cache.arrays(self.cache_key(setting))
+        if result is None:
             raise FileNotFoundError(f"the episodes of {setting.label} are missing beside their result; copy their npz files too")
-        return found
+        return result
 
-    def told(self, setting: Setting) -> dict[str, Any]:
-        """All that the outcome of a setting depends on; the oracle knows no weights."""
+    def cache_key(self, setting: Setting) -> dict[str, Any]:
+        """All that the outcome of a setting depends on, as a key of the cache; the oracle knows no weights."""
         oracle = setting.role == "oracle"
-        said = {"planner": dict(setting.planner), "cost": dict(setting.cost), "every": setting.every, "seed": self.config.seed}
+        how = {"planner": dict(setting.planner), "cost": dict(setting.cost), "every": setting.every, "seed": self.config.seed}
         where = {"task": self.task.name, "action_repeat": self.repeat, "pairs": fingerprint(self.pairs(setting.pairs_seed, setting.pairs))}
         who = {"kind": "oracle"} if oracle else {"kind": "agent", "weights": self.weights, "device": self.device.type}
-        return {**said, **where, **who, **self.sources}
+        return {**how, **where, **who, **self.sources}
 
     @property
     def device(self) -> torch.device:
@@ -153,11 +153,11 @@ class Sweep:
         return made.deciding(ReplanEvery(made.decision, setting.every)) if setting.every > 1 else made
 
     def _missing(self, settings: Sequence[Setting]) -> list[Setting]:
-        return [setting for setting in settings if self.cache.read(self.told(setting)) is None]
+        return [setting for setting in settings if self.cache.read(self.cache_key(setting)) is None]
 
     def _play_in_processes(self, settings: Sequence[Setting], count: int) -> None:
         """The longest first. What a process could not play is left to this one, which will say why."""
-        single = {address(self.told(setting)): setting for setting in settings}  # two roles may be one and the same
+        single = {address(self.cache_key(setting)): setting for setting in settings}  # two roles may be one and the same
         longest = sorted(single.values(), key=self._work, reverse=True)
         self.progress.rename(f"{len(longest)} settings on {count} cores")
         plain = replace(self.config, planner=MISSING, cost=MISSING)  # a setting has its own; these are of classes that cannot be pickled
@@ -166,36 +166,36 @@ class Sweep:
             self.progress.advance(self._work(setting))
 
     def _play(self, setting: Setting) -> None:
-        drawn, start = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
+        pairs, start = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
         self.progress.rename(f"{ROLES[setting.role]}, {setting.label}")
         paths: list[np.ndarray] = []
-        stream = self._oracle(setting, drawn) if setting.role == "oracle" else self._agent(setting, drawn, paths)
-        played = Played.collect(self._shown(stream, self._work(setting) / drawn.steps), self.task, drawn.pairs)
-        spent = {"wall_seconds": time.perf_counter() - start, "batch_ms": 1e3 * float(np.median(played.decision_s[:: self.repeat]))}
-        result = {**outcomes(played), "distance_end": played.distance[-1].tolist(), **spent}
-        film = {"states": played.states, "paths": np.stack(paths)} if paths else None
-        self.cache.write(self.told(setting), result, film)
+        stream = self._oracle(setting, pairs) if setting.role == "oracle" else self._agent(setting, pairs, paths)
+        episodes = Played.collect(self._shown(stream, self._work(setting) / pairs.steps), self.task, pairs.pairs)
+        spent = {"wall_seconds": time.perf_counter() - start, "batch_ms": 1e3 * float(np.median(episodes.decision_s[:: self.repeat]))}
+        result = {**outcomes(episodes), "distance_end": episodes.distance[-1].tolist(), **spent}
+        film = {"states": episodes.states, "paths": np.stack(paths)} if paths else None
+        self.cache.write(self.cache_key(setting), result, film)
 
     def _shown(self, stream: Iterable[Step], share: float) -> Iterator[Step]:
         for step in stream:
             self.progress.advance(share)
             yield step
 
-    def _agent(self, setting: Setting, drawn: Pairs, paths: list[np.ndarray]) -> Iterator[Step]:
+    def _agent(self, setting: Setting, pairs: Pairs, paths: list[np.ndarray]) -> Iterator[Step]:
         """The agent's steps; where they are to be filmed, what it imagines at each, `[B, H, 3]` [m], is added to `paths`."""
         agent = self.agent(setting)
-        for step in begin(agent, self.task, drawn.pairs, drawn.steps):
+        for step in begin(agent, self.task, pairs.pairs, pairs.steps):
             if setting.role == "horizon":
                 with torch.inference_mode():
                     paths.append(self.parts.probe(agent.imagined()).cpu().numpy())
             yield step
 
-    def _oracle(self, setting: Setting, drawn: Pairs) -> Iterator[Step]:
+    def _oracle(self, setting: Setting, pairs: Pairs) -> Iterator[Step]:
         fields = dict(setting.planner)
         name, actions = fields.pop("name"), self.task.action_width * self.repeat
         search = make_planner(name, actions=actions, action_repeat=self.repeat, device=torch.device("cpu"), **fields)
         policy = Oracle(self.task, search, make_cost(setting.cost), self.repeat, self.config.seed)
-        return begin(policy, self.task, drawn.pairs, drawn.steps, see)
+        return begin(policy, self.task, pairs.pairs, pairs.steps, see)
 
     def _work(self, setting: Setting) -> float:
         """Imagined steps, about; fixed costs of a decision count as two of them."""

@@ -69,19 +69,19 @@ def time_settings(sweep: Sweep, settings: Iterable[Setting]) -> list[dict[str, A
 
     ms is one decision; ms_per_step is shared over the model steps that its plan is followed.
     """
-    found = []
+    rows = []
     for setting in settings:
         plain = replace(setting, every=1)  # every decision plans; `every` only shares its time over more steps
-        told = {"timing": sweep.told(plain), "machine": machine()}
-        times = sweep.cache.read(told)
+        cache_key = {"timing": sweep.cache_key(plain), "machine": machine()}
+        times = sweep.cache.read(cache_key)
         if times is None:
             sweep.progress.rename(f"timing decisions, {setting.label}")
             times = _time(sweep, plain)
-            sweep.cache.write(told, times)
+            sweep.cache.write(cache_key, times)
         head = {"label": setting.label, "role": setting.role, "horizon": setting.horizon, "every": setting.every}
         head |= {"samples": setting.planner.get("samples"), "evaluations": setting.evaluations}
-        found.append({**head, **times, "ms_per_step": times["ms"]["median"] / setting.every})
-    return found
+        rows.append({**head, **times, "ms_per_step": times["ms"]["median"] / setting.every})
+    return rows
 
 
 def _time(sweep: Sweep, setting: Setting) -> dict[str, Any]:

@@ -26,11 +26,11 @@ from latent_mpc.configs.checks import at_least
 class JepaConfig(ModelConfig):
     """Sizes of the world model, and the weights of its loss's terms; 0 leaves a term out."""
 
-    prediction: float = 1.0  # weight of the imagined latents' squared error
-    sigreg: float = 0.1  # weight of the isotropic Gaussian regulariser at the first step; a weak one never finds velocity in pixels
-    sigreg_final: float = 0.02  # its weight at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
-    sigreg_width: int = 0  # dimensions of the latent that it looks at, the first ones (as Sub-JEPA, 2026, in a sub-space); 0 = all
-    inverse: float = 1.0  # weight of inverse dynamics
+    prediction: float = 1.0  # weight of the squared error of the imagined latents
+    sigreg: float = 0.1  # weight of the Gaussian regulariser (SIGReg) at the first step; a weak one never finds velocity in pixels
+    sigreg_final: float = 0.02  # weight of SIGReg at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
+    sigreg_width: int = 0  # leading latent dimensions that SIGReg sees (as Sub-JEPA, 2026, in a sub-space); 0 = all
+    inverse: float = 1.0  # weight of the inverse-dynamics error
 
     def __post_init__(self) -> None:
         super().__post_init__()

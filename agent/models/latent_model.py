@@ -35,12 +35,12 @@ class ModelConfig:
 
     embedding: int = 64  # width of one frame's embedding
     latent: int = 32  # width of the latent z
-    history: int = 3  # frames that z is made from [model steps]; 3 show position, velocity and the last action's effect
+    history: int = 3  # frames that z is made from [model steps]; 3 show velocity and the last action's effect
     hidden: int = 256  # width of every hidden layer
-    octaves: int = 0  # frequencies at which each number of the state is also shown, as sines and cosines; for thin walls in a wide world
+    octaves: int = 0  # frequencies of the sines and cosines that each number of the state is also given as; for thin walls in a wide world
     width: int = 32  # channels of the pixel encoder's first convolution
-    ensemble: int = 1  # predictors beside one another; their disagreement says where the data are thin (cost.disagreement)
-    dropout: float = 0.0  # share of the predictor's hidden units that each update leaves out
+    ensemble: int = 1  # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
+    dropout: float = 0.0  # dropout rate of the predictor's hidden units in training
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
     def __post_init__(self) -> None:

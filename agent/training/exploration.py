@@ -1,4 +1,4 @@
-"""Goal-directed exploration: the agent plans to rarely visited latents, then acts randomly.
+"""Goal-directed exploration (MEGA, Go-Explore): the agent plans to rarely visited latents, then acts randomly.
 
 Goals are latents that were seen, the newest of a few drawn at random: those with the fewest others around them (as MEGA, Pitis et al.
 2020), near and far measured in learned steps, for in plain latents speed is what is rare, not places (docs/log.md); or where the
@@ -39,7 +39,7 @@ Novelty = Callable[[Agent, Tensor, Tensor, np.random.Generator], Tensor]  # (age
 
 
 def latent_density(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
-    """Learned cost-to-go [model steps] from the third nearest of 1000 latents."""
+    """Novelty by latent density: learned cost-to-go [model steps] from the third nearest of 1000 latents."""
     learned, crowd = agent.cost_to_go, z[torch.as_tensor(rng.integers(len(z), size=CROWD), device=z.device)]
     start = learned.embed(crowd)
     chunks = learned.embed(some)[:, None].split(ROWS)
@@ -49,7 +49,7 @@ def latent_density(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M
 def ensemble_disagreement(
     agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator
 ) -> Float[Tensor, " M"]:
-    """Disagreement about where one random action leads."""
+    """Novelty by ensemble disagreement about where one random action leads."""
     action = torch.as_tensor(rng.uniform(-1, 1, (len(some), 1, agent.model.actions)), dtype=some.dtype, device=some.device)
     return disagreement(agent.model.rollout_ensemble(some, action))[:, 0]
 

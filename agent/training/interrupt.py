@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment of one's own choosing, so that the step in hand is finished and saved."""
+"""Defer Ctrl-C to the end of the current step, so that it is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a user says of data to rollouts of a task; whatever does not fit is refused before anything is written."""
+"""Open the rollouts that `data=` names; whatever does not fit the task is refused before anything is written."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts.reader import Rollouts
 
-MAPPED = 2**27  # latents' numbers above which they stand in a file and not in memory: 0.5 GB
+MAPPED = 2**27  # above this many values the latents are memory-mapped: 0.5 GB
 
 
 class Windows:

@@ -34,15 +34,15 @@ PRECISIONS = ("auto", "fp32", "bf16")
 class TrainingConfig:
     """How the world model is trained; the weights of its loss's terms are the model's."""
 
-    steps: int = 6000  # updates
-    batch: int = 96  # windows in an update
+    steps: int = 6000  # number of updates
+    batch: int = 96  # windows per update
     horizon: int = 5  # imagined steps of a window [model steps]
-    learning_rate: float = 1e-3  # of AdamW, after warm-up, before the cosine
-    shift: int = 0  # pixels of each window are moved by up to this much at random [pixels]
-    least_rank: float = 1.5  # training stops if the latent's effective rank falls below
-    validation: float = 0.1  # share of episodes kept out of training
-    precision: str = "auto"  # of the pixel encoder's convolutions: fp32, bf16, or auto = bf16 where the processor has it
-    save_every: int = 500  # steps between two states to resume from
+    learning_rate: float = 1e-3  # peak learning rate of AdamW, after warm-up and before the cosine decay
+    shift: int = 0  # largest random shift of a window's pixels, as augmentation [pixels]
+    least_rank: float = 1.5  # effective rank of the latent below which training stops as collapsed
+    validation: float = 0.1  # share of episodes held out from training
+    precision: str = "auto"  # precision of the pixel encoder's convolutions: one of PRECISIONS; auto = bf16 where the processor has it
+    save_every: int = 500  # interval between states to resume from [updates]
 
     def __post_init__(self) -> None:
         at_least(self, steps=1, batch=1, horizon=1, save_every=1, shift=0, least_rank=0)

@@ -29,7 +29,7 @@ def page(found: Results, variants: Mapping[str, str], spent: Sequence[str]) -> s
         f"at a quarter of the default budget ({', '.join(f'`{one}`' for one in spent)}), training seed 0,",
         f"{' and '.join(pairs) or 'no pairs yet'}. {'; '.join(packages)}. {'; '.join(cpus)}",
         "",
-        "Single runs: where intervals (Wilson, 95 %) overlap widely, nothing is told apart. The rank correlation is that of the learned",
+        "Single runs: where intervals (Wilson, 95 %) overlap widely, nothing is measurable. The rank correlation is that of the learned",
         "cost-to-go with the true steps, between pairs at rest. Variants of planner and cost alone play on the defaults' training.",
         "Plans are 5 model steps long from states and 3 from pixels, but for the variants that say otherwise.",
     ]

@@ -1,8 +1,8 @@
-"""The results table of the README, from docs/results/<task>-<obs>-seed<k>.json: `python -m benchmarks.tables.results_table` puts it there.
+"""The results tables, from docs/results/<task>-<obs>-seed<k>.json: `python -m benchmarks.tables.results_table` writes them.
 
-One line for the training seeds of a task and what it sees. Each seed's rate stands there, in the order of the seeds; nothing is averaged,
-and a training that failed has reached nothing. The interval behind them is one for all (`agent/evaluation/statistics.py`).
-benchmarks/tables/rows.yaml names the seeds.
+Five columns go into README.md, all of them into docs/results.md. One line for the training seeds of a task and what it sees. Each seed's
+rate stands there, in the order of the seeds; nothing is averaged, and a training that failed has reached nothing. The interval behind
+them is one for all (`agent/evaluation/statistics.py`). benchmarks/tables/rows.yaml names the seeds.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ import yaml
 from latent_mpc.agent.evaluation.statistics import over_seeds
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
-README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results"
+README, PAGE, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "results"
 ROWS: list[dict[str, Any]] = yaml.safe_load((HERE / "rows.yaml").read_text(encoding="utf-8"))
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 COLUMNS = (
     *("task", "sees", "reached at the end", "far third", "any time", "random / still"),
     *("oracle", "same trajectory", "one decision", "trained in", "seeds"),
 )
+FIVE = ("task", "sees", "reached at the end", "random / still", "one decision")  # those of the README
 NONE = "not measured"
 
 
-def table(results: Path = RESULTS) -> str:
+def table(results: Path = RESULTS, columns: Sequence[str] = COLUMNS) -> str:
     """Markdown, one line per row of which a seed has been measured."""
-    lines = [line(COLUMNS), line("---" for _ in COLUMNS)]
-    for wanted in ROWS:
-        paths = {seed: results / f"{wanted['task']}-{wanted['obs']}-seed{seed}.json" for seed in wanted["seeds"]}
-        found = {seed: json.loads(path.read_text(encoding="utf-8")) for seed, path in paths.items() if path.exists()}
-        if found:
-            lines.append(row(found, wanted["seeds"]))
+    lines = [line(columns), line("---" for _ in columns)]
+    for spec in ROWS:
+        paths = {seed: results / f"{spec['task']}-{spec['obs']}-seed{seed}.json" for seed in spec["seeds"]}
+        measured = {seed: json.loads(path.read_text(encoding="utf-8")) for seed, path in paths.items() if path.exists()}
+        if measured:
+            cells = dict(zip(COLUMNS, row(measured, spec["seeds"]), strict=True))
+            lines.append(line(cells[column] for column in columns))
     return "\n".join(lines)
 
 
-def row(found: dict[int, dict[str, Any]], seeds: Sequence[int]) -> str:
-    """One line from the results of some of the seeds."""
-    results = list(found.values())
+def row(measured: dict[int, dict[str, Any]], seeds: Sequence[int]) -> tuple[str, ...]:
+    """All cells of a line, from the results of some of the seeds."""
+    results = list(measured.values())
     trained = [result for result in results if "failed" not in result]
-    return line(
-        (
-            results[0]["task"],
-            results[0]["obs"],
-            f"**{each(results, 'success_end')}** ({interval(results)})",
-            each(results, "thirds", "far"),
-            each(results, "success_any"),
-            f"{each(trained[:1], 'floors', 'random', unit='')} / {each(trained[:1], 'floors', 'stay')}" if trained else NONE,
-            each([result for result in trained if result.get("oracle")][:1], "oracle", "success_end"),
-            each(results, "same_trajectory", "success_end"),
-            worst([result["plan_ms"]["median"] for result in trained], 1, "ms"),
-            worst([training_time(result) for result in trained], 60, "min"),
-            "; ".join(filter(None, (listed(found), listed([s for s in seeds if s not in found], " not run")))),
-        )
+    return (
+        results[0]["task"],
+        results[0]["obs"],
+        f"**{each(results, 'success_end')}** ({interval(results)})",
+        each(results, "thirds", "far"),
+        each(results, "success_any"),
+        f"{each(trained[:1], 'floors', 'random', unit='')} / {each(trained[:1], 'floors', 'stay')}" if trained else NONE,
+        each([result for result in trained if result.get("oracle")][:1], "oracle", "success_end"),
+        each(results, "same_trajectory", "success_end"),
+        worst([result["plan_ms"]["median"] for result in trained], 1, "ms"),
+        worst([training_time(result) for result in trained], 60, "min"),
+        "; ".join(filter(None, (listed(measured), listed([s for s in seeds if s not in measured], " not run")))),
     )
 
 
@@ -100,20 +100,26 @@ def look(result: dict[str, Any], *path: str) -> Any:
     return result
 
 
-def listed(seeds: Sequence[int] | dict[int, dict[str, Any]], told: str = "") -> str:
+def listed(seeds: Sequence[int] | dict[int, dict[str, Any]], suffix: str = "") -> str:
     """Seeds, those whose training failed marked."""
     marked = [f"{seed} (failed)" if isinstance(seeds, dict) and "failed" in seeds[seed] else str(seed) for seed in seeds]
-    return ", ".join(marked) + told if marked else ""
+    return ", ".join(marked) + suffix if marked else ""
 
 
 def line(cells: Any) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write(readme: Path = README, results: Path = RESULTS) -> None:
-    """Replace what stands between the two marks."""
-    text = readme.read_text(encoding="utf-8")
-    readme.write_text(re.sub(f"{BEGIN}.*{END}", f"{BEGIN}\n{table(results)}\n{END}", text, flags=re.DOTALL), encoding="utf-8")
+def write(readme: Path = README, page: Path = PAGE, results: Path = RESULTS) -> None:
+    """Replace what stands between the two marks of both files."""
+    for path, columns in ((readme, FIVE), (page, COLUMNS)):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(f"{BEGIN}.*{END}", block(results, columns), text, flags=re.DOTALL), encoding="utf-8")
+
+
+def block(results: Path = RESULTS, columns: Sequence[str] = COLUMNS) -> str:
+    """A table between its marks."""
+    return f"{BEGIN}\n{table(results, columns)}\n{END}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Large handsome frames by OpenGL where a library is found, by the ray camera otherwise. For people: observations stay with the ray camera.
+"""Optional OpenGL renderer for videos; falls back to the ray camera. Never used for observations.
 
 MuJoCo chooses its OpenGL by `MUJOCO_GL` while it is imported, and `mujoco.Renderer` knows no other way. Here the context is made
 directly from `mujoco.egl` or `mujoco.osmesa`, after probing their libraries by ctypes (`envs/cameras/gl_library.py`), so that neither the
@@ -65,7 +65,7 @@ def open_camera(model: mujoco.MjModel, name: str, size: int, backend: str = "aut
 class GLCamera:
     """A camera of the model, rendered by OpenGL with anti-aliasing and without shadows and reflections.
 
-    Shadow maps cost 60 times the rest on a software renderer (`dependencies.md`: 10 against 630 frames/s). Raises as `open_camera`.
+    Shadow maps cost 60 times the rest on a software renderer (10 against 630 frames/s). Raises as `open_camera`.
     """
 
     def __init__(self, model: mujoco.MjModel, name: str, size: int) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from latent_mpc.configs.errors import FailedError, LatentMPCError, UnknownNameError
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
-from latent_mpc.envs.collection.workers import Failed, Spoilt, in_workers
+from latent_mpc.envs.collection.workers import Abandoned, Failed, in_workers
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.quarantine import QUARANTINE, quarantine, quarantined
@@ -27,7 +27,7 @@ from latent_mpc.envs.rollouts.reader import Arrays, Rollouts, RolloutWriter
 from latent_mpc.envs.task import Task
 
 PATIENCE = 300.0  # [s] for one episode
-HOPELESS = 10  # episodes left out from the first on, and none kept, after which there is no use in going on
+MAX_FAILED_EPISODES = 10  # episodes left out from the first on, and none kept, after which there is no use in going on
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def collect(
     Raises:
         KeyError, ValueError: an unknown task or option, or `out` holds rollouts that were collected otherwise (names the key).
         OSError: `out` cannot be written, e.g. disk full; what was written stays.
-        RuntimeError: an episode failed (names it), or the first HOPELESS were all left out.
+        RuntimeError: an episode failed (names it), or the first MAX_FAILED_EPISODES were all left out.
         KeyboardInterrupt: after Ctrl-C, saying how to go on.
     """
     if episodes < 1 or seed < 0 or (steps is not None and steps < 1):
@@ -93,9 +93,9 @@ def collect(
                 for number, episode in zip(numbers, source, strict=True):
                     if isinstance(episode, Failed):
                         raise _failed(job, number, episode.why)
-                    if isinstance(episode, Spoilt):
+                    if isinstance(episode, Abandoned):
                         _put_aside(writer.path, job, number, episode.why, said)
-                        if not len(writer) and number + 1 in (HOPELESS, episodes):
+                        if not len(writer) and number + 1 in (MAX_FAILED_EPISODES, episodes):
                             raise _failed(job, number, f"{episode.why}, and none before it could be kept")
                         shown.advance()
                         continue
@@ -178,20 +178,20 @@ def replay(path: str | os.PathLike[str], number: int) -> Arrays:
     return play(job.make(), job, number)
 
 
-def recorder(job: Job) -> Callable[[int], Arrays | Spoilt]:
+def recorder(job: Job) -> Callable[[int], Arrays | Abandoned]:
     """What records episode after episode of the job, in this process or in a worker."""
     task = job.make()
 
-    def run(number: int) -> Arrays | Spoilt:
+    def run(number: int) -> Arrays | Abandoned:
         try:
             return record(task, job, number)
         except Diverged as error:
-            return Spoilt(str(error))
+            return Abandoned(str(error))
 
     return run
 
 
-def _in_process(job: Job, numbers: range) -> Generator[Arrays | Spoilt | Failed, None, None]:
+def _in_process(job: Job, numbers: range) -> Generator[Arrays | Abandoned | Failed, None, None]:
     """The episodes, in order."""
     run = recorder(job)
     for number in numbers:

@@ -1,4 +1,4 @@
-"""Processes that work through numbers; one that dies or hangs is replaced, and what it had in hand is done again by another.
+"""Processes that work through numbers; one that dies or hangs is replaced, and its tasks are re-queued.
 
 Knows nothing of tasks: `start` is a picklable callable that each process calls once, for a function from a number to a reply.
 """
@@ -30,7 +30,7 @@ IMPORTS = 10.0  # [s] that a worker which nobody needs any more is given to fini
 Start = Callable[[], Callable[[int], Any]]
 
 
-class Spoilt(NamedTuple):
+class Abandoned(NamedTuple):
     """The reply to a number that cannot be done, and why; the work goes on without it."""
 
     why: str
@@ -59,7 +59,7 @@ class Worker:
 
 
 def in_workers(start: Start, numbers: Sequence[int], count: int, patience: float) -> Generator[Any, None, None]:
-    """The reply to each number, in order. `Failed` where `start` or its function raised, `Spoilt` where TRIES workers died or hung.
+    """The reply to each number, in order. `Failed` where `start` or its function raised, `Abandoned` where TRIES workers died or hung.
 
     Args:
         numbers: ascending.
@@ -76,7 +76,7 @@ def in_workers(start: Start, numbers: Sequence[int], count: int, patience: float
                     for one in others if tries[first] == TRIES else (first, *others):
                         heapq.heappush(todo, one)
                     if tries[first] == TRIES:
-                        done[first] = Spoilt(f"{TRIES} worker processes in succession failed at it, the last {why}")
+                        done[first] = Abandoned(f"{TRIES} worker processes in succession failed at it, the last {why}")
                     what = "it is left out" if tries[first] == TRIES else "it is done again"
                     print(f"a worker {why} at number {first}; another takes its place, {what}", file=sys.stderr)
                     workers[i] = _replace(start, workers[i])

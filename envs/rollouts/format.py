@@ -1,4 +1,4 @@
-"""The on-disk format of rollouts: meta data, index and arrays, checked as they are read. Reading and writing stand in `rollouts.py`.
+"""The on-disk format of rollouts: meta data, index and arrays, checked as they are read. `reader.py` reads it, `writer.py` writes it.
 
 A folder holds
     meta.json        what was collected (task, behaviour, seed, versions, ...), the arrays' row types, and its own checksum

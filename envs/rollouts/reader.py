@@ -1,6 +1,6 @@
 """Recorded real experience, read from disk: whole episodes, random windows, a split by episode.
 
-The format stands in `rollout_format.py`, the writer in `rollout_writer.py`; `RolloutWriter` is importable from here.
+The format is `format.py`, the writer `writer.py`; `RolloutWriter` is importable from here.
 
 Shapes: E episodes, T control steps of an episode. An episode has T + 1 rows per key: `state` float32 [S] and/or `pixels` uint8 [H, W, 3],
 `action` float32 [A] (row t is taken at observation t; the last row is zero and belongs to no step), `physics` float64 [n].

@@ -16,7 +16,7 @@ from latent_mpc.envs.task import Task
 
 CELLS = 20  # per axis, in which coverage is counted
 DRAWN = 100_000  # points of the coverage at most
-CLIPPED = 0.5  # share of actions at a bound that is worth a word
+CLIPPED = 0.5  # share of actions at a bound from which it is reported as an anomaly
 FRAME = 128  # rows and columns of a frame that is rendered here [pixels]
 
 

@@ -25,7 +25,7 @@ def capsule(
 ) -> None:
     """A line with round ends, or a disc, anti-aliased by its distance field, into `image` `[H, W, 3]`; what lies outside is cut off.
 
-    `lighten` keeps the brighter of old and new, so that pieces of a curve join without beads.
+    `lighten` keeps the brighter of old and new, so that the joints of a polyline do not show.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     size = np.array(image.shape[1::-1])

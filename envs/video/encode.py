@@ -86,7 +86,7 @@ def _checked(frame: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def _atomic(path: str | Path, suffix: str) -> Iterator[Path]:
-    """A path to write to, moved to `path` when all is written and removed otherwise: nobody meets half a file."""
+    """Atomic write: a temporary path to write to, renamed to `path` on success and removed otherwise."""
     target = Path(path)
     if target.suffix != suffix:
         raise LatentMPCError(f"the file must end in {suffix}, got {target.name!r}")

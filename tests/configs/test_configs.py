@@ -128,7 +128,7 @@ def test_a_comment_is_read_from_the_line_or_from_the_line_above() -> None:
     fields = {field.name: field.doc for field in field_docs.read_fields("latent_mpc.planners.cem", "CEM")}
     assert fields["elites"].startswith("candidates that the distribution is refitted to")
     fields = {field.name: field.doc for field in field_docs.read_fields("latent_mpc.configs.tasks", "TaskConfig")}
-    assert fields["size"] == "rows and columns of the pixels [pixels]"
+    assert fields["size"] == "height and width of the pixels [pixels]"
 
 
 def test_the_default_folders_meet_so_that_train_finds_what_collect_wrote() -> None:

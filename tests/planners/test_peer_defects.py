@@ -2,7 +2,7 @@
 
 Elsewhere, for every planner, in test_planner.py: 1 bounds, 2 NaN wins, 7 cost of other actions, 8 warm start without effect, 12 shared
 random numbers, 13 device reads (`meta`). 3 Adam that is none: test_gradient.py. 6 noise of another std, elites not shifted, no decay:
-test_noise.py, test_warm.py, test_icem.py. 7 `var` that is a std, 9 a temperature that multiplies, exponentials that overflow:
+test_noise.py, test_warm_start.py, test_icem.py. 7 `var` that is a std, 9 a temperature that multiplies, exponentials that overflow:
 test_algorithms.py.
 """
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from latent_mpc.agent.evaluation.results import command, write_json
 from latent_mpc.agent.horizon.report.report import write_figures, write_page
 from latent_mpc.agent.horizon.report.videos import film_pairs, open_film_camera
-from latent_mpc.agent.horizon.study import require_playable, rungs_of, study
+from latent_mpc.agent.horizon.study import require_playable, settings_by_horizon, study
 from latent_mpc.agent.horizon.sweep import Sweep
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import HorizonConfig
@@ -37,7 +37,7 @@ def run(config: HorizonConfig) -> int:
     require_playable(sweep)
     if config.only == "sweep":
         with sweep.progress:
-            sweep.play(rungs_of(sweep))
+            sweep.play(settings_by_horizon(sweep))
         print(f"horizons {config.horizons} are in {folder / 'cache'}")
         print(f"next: {write('horizon', {**checkpoint_settings(config.checkpoint, config.task.id), 'reuse': [str(folder)]})}")
         return 0
@@ -76,9 +76,13 @@ def print_advice(result: dict[str, Any]) -> None:
 
 def _films(sweep: Sweep, result: dict[str, Any], camera: Camera) -> list[dict[str, Any]]:
     """A success and a failure at the shortest, best and longest horizon."""
-    rungs = {f"H = {setting.horizon}": setting for setting in rungs_of(sweep)}
+    by_horizon = {f"H = {setting.horizon}": setting for setting in settings_by_horizon(sweep)}
     labels = dict.fromkeys(
-        (min(rungs, key=lambda x: rungs[x].horizon), result["advice"]["best"], max(rungs, key=lambda x: rungs[x].horizon))
+        (
+            min(by_horizon, key=lambda x: by_horizon[x].horizon),
+            result["advice"]["best"],
+            max(by_horizon, key=lambda x: by_horizon[x].horizon),
+        )
     )
     found = {one["label"]: one for one in result["success"]}
-    return [film for label in labels for film in film_pairs(sweep, rungs[label], found[label], camera)]
+    return [film for label in labels for film in film_pairs(sweep, by_horizon[label], found[label], camera)]

@@ -142,7 +142,7 @@ def inspect_checkpoint(name: str) -> None:
 
 
 def weigh(module: nn.Module) -> tuple[str, str, str, str]:
-    """How many numbers a part has, the lowest and the highest finite one, and how many are not finite."""
+    """Parameter count, finite range (lowest, highest), number of non-finite values."""
     values = torch.cat([tensor.detach().double().flatten() for tensor in module.state_dict().values()])
     finite = values[torch.isfinite(values)]
     low, high = (f"{float(bound):.4g}" for bound in (finite.min(), finite.max())) if len(finite) else ("-", "-")

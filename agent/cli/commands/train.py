@@ -7,7 +7,7 @@ Examples:
     latent-mpc train task=reacher obs=state
     latent-mpc train task=gymnasium task.id=Pusher-v5
     latent-mpc train task=mjcf task.xml=my_robot.xml
-    latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-pixels-1
+    latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run(config: TrainConfig) -> int:
 
 
 def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, drawn: Pairs, begin: float) -> int:
-    """What `run` does in a folder that it alone writes.
+    """The body of `run`, holding the folder's lock.
 
     Args:
         given: the rollouts to train on; None = they are collected.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,11 @@ import pytest
 from latent_mpc.agent.checkpoints import shipped
 from latent_mpc.agent.cli import help, run_command
 from latent_mpc.agent.cli import main as cli
+from latent_mpc.configs import hydra_groups
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+from latent_mpc.configs.field_docs import listed
+from latent_mpc.planners.algorithm import EXECUTE
+from latent_mpc.planners.noise import INTERPOLATIONS
 
 HEAVY = ("torch", "hydra", "mujoco", "matplotlib")
 
@@ -66,15 +71,71 @@ def test_every_command_explains_itself_with_two_examples(command: str) -> None:
     assert all(example.startswith(f"latent-mpc {command}") or command == "tasks" for example in examples)
 
 
-def test_help_shows_meaning_unit_and_default_of_a_key_and_the_choices_of_a_group() -> None:
-    text = help.command_help("train")
-    assert "collect.episodes=800 " in text
-    assert "[episodes]" in text
-    assert "planner.horizon=" in text
-    assert "plan length [model steps]" in text
-    assert "choices: cem, gradient, hybrid, icem, mppi, predictive_sampling, random" in text
-    assert "planner.elites=" in text
-    assert "planner.temperature=" in help.command_help("train", ["planner=mppi"])
+def test_help_shows_meaning_unit_and_default_of_a_key() -> None:
+    lines = help.command_help("train").splitlines()
+    assert "  collect.episodes=800                rollouts to have in the end [episodes]" in lines
+    assert "  explore.steps=2000                  updates of world model and cost-to-go in a round" in lines
+
+
+def test_the_help_of_train_fits_on_two_screens_with_a_line_for_each_group() -> None:
+    lines = help.command_help("train").splitlines()
+    assert len(lines) <= 48
+    assert "  planner=cem                         17 keys: latent-mpc train planner=cem --help" in lines
+    assert "  cost=cost_to_go                     5 keys: latent-mpc train cost=cost_to_go --help" in lines
+    assert not any(line.startswith("    planner.") for line in lines)
+
+
+@pytest.mark.parametrize("command", help.command_names())
+def test_no_line_of_a_help_is_longer_than_a_terminal_is_wide(command: str) -> None:
+    groups = hydra_groups.groups(command) if command in hydra_groups.commands() else {}
+    texts = [help.command_help(command), *(help.command_help(command, [f"{g}={c}"]) for g in groups for c in hydra_groups.choices(g))]
+    assert [line for text in texts for line in text.splitlines() if len(line) > help.COLUMNS] == []
+
+
+def test_a_group_that_is_named_shows_the_keys_of_its_choice_and_no_others() -> None:
+    def keys(*arguments: str) -> list[str]:
+        return re.findall(r"^ +([a-z_]+\.[a-z_]+)=", help.command_help("train", arguments), re.MULTILINE)
+
+    assert {"planner.temperature", "planner.horizon"} <= set(keys("planner=mppi"))
+    assert "planner.elites" not in keys("planner=mppi")
+    assert all(key.startswith("planner.") for key in keys("planner=mppi", "obs=pixels"))
+    assert {key.split(".")[0] for key in keys("planner=mppi", "cost=latent")} == {"planner", "cost"}
+    assert keys("planner.samples=32") == keys("planner") == keys("planner=cem")
+    assert "planner=mppi                          choices: cem, gradient, hybrid, icem, mppi," in help.command_help(
+        "train", ["planner=mppi"]
+    )
+
+
+def test_a_task_that_has_to_be_given_shows_what_all_tasks_have_in_common() -> None:
+    common = ["    task.action_repeat=1 ", "    task.size=64 "]
+    for text in (help.command_help("train"), help.command_help("collect")):
+        lines = [line for line in text.splitlines() if line.startswith("    task.")]
+        assert [line[: len(start)] for line, start in zip(lines, common, strict=True)] == common
+    assert "task.id=" not in help.command_help("train", ["task=???"])
+    assert "task.id=" in help.command_help("train", ["task=gymnasium"])
+    assert "task.xml=" in help.command_help("train", ["task=mjcf"])
+
+
+def test_help_for_a_choice_that_there_is_not_is_answered_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(capsys, "train", "planner=cme", "--help").startswith("no planner 'cme'; there are: cem, gradient, ")
+
+
+def test_choices_in_the_help_come_from_the_one_place_that_lists_them() -> None:
+    assert "  collect.behaviour.name=coloured     coloured | random\n" in help.command_help("train")
+    assert "state | pixels | state+pixels" in help.command_help("train")
+    assert [" | ".join(listed("latent_mpc.planners.algorithm", name)) for name in ("EXECUTE", "INTERPOLATIONS")] == [
+        " | ".join(EXECUTE),
+        " | ".join(INTERPOLATIONS),
+    ]
+
+
+@pytest.mark.parametrize("command", hydra_groups.commands())
+def test_every_meaning_in_the_help_has_a_subject_and_every_list_of_choices_is_found(command: str) -> None:
+    groups = hydra_groups.groups(command)
+    texts = [help.command_help(command), *(help.command_help(command, [f"{g}={c}"]) for g in groups for c in hydra_groups.choices(g))]
+    for line in (line for text in texts for line in text.splitlines()):
+        assert not re.search(r"one of [A-Z]{2}", line), line
+        assert not re.match(r"\s+[\w.]+=\S*\s+(of|for|at|by|to|the same|\[)\b", line), line
 
 
 def test_help_shows_what_the_yaml_says_rather_than_the_default_of_the_dataclass() -> None:

@@ -1,4 +1,4 @@
-"""The README's table from synthetic results: several seeds, failed and missing ones, files from before there were thirds."""
+"""The results tables from synthetic results: several seeds, failed and missing ones, files from before there were thirds."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def cells(module: ModuleType, folder: Path, *results: dict[str, Any]) -> dict[st
 
 
 def test_every_seed_is_seen_and_one_interval_is_for_all(results_table: ModuleType, tmp_path: Path) -> None:
-    told = cells(results_table, tmp_path, result(0, 0), result(1, 3), result(2, 40))
+    row = cells(results_table, tmp_path, result(0, 0), result(1, 3), result(2, 40))
     low, high = over_seeds(np.stack([np.arange(100) >= failures for failures in (0, 3, 40)]))
-    assert told == {
+    assert row == {
         "task": "maze",
         "sees": "state",
         "reached at the end": f"**100 / 97 / 60 %** ({100 * low:.0f} to {100 * high:.0f})",
@@ -68,44 +68,51 @@ def test_every_seed_is_seen_and_one_interval_is_for_all(results_table: ModuleTyp
 
 
 def test_one_seed_has_wilsons_interval_and_those_not_run_are_named(results_table: ModuleType, tmp_path: Path) -> None:
-    told = cells(results_table, tmp_path, result(1, 3))
-    assert told["reached at the end"] == "**97 %** (92 to 99)"
-    assert told["seeds"] == "1; 0, 2 not run"
+    row = cells(results_table, tmp_path, result(1, 3))
+    assert row["reached at the end"] == "**97 %** (92 to 99)"
+    assert row["seeds"] == "1; 0, 2 not run"
 
 
 def test_a_training_that_failed_has_reached_nothing(results_table: ModuleType, tmp_path: Path) -> None:
     failed = {"task": "maze", "obs": "state", "checkpoint": {"seed": 1}, "failed": "the latent collapsed"}
-    told = cells(results_table, tmp_path, result(0, 0), failed, result(2, 0))
-    assert told["reached at the end"] == "**100 / 0 / 100 %** (0 to 100)"
-    assert (told["far third"], told["seeds"], told["one decision"]) == ("100 / 0 / 100 %", "0, 1 (failed), 2", "10 ms")
+    row = cells(results_table, tmp_path, result(0, 0), failed, result(2, 0))
+    assert row["reached at the end"] == "**100 / 0 / 100 %** (0 to 100)"
+    assert (row["far third"], row["seeds"], row["one decision"]) == ("100 / 0 / 100 %", "0, 1 (failed), 2", "10 ms")
 
 
 def test_a_row_of_which_every_training_failed_says_so(results_table: ModuleType, tmp_path: Path) -> None:
     failed = {"task": "maze", "obs": "state", "checkpoint": {"seed": 0}, "failed": "the latent collapsed"}
-    told = cells(results_table, tmp_path, failed)
-    assert told["reached at the end"] == "**0 %** (interval not measured)"
-    assert (told["oracle"], told["trained in"], told["seeds"]) == ("not measured", "not measured", "0 (failed); 1, 2 not run")
+    row = cells(results_table, tmp_path, failed)
+    assert row["reached at the end"] == "**0 %** (interval not measured)"
+    assert (row["oracle"], row["trained in"], row["seeds"]) == ("not measured", "not measured", "0 (failed); 1, 2 not run")
 
 
 def test_what_older_files_do_not_hold_was_not_measured(results_table: ModuleType, tmp_path: Path) -> None:
     old = {**result(0, 2), "oracle": None, "checkpoint": {"seed": 0, "train_seconds": 240.0}}
     for key in ("thirds", "outcomes", "same_trajectory", "training"):
         del old[key]
-    told = cells(results_table, tmp_path, old)
-    assert [told[key] for key in ("far third", "oracle", "same trajectory")] == ["not measured"] * 3
-    assert (told["reached at the end"], told["trained in"]) == ("**98 %** (93 to 99)", "4 min")
-    told = cells(results_table, tmp_path, result(1, 0))
-    assert told["reached at the end"] == "**98 / 100 %** (interval not measured)"
-    assert told["far third"] == "? / 100 %"
+    row = cells(results_table, tmp_path, old)
+    assert [row[key] for key in ("far third", "oracle", "same trajectory")] == ["not measured"] * 3
+    assert (row["reached at the end"], row["trained in"]) == ("**98 %** (93 to 99)", "4 min")
+    row = cells(results_table, tmp_path, result(1, 0))
+    assert row["reached at the end"] == "**98 / 100 %** (interval not measured)"
+    assert row["far third"] == "? / 100 %"
 
 
-def test_only_what_stands_between_the_marks_is_replaced(results_table: ModuleType, tmp_path: Path) -> None:
+def test_only_what_stands_between_the_marks_is_replaced_and_the_readme_has_five_columns(results_table: ModuleType, tmp_path: Path) -> None:
     cells(results_table, tmp_path, result(0, 0))
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{results_table.BEGIN}\nold\n{results_table.END}\nafter\n")
+    readme, page = (tmp_path / name for name in ("README.md", "results.md"))
+    for path in (readme, page):
+        path.write_text(f"before\n{results_table.BEGIN}\nold\n{results_table.END}\nafter\n")
     for _ in range(2):
-        results_table.write(readme, tmp_path)
-        assert readme.read_text() == f"before\n{results_table.BEGIN}\n{results_table.table(tmp_path)}\n{results_table.END}\nafter\n"
+        results_table.write(readme, page, tmp_path)
+        for path, columns in ((readme, results_table.FIVE), (page, results_table.COLUMNS)):
+            assert path.read_text() == f"before\n{results_table.block(tmp_path, columns)}\nafter\n"
+    assert readme.read_text().splitlines()[2:5] == [
+        "| task | sees | reached at the end | random / still | one decision |",
+        "| --- | --- | --- | --- | --- |",
+        "| maze | state | **100 %** (96 to 100) | 4 / 0 % | 8 ms |",
+    ]
 
 
 def test_rows_are_tasks_and_observations_that_there_are_each_once() -> None:

@@ -189,7 +189,7 @@ def test_a_job_that_fails_is_counted_and_the_others_are_done(
     assert cli.main(["horizon", "-m", "horizons=[0],[1]", *settings]) == 2
     err = capsys.readouterr().err
     assert "latent-mpc: horizons must be one or more numbers of at least 1, got [0]" in err
-    assert err.endswith("latent-mpc: 1 of the jobs failed, see what they said above: 0\n")
+    assert err.endswith("latent-mpc: 1 of the jobs failed, see their messages above: 0\n")
     assert len(list((tmp_path / "swept").rglob("*.json"))) == 1
 
 
