@@ -5,7 +5,6 @@ Pair i depends on (task, seed, i) only, so that 100 pairs are the first 100 of 2
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,13 +12,13 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PairsConfig
+from latent_mpc.configs.seeding import PAIRS, stream
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Pair, Task
 
 KINDS = ("independent", "same_trajectory")
 JUDGED = 20  # draws by which a task is judged, at least
-PAIR_STREAM = 2  # keeps these random numbers apart from other uses of the same seed
 
 
 @dataclass
@@ -59,7 +58,7 @@ def draw_pairs(
     result = Pairs([], 2 * offset if along else task.episode_steps)
     draw: Callable[[np.random.Generator], Pair] = (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
     for i in range(episodes):
-        rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.name.encode()), seed, PAIR_STREAM, i]))
+        rng = stream(task.name, seed, PAIRS, i)
         while len(result.pairs) == i:
             pair = draw(rng)
             result.drawn += 1

@@ -21,12 +21,12 @@ from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
 from latent_mpc.agent.horizon.model_quality import HINGE, Latents
 from latent_mpc.agent.models.cost_to_go import CostToGo
 from latent_mpc.agent.oracle import privileged
+from latent_mpc.configs.seeding import LANDSCAPE, stream
 from latent_mpc.envs.task import Task
 
 GOALS, STATES = 50, 300  # goals at rest, and states of random episodes that are ranked for each
 GRID = 48  # points on each side of the landscape
 DRAWS = 500  # states from which the plane's extent is taken
-LANDSCAPE_STREAM = 8  # keeps these random numbers apart from other uses of the same seed
 
 Between = Callable[[Tensor, Tensor], Tensor]  # (latents [M, D], goal [D]) -> distance [M]
 
@@ -42,7 +42,7 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
 
     Returns per cost `{"all": …, "near": …, "middle": …, "far": …}`, means over goals; and how many steps these thirds lie away.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM]))
+    rng = stream(seed, LANDSCAPE)
     true = privileged(task)
     test = np.flatnonzero(latents.test)
     found: dict[str, dict[str, list[float]]] = {name: {part: [] for part in ("all", *THIRDS)} for name in costs(parts)}
@@ -72,7 +72,7 @@ def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int
     """
     if task.model.nq != 2:
         return None
-    rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM, 1]))
+    rng = stream(seed, LANDSCAPE, 1)
     drawn = np.stack([task.qpos_qvel(task.draw_state(rng))[0] for _ in range(DRAWS)])
     axes = [np.linspace(low, high, GRID) for low, high in zip(drawn.min(axis=0), drawn.max(axis=0), strict=True)]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)

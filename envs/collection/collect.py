@@ -8,7 +8,6 @@ import contextlib
 import importlib.metadata
 import os
 import sys
-import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from latent_mpc.configs.errors import FailedError, LatentMPCError, UnknownNameError
+from latent_mpc.configs.seeding import stream
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.collection.workers import Failed, Spoilt, in_workers
 from latent_mpc.envs.progress import Progress
@@ -141,7 +141,7 @@ def record(task: Task, job: Job, number: int) -> Arrays:
 
 def play(task: Task, job: Job, number: int) -> Arrays:
     """The same, whatever comes of it."""
-    rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, number]))
+    rng = stream(job.task_name, job.seed, number)
     task.restore(task.draw_state(rng))
     steps, width = job.steps or task.episode_steps, task.action_width
     motion = Motion(rng, steps, width, task.control_period / task.pace, job.behaviour)
