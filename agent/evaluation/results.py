@@ -17,8 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_mpc.agent.evaluation.statistics import THIRDS
-from latent_mpc.envs.files import replace
-from latent_mpc.envs.lock import reason
+from latent_mpc.envs.files import reason, replace
 
 PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
 

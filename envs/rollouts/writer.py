@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.lock import acquire
+from latent_mpc.envs.files import acquire, whole
 from latent_mpc.envs.rollouts.format import (
     FORMAT,
     HEADER,
@@ -59,7 +60,7 @@ class RolloutWriter:
         self._rows = self._episodes = self.next_number = 0
         self._made_folder = not self.path.exists()
         _refuse_foreign(self.path)
-        self._lock: int | None = acquire(self.path / LOCK, "rollouts")
+        self._lock: FileLock | None = acquire(self.path / LOCK, "rollouts")
         try:
             self._resume()
         except BaseException:
@@ -115,8 +116,9 @@ class RolloutWriter:
                     (self.path / LOCK).unlink()
                     if self._made_folder:
                         self.path.rmdir()
-            for descriptor in (*self._files.values(), self._lock):
+            for descriptor in self._files.values():
                 os.close(descriptor)
+            self._lock.release()
             self._files, self._lock = {}, None
 
     def _resume(self) -> None:
@@ -140,7 +142,8 @@ class RolloutWriter:
             raise LatentMPCError(f"the writer of {self.path} is closed; open another")
         if not (self.path / META).exists():
             arrays = {key: {"dtype": kind.dtype.str, "shape": list(kind.shape)} for key, kind in self._types.items()}
-            _write_atomically(self.path / META, meta_file({**self._meta, "format": FORMAT, "version": VERSION, "arrays": arrays}))
+            with whole(self.path / META) as file:
+                file.write_bytes(meta_file({**self._meta, "format": FORMAT, "version": VERSION, "arrays": arrays}))
         if INDEX not in self._files:
             self._open()
 
@@ -196,15 +199,3 @@ def _write(descriptor: int, data: bytes | memoryview, at: int) -> None:
     while len(view):
         done = os.pwrite(descriptor, view, at)
         view, at = view[done:], at + done
-
-
-def _write_atomically(file: Path, content: bytes) -> None:
-    temporary = file.with_name(file.name + ".tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
