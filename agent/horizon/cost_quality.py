@@ -17,11 +17,13 @@ from torch import Tensor
 
 from latent_mpc.agent.build import Parts
 from latent_mpc.agent.costs import COSTS, Cost
+from latent_mpc.agent.evaluation.cost_to_go_ranking import encode_rest
 from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
-from latent_mpc.agent.horizon.model_quality import HINGE, Latents
+from latent_mpc.agent.horizon.model_quality import Latents
 from latent_mpc.agent.models.cost_to_go import CostToGo
 from latent_mpc.agent.oracle import privileged
 from latent_mpc.configs.seeding import LANDSCAPE, stream
+from latent_mpc.envs.adapters.coordinates import HINGE
 from latent_mpc.envs.task import Task
 
 GOALS, STATES = 50, 300  # goals at rest, and states of random episodes that are ranked for each
@@ -51,7 +53,7 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
         goal = task.draw_state(rng)
         rows = rng.choice(test, min(STATES, len(test)), replace=False)
         steps = true(latents.physics[rows], goal) / repeat
-        z_goal, third = _encode_rest(parts, task, goal[None])[0], third_of(steps)
+        z_goal, third = encode_rest(parts.model, task, goal[None])[0], third_of(steps)
         away.append(np.array([np.median(steps[third == i]) for i in range(3)]))
         for name, between in costs(parts).items():
             cost = between(latents.z[rows], z_goal).cpu().numpy()
@@ -79,7 +81,7 @@ def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int
     states = np.stack([task.rest_state(point) for point in points])
     true = privileged(task)(states, goal) / repeat
     free = np.isfinite(true)
-    z, z_goal = _encode_rest(parts, task, states[free]), _encode_rest(parts, task, goal[None])[0]
+    z, (z_goal,) = (encode_rest(parts.model, task, some) for some in (states[free], goal[None]))
     values = {"true": true}
     for name, between in costs(parts).items():
         values[name] = np.full(len(points), np.nan)
@@ -118,14 +120,3 @@ def _rank_correlation(cost: np.ndarray, steps: np.ndarray) -> float:
     """Spearman's, NaN where there is none, to be left out of the mean over goals."""
     found = spearman(cost, steps)
     return float("nan") if found is None else found
-
-
-def _encode_rest(parts: Parts, task: Task, states: np.ndarray) -> Tensor:
-    """Latents `[M, D]` of simulator states at rest."""
-    device = next(parts.model.parameters()).device
-    latents = []
-    for some in np.array_split(states, max(1, len(states) // 256)):
-        seen = [task.observation(state) for state in some]
-        obs = {key: torch.as_tensor(np.stack([one[key] for one in seen]), device=device) for key in parts.model.shapes}
-        latents.append(parts.model.encode_goal(obs))
-    return torch.cat(latents)

@@ -22,6 +22,7 @@ from latent_mpc.agent.models.networks import mlp
 from latent_mpc.agent.training.windows import encode_rollouts
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.seeding import stream
+from latent_mpc.envs.adapters.coordinates import HINGE
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -30,7 +31,6 @@ from latent_mpc.envs.task import Task
 FIT = 0.75  # share of the episodes that probes are fitted on
 PROBE_STEPS, PROBE_BATCH, PROBE_RATE = 2000, 512, 2e-3
 RIDGE = 1e-3  # weight of the linear probe's regulariser, latents having unit variance
-HINGE = 3  # mjJNT_HINGE
 
 
 @dataclass

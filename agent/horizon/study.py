@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latent_mpc.agent.costs import COSTS
+from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cache import code_of
 from latent_mpc.agent.evaluation.evaluate import floors
 from latent_mpc.agent.evaluation.oracle_cache import make_oracle
@@ -21,7 +22,7 @@ from latent_mpc.agent.horizon.report.videos import SCENE
 from latent_mpc.agent.horizon.settings import Setting, around, ladder, scaled
 from latent_mpc.agent.horizon.success import steps_between, summarise
 from latent_mpc.agent.horizon.sweep import CODE, Sweep
-from latent_mpc.agent.horizon.timing import machine, time_settings
+from latent_mpc.agent.horizon.timing import time_settings
 from latent_mpc.envs.cameras.gl import open_camera
 
 TIMED_FACTORS = (0.25, 1.0, 4.0)  # of the planner's samples, for the figure of times
@@ -101,7 +102,7 @@ def _head(sweep: Sweep) -> Found:
             "seed": parts.config["seed"],
         },
         "versions": versions(),
-        "machine": machine(),
+        "machine": machine(sweep.device),
     }
 
 

@@ -22,7 +22,7 @@ from latent_mpc.agent.build import Parts, make_agent, make_planner, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint
 from latent_mpc.agent.costs import COSTS
-from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.devices import resolve_device, usable_cores
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
 from latent_mpc.agent.evaluation.episodes import Played, outcomes, play
 from latent_mpc.agent.evaluation.evaluate import fingerprint
@@ -31,7 +31,7 @@ from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.horizon.replanning import Committed
 from latent_mpc.agent.horizon.settings import ROLES, Setting
-from latent_mpc.agent.oracle import Oracle, usable_cores
+from latent_mpc.agent.oracle import Oracle
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import HorizonConfig
 from latent_mpc.envs.collection.workers import in_workers

@@ -17,7 +17,7 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.coordinates import HINGE, Coordinates, default_joints, joint_names, read_coordinates
+from latent_mpc.envs.adapters.coordinates import FREE, HINGE, Coordinates, default_joints, joint_names, read_coordinates
 from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
@@ -232,7 +232,7 @@ def _joint_of_position(model: mujoco.MjModel) -> np.ndarray:
 def _tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
     joints = set(_joint_of_position(model)[coordinates.index].tolist())
     for joint in sorted(joints):
-        if int(model.jnt_type[joint]) == int(mujoco.mjtJoint.mjJNT_FREE):
+        if int(model.jnt_type[joint]) == FREE:
             return int(model.jnt_bodyid[joint])
     moved = np.zeros(model.nbody, int)
     for body in range(1, model.nbody):  # parents come first

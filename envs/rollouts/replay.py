@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 
+from latent_mpc.envs.adapters.coordinates import HINGE
 from latent_mpc.envs.task import Task, integration_state, set_integration_state
 
 PROBES = 16  # random states that are shown
@@ -151,7 +152,7 @@ class Replay:
         """How far apart simulator numbers are: positions, hinges the short way round, and the rest `[2]`."""
         model, turn = self.task.model, np.empty(self.task.model.nv)
         mujoco.mj_differentiatePos(model, turn, 1.0, a[: model.nq], b[: model.nq])
-        hinge = model.jnt_dofadr[model.jnt_type == int(mujoco.mjtJoint.mjJNT_HINGE)]
+        hinge = model.jnt_dofadr[model.jnt_type == HINGE]
         turn[hinge] = (turn[hinge] + np.pi) % (2 * np.pi) - np.pi
         with np.errstate(over="ignore"):
             return np.array([np.linalg.norm(turn), np.linalg.norm(b[model.nq :] - a[model.nq :])])
