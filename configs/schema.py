@@ -14,6 +14,7 @@ from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import CAMERAS, EXPORTS, NOVELTIES, OBS, PAIR_KINDS
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.behaviour import BehaviourConfig
 
@@ -36,11 +37,6 @@ PARTS = {
     "planner": ("latent_mpc.planners.{name}", "{name}"),
     "cost": ("latent_mpc.agent.costs", "{name}cost"),
 }
-OBS = ("state", "pixels", "state+pixels")
-EXPORTS = ("minari",)
-CAMERAS = ("auto", "ray", "gl")
-PAIRS = ("independent", "same_trajectory")
-NOVELTIES = ("density", "disagreement")
 
 
 @dataclass
@@ -107,7 +103,7 @@ class PairsConfig:
 
     def __post_init__(self) -> None:
         at_least(self, seed=0, offset=1)
-        one_of(self, kind=PAIRS)
+        one_of(self, kind=PAIR_KINDS)
 
 
 @dataclass

@@ -41,7 +41,7 @@ def algorithms() -> dict[str, type[Algorithm]]:
 
     modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
     members = [(m, x) for m in modules for x in vars(m).values() if isinstance(x, type) and issubclass(x, Algorithm)]
-    return {x.name: x for m, x in members if x is not Algorithm and x.__module__ == m.__name__}
+    return {x.name: x for m, x in members if hasattr(x, "name") and x.__module__ == m.__name__}
 
 
 def make(name: str, *, low: Tensor, high: Tensor, horizon: int, **fields: Any) -> Planner:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.checks import above, at_least
 from latent_mpc.planners.adam import Descent
 from latent_mpc.planners.algorithm import Search, ranked
 from latent_mpc.planners.cem import CEM
@@ -37,9 +37,8 @@ class Hybrid(CEM):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least("steps", 1)
-        if not self.rate > 0:
-            raise LatentMPCError(f"rate must be above 0, got {self.rate}")
+        at_least(self, steps=1)
+        above(self, rate=0)
 
     @property
     def rounds(self) -> int:

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.planners.algorithm import Algorithm, Search, fitted
+from latent_mpc.planners.algorithm import Refitted, Search, fitted
 from latent_mpc.planners.cost import VIOLATED
 
 # temperatures tried, in units of the excess cost of the candidate at rank `effective`: a quarter of a decade apart
@@ -18,7 +19,7 @@ _GRID = torch.logspace(-2, 2, 17)
 
 
 @dataclass(frozen=True)
-class MPPI(Algorithm):
+class MPPI(Refitted):
     """Refit to candidates weighted by exp(-(cost - least cost) / temperature) (Williams et al. 2017, Alg. 2).
 
     Differs: several iterations, a refitted std (TD-MPC2, Hansen et al. 2024), a temperature that follows the effective sample size.
@@ -31,12 +32,6 @@ class MPPI(Algorithm):
     # effective sample size that temperature = 0 aims at [share of the candidates]. Source: measured, see below
     # closed-loop cost on a 6-d double integrator at 3 x 64 evaluations: 25.9 with 0.05, 26.4 with 0.1, 27.1 with 0.2
     effective: float = 0.05
-    # standard deviation where there is no plan yet [half-ranges]. Source: measured, as for CEM (docs/log.md)
-    cold_std: float = 1.0
-    # share of the old mean and std that stays in an update. Source: iCEM 0.1
-    momentum: float = 0.1
-    # least standard deviation [half-ranges]. Source: TD-MPC2, min_std 0.05
-    std_floor: float = 0.05
     # refit the std as well as the mean; false is Williams et al. Source: TD-MPC2
     adapt_std: bool = True
     # MPPI returns its mean. Source: Williams et al. 2017
@@ -44,7 +39,7 @@ class MPPI(Algorithm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least("temperature", 0)
+        at_least(self, temperature=0)
         if not 0 < self.effective <= 1:
             raise LatentMPCError(f"effective must be within (0, 1], got {self.effective}")
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import PAIR_KINDS
 from latent_mpc.configs.schema import PairsConfig
 from latent_mpc.configs.seeding import PAIRS, stream
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Pair, Task
 
-KINDS = ("independent", "same_trajectory")
 JUDGED = 20  # draws by which a task is judged, at least
 
 
@@ -52,8 +52,8 @@ def draw_pairs(
         ValueError: an unknown kind, or more than half of the drawn pairs, or of the first JUDGED, solved by standing still: the task
             is too loose.
     """
-    if kind not in KINDS:
-        raise LatentMPCError(f"pairs.kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    if kind not in PAIR_KINDS:
+        raise LatentMPCError(f"pairs.kind must be one of {', '.join(PAIR_KINDS)}; got {kind!r}")
     along = kind == "same_trajectory"
     result = Pairs([], 2 * offset if along else task.episode_steps)
     draw: Callable[[np.random.Generator], Pair] = (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
