@@ -12,7 +12,6 @@ from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cache import code_of
 from latent_mpc.agent.evaluation.evaluate import floors
-from latent_mpc.agent.evaluation.oracle_cache import make_oracle
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.evaluation.statistics import THIRDS, third_of
 from latent_mpc.agent.horizon import advice
@@ -46,8 +45,7 @@ def require_playable(sweep: Sweep) -> None:
         if setting.role != "oracle":
             sweep.agent(setting)
         else:
-            cost = {key: value for key, value in setting.cost.items() if key != "name"}
-            make_oracle(sweep.task, setting.planner, COSTS[setting.cost["name"]](**cost), sweep.repeat, threads=1)
+            sweep.oracle(setting, threads=1)
     if whole and config.videos:
         open_camera(sweep.task.model, sweep.task.view, SCENE, config.camera.backend)
 

@@ -18,15 +18,15 @@ import torch
 from omegaconf import MISSING
 
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.build import Parts, make_agent, make_planner, make_task
+from latent_mpc.agent.build import Parts, make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint
 from latent_mpc.agent.costs import COSTS
 from latent_mpc.agent.devices import resolve_device, usable_cores
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
-from latent_mpc.agent.evaluation.episodes import Played, outcomes, play
+from latent_mpc.agent.evaluation.episodes import outcomes, play
 from latent_mpc.agent.evaluation.evaluate import fingerprint
-from latent_mpc.agent.evaluation.oracle_cache import see
+from latent_mpc.agent.evaluation.oracle_cache import make_oracle, see
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.horizon.replanning import Committed
@@ -143,6 +143,11 @@ class Sweep:
         made = make_agent(self.parts, planner=setting.planner, cost=setting.cost, seed=self.config.seed)
         return Committed(made, setting.every) if setting.every > 1 else made
 
+    def oracle(self, setting: Setting, threads: int = 0) -> Oracle:
+        """The oracle that a setting describes."""
+        weights = {key: value for key, value in setting.cost.items() if key != "name"}
+        return make_oracle(self.task, setting.planner, COSTS[setting.cost["name"]](**weights), self.repeat, self.config.seed, threads)
+
     def _missing(self, settings: Sequence[Setting]) -> list[Setting]:
         return [setting for setting in settings if self.cache.read(self.told(setting)) is None]
 
@@ -162,7 +167,8 @@ class Sweep:
         share = self._work(setting) / drawn.steps
         paths: list[np.ndarray] = []
         if setting.role == "oracle":
-            played = self._oracle(setting, drawn, lambda step, obs: self.progress.advance(share))
+            oracle = self.oracle(setting)
+            played = play(oracle, self.task, drawn.pairs, drawn.steps, lambda step, obs: self.progress.advance(share), observe=see)
         else:
             agent = self.agent(setting)
 
@@ -177,14 +183,6 @@ class Sweep:
         result = {**outcomes(played), "distance_end": played.distance[-1].tolist(), **spent}
         film = {"states": played.states, "paths": np.stack(paths)} if paths else None
         self.cache.write(self.told(setting), result, film)
-
-    def _oracle(self, setting: Setting, drawn: Pairs, watch: Callable[[int, Any], None]) -> Played:
-        fields = dict(setting.planner)
-        name, actions = fields.pop("name"), self.task.action_width * self.repeat
-        search = make_planner(name, actions=actions, action_repeat=self.repeat, device=torch.device("cpu"), **fields)
-        weights = {key: value for key, value in setting.cost.items() if key != "name"}
-        policy = Oracle(self.task, search, COSTS[setting.cost["name"]](**weights), self.repeat, self.config.seed)
-        return play(policy, self.task, drawn.pairs, drawn.steps, watch, observe=see)
 
     def _work(self, setting: Setting) -> float:
         """Imagined steps, about; fixed costs of a decision count as two of them."""
