@@ -1,9 +1,9 @@
-"""What installed packages bring by entry point: tasks, and the dataclasses of their settings."""
+"""Plugins: what installed packages bring by entry point, tasks and the dataclasses of their settings. And the version of a package."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Any
 
 from latent_mpc.configs.errors import LatentMPCError
@@ -27,3 +27,12 @@ def load(group: str, name: str) -> Any:
         raise LatentMPCError(
             f"the entry point {name} of {group} must be importable, got {entry.value}: {error}; mend that package"
         ) from error
+
+
+@cache  # a study asks for each of its results
+def package_version(name: str) -> str:
+    """The version that is installed, or "unknown" of a checkout that is not."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

@@ -58,9 +58,9 @@ class Hybrid(CEM):
     def update(self, search: Search, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
         if isinstance(search.memory, Descent):
             return self._descend(search, search.memory, candidates, score)
-        new, told = super().update(search, candidates, score)
+        new, diagnostics = super().update(search, candidates, score)
         done = (search.memory or 0) + 1
-        return new._replace(memory=done if done < self.rounds else _starts(new)), told
+        return new._replace(memory=done if done < self.rounds else _starts(new)), diagnostics
 
     def _descend(self, search: Search, descent: Descent, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
         new, _ = descent.step(search, candidates, score, self.rate)

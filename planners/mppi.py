@@ -72,10 +72,10 @@ def tempered(excess: Float[Tensor, "B N"], share: float) -> Float[Tensor, "B 1"]
 
     A grid, in one operation: bisection would be twenty small ones. Its unit is the excess at that rank, so that outliers do not matter.
     """
-    wanted = (share * excess.isfinite().sum(1, keepdim=True)).ceil().clamp(min=1)  # (B, 1)
-    unit = excess.sort(1).values.gather(1, wanted.long().clamp(max=excess.shape[1] - 1))  # rank `wanted`, counted from 0
+    target = (share * excess.isfinite().sum(1, keepdim=True)).ceil().clamp(min=1)  # (B, 1)
+    unit = excess.sort(1).values.gather(1, target.long().clamp(max=excess.shape[1] - 1))  # rank `target`, counted from 0
     unit = torch.where(unit.isfinite(), unit, 1.0).clamp(min=1e6 * torch.finfo(excess.dtype).tiny)
     grid = unit * _GRID.to(excess)  # (B, G)
-    enough = effective_size(softmin(excess[:, None], grid[:, :, None])) >= wanted  # (B, G)
+    enough = effective_size(softmin(excess[:, None], grid[:, :, None])) >= target  # (B, G)
     index = torch.where(enough.any(1), enough.float().argmax(1), grid.shape[1] - 1)
     return grid.gather(1, index[:, None])

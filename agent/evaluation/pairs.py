@@ -1,4 +1,4 @@
-"""Pairs of start and goal for evaluation, by the protocol of the design: never from training data, never already solved.
+"""Pairs of start and goal for evaluation, never from training data, never already solved.
 
 Pair i depends on (task, seed, i) only, so that 100 pairs are the first 100 of 200.
 """

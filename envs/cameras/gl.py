@@ -65,7 +65,7 @@ def open_camera(model: mujoco.MjModel, name: str, size: int, backend: str = "aut
 class GLCamera:
     """A camera of the model, rendered by OpenGL with anti-aliasing and without shadows and reflections.
 
-    Shadow maps cost 60 times the rest on a software renderer (`dependencies.md`: 10 against 630 frames/s). Raises as `open_camera`.
+    Shadow maps cost 60 times the rest on a software renderer: 10 against 630 frames/s. Raises as `open_camera`.
     """
 
     def __init__(self, model: mujoco.MjModel, name: str, size: int) -> None:

@@ -1,6 +1,6 @@
 """Recorded real experience, read from disk: whole episodes, random windows, a split by episode.
 
-The format stands in `rollout_format.py`, the writer in `rollout_writer.py`; `RolloutWriter` is importable from here.
+The format stands in `format.py`, the writer in `writer.py`; `RolloutWriter` is importable from here.
 
 Shapes: E episodes, T control steps of an episode. An episode has T + 1 rows per key: `state` float32 [S] and/or `pixels` uint8 [H, W, 3],
 `action` float32 [A] (row t is taken at observation t; the last row is zero and belongs to no step), `physics` float64 [n].
@@ -82,8 +82,8 @@ class Rollouts:
         if not 0.0 <= validation < 1.0:
             raise LatentMPCError(f"validation must be a share in [0, 1), got {validation}")
         draws = stream(seed, SPLIT).random(len(self))
-        wanted = max(1, round(validation * len(self))) if validation else 0
-        held_out = max(0, min(wanted, len(self) - 1))
+        count = max(1, round(validation * len(self))) if validation else 0
+        held_out = max(0, min(count, len(self) - 1))
         order = np.argsort(draws, kind="stable")
         return np.sort(order[held_out:]), np.sort(order[:held_out])
 

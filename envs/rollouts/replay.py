@@ -45,14 +45,14 @@ class Replay:
         self._data = mujoco.MjData(task.model)
         set_integration_state(task.model, self._data, task.draw_state(rng))  # what numbers do not say is as after a reset
         self._data.time = 0.0
-        played = []
+        numbers = []
         for _ in range(2):
             task.restore(task.draw_state(rng))
             for _ in range(PLAYED):
-                played.append(_numbers(task.data))
+                numbers.append(_numbers(task.data))
                 task.apply(rng.uniform(-1, 1, task.action_width))
         task.restore(here)
-        self._usual, self._still = played[0], np.ptp(played, axis=0) == 0
+        self._usual, self._still = numbers[0], np.ptp(numbers, axis=0) == 0
 
     def layouts(self) -> Iterator[Layout]:
         """An environment's own observation, where there is one, the task's state, and qpos and qvel in a row."""

@@ -172,15 +172,15 @@ class RolloutWriter:
 
     def _check(self, arrays: Mapping[str, np.ndarray]) -> int:
         """The episode's number of rows, if it fits."""
-        came = ", ".join(f"{key} {array.dtype}{list(array.shape)}" for key, array in arrays.items()) or "no arrays"
+        actual = ", ".join(f"{key} {array.dtype}{list(array.shape)}" for key, array in arrays.items()) or "no arrays"
         lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
         if len(lengths) != 1 or not max(lengths):
-            raise LatentMPCError(f"all arrays of an episode must have the same T + 1 rows, got {came}")
+            raise LatentMPCError(f"all arrays of an episode must have the same T + 1 rows, got {actual}")
         types = {key: RowType(array.dtype, array.shape[1:]) for key, array in arrays.items()}
         check_types(self.path, types)
         if self._types and types != self._types:
-            wanted = ", ".join(f"{key} {kind.dtype}{list(kind.shape)}" for key, kind in self._types.items())
-            raise LatentMPCError(f"rows in {self.path} must be {wanted}; got an episode {came}")
+            expected = ", ".join(f"{key} {kind.dtype}{list(kind.shape)}" for key, kind in self._types.items())
+            raise LatentMPCError(f"rows in {self.path} must be {expected}; got an episode {actual}")
         self._types = types
         return lengths.pop()
 
