@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import torch
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.collection.workers import usable_cores
 
 LONG = 100  # characters from which torch's reason is a list of all that it knows
 CPU_INFO = Path("/proc/cpuinfo")
@@ -39,15 +39,10 @@ def resolve_device(name: str) -> torch.device:
 
 def machine(device: torch.device) -> dict[str, str | int]:
     """What a result was made on: the processor's name, cores that this process may use, threads of torch, the device's name."""
-    told = re.search(r"^model name\s*:\s*(.+)$", CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.is_file() else "", re.MULTILINE)
+    model = re.search(r"^model name\s*:\s*(.+)$", CPU_INFO.read_text(encoding="utf-8") if CPU_INFO.is_file() else "", re.MULTILINE)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    cpu = told.group(1) if told else platform.processor() or platform.machine()
+    cpu = model.group(1) if model else platform.processor() or platform.machine()
     return {"cpu": cpu, "cores": usable_cores(), "threads": torch.get_num_threads(), "device": name}
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def use_bf16(precision: str, device: torch.device) -> bool:

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Hashable
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Any
 
 from latent_mpc.configs.errors import LatentMPCError
@@ -76,3 +76,12 @@ def look_again() -> None:
     """Forget what was found, for a process in which packages come and go."""
     plugins.cache_clear()
     _registered.cache_clear()
+
+
+@cache  # a study asks for each of its results
+def package_version(name: str) -> str:
+    """The version that is installed, or "unknown" of a checkout that is not."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

@@ -14,6 +14,7 @@ from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import CAMERAS, EXPORTS, NOVELTIES, OBS, PAIR_KINDS
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.behaviour import BehaviourConfig
 
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
     from latent_mpc.agent.training.world_model import TrainingConfig
 else:
     ModelConfig = TrainingConfig = Any
-
-OBS = ("state", "pixels", "state+pixels")
-EXPORTS = ("minari",)
-CAMERAS = ("auto", "ray", "gl")
-PAIRS = ("independent", "same_trajectory")
-NOVELTIES = ("density", "disagreement")
 
 
 @dataclass
@@ -102,7 +97,7 @@ class PairsConfig:
 
     def __post_init__(self) -> None:
         at_least(self, seed=0, offset=1)
-        one_of(self, kind=PAIRS)
+        one_of(self, kind=PAIR_KINDS)
 
 
 @dataclass

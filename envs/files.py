@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from latent_mpc.envs.lock import acquire
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def whole(path: Path, part: str = "") -> Iterator[Path]:
+    """An atomic write: a path to write to, `part` beside it, that becomes `path` when all is written and is removed otherwise."""
+    temporary = path.with_name(part or path.name + ".tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # a power cut must not leave the new name on an empty file
+        os.replace(temporary, path)
+    finally:  # of a full disk, say
+        temporary.unlink(missing_ok=True)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Atomic write: a temporary file beside it, renamed on success. Raises OSError, saying what is safe, e.g. where the disk is full."""
-    temporary = path.with_name(path.name + ".tmp")
+    """Write a file atomically. Raises OSError, saying what is safe, e.g. where the disk is full."""
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # a power cut must not leave the new name on an empty file
-        os.replace(temporary, path)
+        with whole(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise unwritten(path, error) from error
-    finally:  # of a full disk, say
-        temporary.unlink(missing_ok=True)
 
 
 def unwritten(path: Path, error: OSError) -> OSError:
@@ -31,18 +40,44 @@ def unwritten(path: Path, error: OSError) -> OSError:
     return OSError(f"cannot write {path}: {reason}; what was written before is whole: make room, and give the same command again")
 
 
+def reason(folder: Path, error: OSError) -> str:
+    """Why a folder cannot be made, in words: of a link to what is gone, the system says that it exists."""
+    gone = next((path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None)
+    return f"{gone} is a link to {os.readlink(gone)}, which is not there" if gone else error.strerror or str(error)
+
+
+def acquire(file: Path, what: str) -> FileLock:
+    """Take the lock of the folder that `file` stands in, making the folder if need be; it ends with the process, however that ends.
+
+    Raises BlockingIOError if another process holds it (named), OSError if the folder cannot be written (`what` to it).
+    """
+    lock, holder = FileLock(file, timeout=0, thread_local=False), b""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        holder = file.read_bytes()[:200] if file.exists() else b""  # before: filelock 3 empties what it cannot take
+        lock.acquire()
+    except Timeout:
+        who = holder.decode(errors="replace").strip() or "another process"
+        raise BlockingIOError(f"{file.parent} is being written by {who}, which holds {file}; wait or give another folder") from None
+    except OSError as error:
+        raise OSError(f"cannot write {what} to {file.parent}: {reason(file.parent, error)}; give another folder") from error
+    with contextlib.suppress(OSError):  # a full disk; the name of the holder is a courtesy
+        file.write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
+    return lock
+
+
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, and say after Ctrl-C how to go on. Raises BlockingIOError if another process holds it."""
-    lock = folder / "training" / "run.lock"
-    descriptor = acquire(lock, "training states")
+    """Hold a run's folder, and say after Ctrl-C how to resume. Raises BlockingIOError if another process holds it."""
+    file = folder / "training" / "run.lock"
+    lock = acquire(file, "training states")
     try:
         yield
     except KeyboardInterrupt as stop:
-        said = str(stop) or f"stopped: what was saved is in {folder}; the same command again goes on from there"
-        raise KeyboardInterrupt(said) from None
+        message = str(stop) or f"stopped: what was saved is in {folder}; the same command again goes on from there"
+        raise KeyboardInterrupt(message) from None
     finally:
-        if os.listdir(lock.parent) == [lock.name]:  # nothing was begun
-            lock.unlink()
-            lock.parent.rmdir()
-        os.close(descriptor)
+        if os.listdir(file.parent) == [file.name]:  # nothing was begun
+            file.unlink()
+            file.parent.rmdir()
+        lock.release()

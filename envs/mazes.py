@@ -121,7 +121,7 @@ def centre(walls: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 def boxes(walls: np.ndarray) -> np.ndarray:
     """The walls as few boxes: `[R, 4]` of x, y, half width, half height [m]. Fewer boxes: fewer rays to test, no seams to catch a ball."""
-    left, found = walls.copy(), []
+    left, parts = walls.copy(), []
     for row, column in np.argwhere(walls):
         if not left[row, column]:
             continue
@@ -132,8 +132,8 @@ def boxes(walls: np.ndarray) -> np.ndarray:
             down += 1
         left[row:down, column:right] = False
         middle = centre(walls, np.array([(row + down - 1) / 2, (column + right - 1) / 2]))
-        found.append([*middle, (right - column) / 2, (down - row) / 2])
-    return np.array(found)
+        parts.append([*middle, (right - column) / 2, (down - row) / 2])
+    return np.array(parts)
 
 
 def clearance(rectangles: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from latent_mpc.envs.reacher import Reacher
 from latent_mpc.envs.task import Task
 
 TASKS: dict[str, Callable[..., Task]] = {"reacher": Reacher, **{f"pointmaze-{maze}": partial(PointMaze, maze) for maze in MAPS}}
-ADAPTERS: dict[str, Callable[..., Task]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # have to be told of what
+ADAPTERS: dict[str, Callable[..., Task]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # need to know what of
 
 
 def make(name: str, **options: Any) -> Task:

@@ -19,13 +19,13 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import OBSERVATIONS
 from latent_mpc.envs import mujoco_warnings
 from latent_mpc.envs.cameras.ray import RayCamera
 from latent_mpc.envs.cameras.view import split_names
 
 mujoco_warnings.listen()  # before a model is compiled
 
-OBSERVATIONS = ("state", "pixels")
 INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 MAX_DRAWS = 1000  # pairs drawn before a task is called too loose
 

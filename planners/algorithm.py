@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.checks import above, at_least, one_of, within
 from latent_mpc.planners.cost import VIOLATED
 from latent_mpc.planners.noise import INTERPOLATIONS
 
@@ -54,7 +54,7 @@ class Algorithm(ABC):
     iterations: int = 6
     # initial standard deviation of the candidates [half-ranges]. Source: iCEM, Pinneri et al. 2020, sigma_init 0.5
     std: float = 0.5
-    # initial standard deviation where there is no plan yet [half-ranges]; 0: as std. Source: see CEM
+    # initial standard deviation where there is no plan yet [half-ranges]; 0: as std. Source: see Refitted
     cold_std: float = 0.0
     # least standard deviation [half-ranges]. Source: TD-MPC2, Hansen et al. 2024, has min_std 0.05; 0: none
     std_floor: float = 0.0
@@ -76,26 +76,10 @@ class Algorithm(ABC):
     execute: str = "best"
 
     def __post_init__(self) -> None:
-        self.at_least("samples", 2)
-        self.at_least("iterations", 1)
-        self.at_least("block", 1)
-        self.at_least("knots", 0)
-        for field in ("cold_std", "std_floor", "noise_beta"):
-            self.at_least(field, 0)
-        for field in ("momentum", "global_share", "proposal_share"):
-            self.at_least(field, 0, 1)
-        if not self.std > 0:
-            raise LatentMPCError(f"std must be above 0, got {self.std}")
-        for field, valid in (("interpolation", INTERPOLATIONS), ("execute", EXECUTE)):
-            if getattr(self, field) not in valid:
-                raise LatentMPCError(f"{field} must be one of {', '.join(valid)}, got {getattr(self, field)!r}")
-
-    def at_least(self, field: str, least: int | float, most: int | float = float("inf")) -> None:
-        """Raises ValueError unless least <= field <= most."""
-        value = getattr(self, field)
-        if not least <= value <= most:
-            said = f"at least {least}" if most == float("inf") else f"within [{least}, {most}]"
-            raise LatentMPCError(f"{field} must be {said}, got {value}")
+        at_least(self, samples=2, iterations=1, block=1, knots=0, cold_std=0, std_floor=0, noise_beta=0)
+        within(self, momentum=(0, 1), global_share=(0, 1), proposal_share=(0, 1))
+        above(self, std=0)
+        one_of(self, interpolation=INTERPOLATIONS, execute=EXECUTE)
 
     @property
     def kept(self) -> int:
@@ -129,6 +113,18 @@ class Algorithm(ABC):
         if not self.momentum:
             return search._replace(mean=mean, std=std)
         return search._replace(mean=mean.lerp(search.mean, self.momentum), std=std.lerp(search.std, self.momentum))
+
+
+@dataclass(frozen=True)
+class Refitted(Algorithm):
+    """What algorithms share that refit a mean and a std to their candidates."""
+
+    # standard deviation where there is no plan yet [half-ranges]. Source: measured (docs/log.md)
+    cold_std: float = 1.0
+    # share of the old mean and std that stays in an update. Source: iCEM 0.1
+    momentum: float = 0.1
+    # least standard deviation [half-ranges]. Source: TD-MPC2, Hansen et al. 2024, min_std 0.05
+    std_floor: float = 0.05
 
 
 def fitted(candidates: Float[Tensor, "B N H A"], weights: Float[Tensor, "B N"]) -> tuple[Float[Tensor, "B H A"], Float[Tensor, "B H A"]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.checks import above, at_least
 
 if TYPE_CHECKING:
     from latent_mpc.planners.algorithm import Algorithm
@@ -32,12 +32,12 @@ class Budget:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        for field, least in (("evaluations", 2), ("iterations", 1)):
-            value = getattr(self, field)
-            if value is not None and value < least:
-                raise LatentMPCError(f"{field} must be at least {least}, got {value}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise LatentMPCError(f"seconds must be above 0, got {self.seconds}")
+        if self.evaluations is not None:
+            at_least(self, evaluations=2)
+        if self.iterations is not None:
+            at_least(self, iterations=1)
+        if self.seconds is not None:
+            above(self, seconds=0)
 
     def counts(self, algorithm: Algorithm) -> Iterator[int]:
         """Candidates of each iteration. One evaluation is left for the mean where the algorithm returns it."""

@@ -9,11 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from latent_mpc.planners.algorithm import Algorithm, Search, fitted, ranked
+from latent_mpc.configs.checks import at_least, within
+from latent_mpc.planners.algorithm import Refitted, Search, fitted, ranked
 
 
 @dataclass(frozen=True)
-class CEM(Algorithm):
+class CEM(Refitted):
     """Refit mean and std to the elites (Rubinstein 1999; iCEM, Pinneri et al. 2020, Alg. 1).
 
     Differs from iCEM: a kept elite is ranked by the cost it has, not evaluated again; the number of candidates does not decay; the
@@ -28,18 +29,11 @@ class CEM(Algorithm):
     keep_elites: float = 0.3
     # how much farther than to the elites' mean the mean goes [share of its way]. Source: measured (docs/log.md); 0 is the textbook's
     overshoot: float = 0.7
-    # standard deviation where there is no plan yet [half-ranges]. Source: measured (docs/log.md)
-    cold_std: float = 1.0
-    # share of the old mean and std that stays in an update. Source: iCEM 0.1
-    momentum: float = 0.1
-    # least standard deviation [half-ranges]. Source: TD-MPC2, Hansen et al. 2024, min_std 0.05
-    std_floor: float = 0.05
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least("elites", 1, self.samples)
-        self.at_least("keep_elites", 0, 1)
-        self.at_least("overshoot", 0)
+        within(self, elites=(1, self.samples), keep_elites=(0, 1))
+        at_least(self, overshoot=0)
 
     @property
     def kept(self) -> int:

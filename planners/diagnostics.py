@@ -49,7 +49,7 @@ def draw(info: Mapping[str, Tensor], problem: int = 0) -> Figure:
 
 
 def _verdict(info: Mapping[str, Tensor], problem: int) -> str:
-    said = f"problem {problem}: {int(info['evaluations'][problem])} evaluations"
+    message = f"problem {problem}: {int(info['evaluations'][problem])} evaluations"
     if info["fell_back"][problem]:
-        return said + ", nothing feasible"
-    return said + (", a constraint is violated" if info["infeasible"][problem] else "")
+        return message + ", nothing feasible"
+    return message + (", a constraint is violated" if info["infeasible"][problem] else "")

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from latent_mpc.configs.checks import above
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.planners.adam import Descent
 from latent_mpc.planners.algorithm import Algorithm, Search
@@ -31,8 +32,7 @@ class Gradient(Algorithm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.rate > 0:
-            raise LatentMPCError(f"rate must be above 0, got {self.rate}")
+        above(self, rate=0)
         if self.momentum:
             raise LatentMPCError(f"momentum must be 0 for gradient, as Adam has its own, got {self.momentum}")
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.checks import above, at_least
 from latent_mpc.planners.adam import Descent
 from latent_mpc.planners.algorithm import Search, ranked
 from latent_mpc.planners.cem import CEM
@@ -37,9 +37,8 @@ class Hybrid(CEM):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least("steps", 1)
-        if not self.rate > 0:
-            raise LatentMPCError(f"rate must be above 0, got {self.rate}")
+        at_least(self, steps=1)
+        above(self, rate=0)
 
     @property
     def rounds(self) -> int:
@@ -59,9 +58,9 @@ class Hybrid(CEM):
     def update(self, search: Search, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
         if isinstance(search.memory, Descent):
             return self._descend(search, search.memory, candidates, score)
-        new, told = super().update(search, candidates, score)
+        new, diagnostics = super().update(search, candidates, score)
         done = (search.memory or 0) + 1
-        return new._replace(memory=done if done < self.rounds else _starts(new)), told
+        return new._replace(memory=done if done < self.rounds else _starts(new)), diagnostics
 
     def _descend(self, search: Search, descent: Descent, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
         new, _ = descent.step(search, candidates, score, self.rate)

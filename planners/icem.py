@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from latent_mpc.configs.checks import at_least
 from latent_mpc.planners.cem import CEM
 
 
@@ -27,7 +28,7 @@ class ICEM(CEM):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least("decay", 1)
+        at_least(self, decay=1)
 
     def counts(self) -> Iterator[int]:
         least = min(self.samples, 2 * self.elites)

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.planners.algorithm import Algorithm, Search, fitted
+from latent_mpc.planners.algorithm import Refitted, Search, fitted
 from latent_mpc.planners.cost import VIOLATED
 
 # temperatures tried, in units of the excess cost of the candidate at rank `effective`: a quarter of a decade apart
@@ -18,7 +19,7 @@ _GRID = torch.logspace(-2, 2, 17)
 
 
 @dataclass(frozen=True)
-class MPPI(Algorithm):
+class MPPI(Refitted):
     """Refit to candidates weighted by exp(-(cost - least cost) / temperature) (Williams et al. 2017, Alg. 2).
 
     Differs: several iterations, a refitted std (TD-MPC2, Hansen et al. 2024), a temperature that follows the effective sample size.
@@ -31,20 +32,14 @@ class MPPI(Algorithm):
     # closed-loop cost on a 6-d double integrator at 3 x 64 evaluations: 25.9 with 0.05, 26.4 with 0.1, 27.1 with 0.2
     # effective sample size that temperature = 0 aims at [share of the candidates]. Source: measured, see above
     effective: float = 0.05
-    # standard deviation where there is no plan yet [half-ranges]. Source: measured, as for CEM (docs/log.md)
-    cold_std: float = 1.0
-    # share of the old mean and std that stays in an update. Source: iCEM 0.1
-    momentum: float = 0.1
-    # least standard deviation [half-ranges]. Source: TD-MPC2, min_std 0.05
-    std_floor: float = 0.05
-    # whether the std is refitted as well as the mean; Williams and others do not. Source: TD-MPC2
+    # refit the std as well as the mean; false is Williams et al. Source: TD-MPC2
     adapt_std: bool = True
     # plan to return: best | mean; MPPI returns its mean. Source: Williams et al. 2017
     execute: str = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least("temperature", 0)
+        at_least(self, temperature=0)
         if not 0 < self.effective <= 1:
             raise LatentMPCError(f"effective must be within (0, 1], got {self.effective}")
 
@@ -77,10 +72,10 @@ def tempered(excess: Float[Tensor, "B N"], share: float) -> Float[Tensor, "B 1"]
 
     A grid, in one operation: bisection would be twenty small ones. Its unit is the excess at that rank, so that outliers do not matter.
     """
-    wanted = (share * excess.isfinite().sum(1, keepdim=True)).ceil().clamp(min=1)  # (B, 1)
-    unit = excess.sort(1).values.gather(1, wanted.long().clamp(max=excess.shape[1] - 1))  # rank `wanted`, counted from 0
+    target = (share * excess.isfinite().sum(1, keepdim=True)).ceil().clamp(min=1)  # (B, 1)
+    unit = excess.sort(1).values.gather(1, target.long().clamp(max=excess.shape[1] - 1))  # rank `target`, counted from 0
     unit = torch.where(unit.isfinite(), unit, 1.0).clamp(min=1e6 * torch.finfo(excess.dtype).tiny)
     grid = unit * _GRID.to(excess)  # (B, G)
-    enough = effective_size(softmin(excess[:, None], grid[:, :, None])) >= wanted  # (B, G)
+    enough = effective_size(softmin(excess[:, None], grid[:, :, None])) >= target  # (B, G)
     index = torch.where(enough.any(1), enough.float().argmax(1), grid.shape[1] - 1)
     return grid.gather(1, index[:, None])

@@ -101,10 +101,10 @@ class Planner:
             if not log:
                 self._seed(candidates, warm, proposals)
             evaluations += candidates.shape[1]
-            score, raw, search, told, found = self._step(cost, candidates, search)
+            score, raw, search, diagnostics, least = self._step(cost, candidates, search)
             centre = Evaluated(candidates[:, 0].detach(), score[:, 0], raw[:, 0])
-            nominal, best = (nominal, best.or_better(found)) if log else (centre, found)
-            log.append({"best": best.cost, "mean": score, "std": search.std, **told})
+            nominal, best = (nominal, best.or_better(least)) if log else (centre, least)
+            log.append({"best": best.cost, "mean": score, "std": search.std, **diagnostics})
             if deadline is not None and (now := self._now()) + (now - begin) / len(log) > deadline:
                 break  # another one would end too late
         if exact := getattr(cost, "exact", None):
@@ -165,13 +165,13 @@ class Planner:
             candidates.requires_grad_()
         with torch.set_grad_enabled(gradient):
             score, raw = evaluate(cost, candidates)
-            new, told = self.algorithm.update(search, candidates, score)
+            new, diagnostics = self.algorithm.update(search, candidates, score)
         if gradient:
             candidates, score, raw = candidates.detach(), score.detach(), raw.detach()
-        found = _least(candidates, score, raw)
-        feasible = (found.score < torch.inf)[:, None, None]
+        least = _least(candidates, score, raw)
+        feasible = (least.score < torch.inf)[:, None, None]
         mean, std = torch.where(feasible, self._clip(new.mean), search.mean), torch.where(feasible, new.std, search.std)
-        return score, raw, new._replace(mean=mean, std=std), told, found
+        return score, raw, new._replace(mean=mean, std=std), diagnostics, least
 
     def _rescore(self, exact: Cost, nominal: Evaluated, best: Evaluated, search: Search) -> tuple[Evaluated, Evaluated]:
         """The nominal plan and the best of it, the best found and the kept elites, by the cost that counts."""
@@ -184,7 +184,7 @@ class Planner:
         return Evaluated(plan, score[:, 0], raw[:, 0])
 
     def _finish(self, best: Evaluated, search: Search, warm: Warm, log: list[dict[str, Tensor]], evaluations: int) -> Plan:
-        info = {name: _told([entry[name] for entry in log]) for name in log[0]}
+        info = {name: _per_iteration([entry[name] for entry in log]) for name in log[0]}
         info["evaluations"] = torch.full_like(warm.key, evaluations)
         info["fell_back"] = best.score.isinf()
         info["infeasible"] = best.score >= VIOLATED
@@ -201,9 +201,9 @@ class Planner:
         return self.clock()
 
     def _check_warm(self, warm: Warm) -> None:
-        wanted = (self.horizon, len(self.low))
-        if tuple(warm.mean.shape[1:]) != wanted:
-            raise LatentMPCError(f"warm must hold plans of [H, A] = {wanted}, got {tuple(warm.mean.shape[1:])}")
+        expected = (self.horizon, len(self.low))
+        if tuple(warm.mean.shape[1:]) != expected:
+            raise LatentMPCError(f"warm must hold plans of [H, A] = {expected}, got {tuple(warm.mean.shape[1:])}")
 
     def _check_gradient(self, cost: Cost) -> None:
         if not self.algorithm.differentiates:
@@ -218,8 +218,8 @@ class Planner:
     def _check_proposals(self, proposals: Tensor, candidates: Tensor) -> None:
         B, N, H, A = candidates.shape
         if proposals.ndim != 4 or (proposals.shape[0], *proposals.shape[2:]) != (B, H, A) or proposals.shape[1] >= N:
-            wanted = f"[B, P, H, A] = ({B}, at most {N - 1}, {H}, {A})"
-            raise LatentMPCError(f"proposals must be {wanted}, got {tuple(proposals.shape)}")
+            expected = f"[B, P, H, A] = ({B}, at most {N - 1}, {H}, {A})"
+            raise LatentMPCError(f"proposals must be {expected}, got {tuple(proposals.shape)}")
 
 
 def _unseen(plan: Tensor) -> Evaluated:
@@ -235,10 +235,10 @@ def _least(candidates: Tensor, score: Tensor, raw: Tensor) -> Evaluated:
     return Evaluated(candidates[at, index], least, least if raw is score else raw[at, index])
 
 
-def _told(entries: list[Tensor]) -> Float[Tensor, "B I"]:
+def _per_iteration(entries: list[Tensor]) -> Float[Tensor, "B I"]:
     """One number per iteration: as logged, the mean of feasible scores `[B, N]`, or that of a std `[B, H, A]`."""
     if len({x.shape for x in entries}) > 1:
-        return torch.cat([_told([x]) for x in entries], 1)
+        return torch.cat([_per_iteration([x]) for x in entries], 1)
     together = torch.stack(entries, 1)
     if together.ndim == 2:
         return together

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from latent_mpc.configs.checks import at_least, within
 from latent_mpc.planners.algorithm import Algorithm, Search, ranked
 
 
@@ -31,8 +32,8 @@ class PredictiveSampling(Algorithm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_least("wide_std", self.std)
-        self.at_least("wide", 0, 1)
+        at_least(self, wide_std=self.std)
+        within(self, wide=(0, 1))
 
     def sample(self, search: Search, noise: Tensor) -> Tensor:
         N = noise.shape[1]

@@ -22,10 +22,12 @@ def write_checkpoint(folder: Path, settings: Sequence[str]) -> Path:
     return folder
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line on stderr of a call that must be refused."""
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: object, alone: bool = True) -> str:
+    """The one line on stderr of a call that must be refused; not `alone`: below what was said of the work before it."""
     capsys.readouterr()
     assert cli.main(list(map(str, arguments))) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, err
-    return err.removeprefix("latent-mpc: ").rstrip("\n")
+    out, err = capsys.readouterr()
+    assert not alone or (out, err.count("\n")) == ("", 1), out + err
+    *_, last = err.splitlines()
+    assert last.startswith("latent-mpc: ") and "Traceback" not in err
+    return last.removeprefix("latent-mpc: ")

@@ -16,11 +16,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from latent_mpc.agent.cli import main as cli
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.cameras import gl_library
 from latent_mpc.envs.collection.collect import collect
-from tests.factories import write_checkpoint
+from tests.factories import refusal, write_checkpoint
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["task=reacher", "model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
@@ -38,17 +37,6 @@ def data(tmp_path: Path) -> Path:
     """Two rollouts of Reacher from states."""
     collect("reacher", {"size": 64}, ("state",), BehaviourConfig(), 2, 0, tmp_path / "data", workers=1, progress=False)
     return tmp_path / "data"
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """The one line on stderr of a call that must be refused."""
-    assert cli.main([str(argument) for argument in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("latent-mpc: ")
-    assert err.count("\n") == 1, err
-    assert "Traceback" not in err
-    return err.removeprefix("latent-mpc: ").rstrip("\n")
 
 
 def least(command: str, checkpoint: Path) -> list[str]:

@@ -19,6 +19,7 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.files import only_writer
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
+from tests.factories import refusal
 
 MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
 STEPS = [
@@ -38,14 +39,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rollouts") / "data"
     collect("reacher", {"size": 64}, ("state",), BehaviourConfig(), 6, 0, path, workers=1, progress=False)
     return path
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    capsys.readouterr()
-    assert cli.main(arguments) == 2
-    err = capsys.readouterr().err
-    assert "Traceback" not in err
-    return err.splitlines()[-1].removeprefix("latent-mpc: ")
 
 
 @contextmanager
@@ -95,7 +88,7 @@ def test_a_disk_that_is_full_is_said_in_one_line_and_the_run_goes_on_when_there_
         run.mkdir(exist_ok=True)
         (run / "metrics.jsonl").write_text('{"phase": "old", "step": 0}\n' * earlier)
         with full_disk(size):
-            assert refusal(capsys, *words) == f"cannot write {run / file}: {safe}"
+            assert refusal(capsys, *words, alone=False) == f"cannot write {run / file}: {safe}"
         assert list(run.rglob("*.tmp")) == []
     assert cli.main(words) == 0
     assert cli.main(["inspect", str(run)]) == 0
@@ -104,7 +97,7 @@ def test_a_disk_that_is_full_is_said_in_one_line_and_the_run_goes_on_when_there_
 def test_a_disk_that_is_full_while_collecting_leaves_the_episodes_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["collect", "task=reacher", "episodes=6", "workers=1", f"out={tmp_path / 'data'}"]
     with full_disk(50_000):
-        said = refusal(capsys, *words)
+        said = refusal(capsys, *words, alone=False)
     kept = (50_000 - 256) // (61 * 29 * 8)  # whole episodes of 29 doubles a row
     safe = f"the {kept} episodes before it are safe, the same command continues from there"
     assert said == f"cannot write episode {kept} to {tmp_path / 'data'}: File too large; {safe}"
@@ -119,7 +112,7 @@ def test_a_second_writer_of_the_same_folder_is_refused_and_told_who_writes(
 ) -> None:
     run, lock = tmp_path / "run", tmp_path / "run" / "training" / "run.lock"
     with only_writer(run):
-        said = refusal(capsys, *TRAIN, f"data={data}", f"out={run}")
+        said = refusal(capsys, *TRAIN, f"data={data}", f"out={run}", alone=False)
     assert said.startswith(f"{lock.parent} is being written by process {os.getpid()} on ")
     assert said.endswith(f", which holds {lock}; wait or give another folder")
     assert not (run / "run.json").exists()

@@ -77,7 +77,7 @@ def test_goals_that_standing_still_reaches_are_refused_before_the_first_rollout(
     robot, out = tmp_path / "robot.xml", tmp_path / "out"
     robot.write_text(PENDULUM)
     words = ["task=mjcf", f"task.xml={robot}", "task.success=[hinge:9]", *MODEL, f"out={out}"]
-    said = refusal(capsys, "train", *words)
+    said = refusal(capsys, "train", *words, alone=False)
     assert said.startswith("robot: 11 of 11 pairs were solved by standing still (at most half may be)")
     assert not out.exists()
 
@@ -244,7 +244,7 @@ def test_one_of_several_machines_needs_no_camera_oracle_or_report(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "draw_pairs", functools.partial(too_near, of=7))
-    for name in ("open_camera", "make_oracle"):
-        monkeypatch.setattr(study, name, never)
+    monkeypatch.setattr(study, "open_camera", never)
+    monkeypatch.setattr(sweep, "make_oracle", never)
     config = compose_config("horizon", [f"checkpoint={checkpoint}", "episodes=2", "horizons=[1]", "only=sweep", f"out={tmp_path / 'out'}"])
     study.require_playable(sweep.Sweep.open(config))

@@ -24,12 +24,12 @@ from latent_mpc.agent.models.base import Memory
 from latent_mpc.agent.models.ensemble import disagreement
 from latent_mpc.configs.checks import one_of
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import PRECISIONS
 from latent_mpc.configs.plugins import registered
 
 # Rows that a network sees at a time, be they rollouts or latents to be measured. Beyond it each chunk's memory goes back to the system
 # and is asked for again: 512 x 16 steps at once take 9 900 page faults, a fifth of the time; less, and bf16 loses 10 % at 512 rows.
 ROWS = 2048
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 # (latents [B, N, H, D], goals [B, 1, 1, ...]) -> distance of each step [B, N, H]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.evaluation.statistics import spearman
+from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.envs.task import Pair, Task
 
 GOALS = 10  # of the first pairs, each measured from every start
@@ -53,9 +54,17 @@ def how_far(task: Task, pairs: list[Pair]) -> tuple[Float[np.ndarray, " B"], dic
     return np.array([task.distance(pair.start, pair.goal) for pair in pairs]), {"by": "distance", "unit": task.unit}
 
 
+def encode_rest(model: WorldModel, task: Task, states: Float[np.ndarray, "M n"]) -> Float[Tensor, "M D"]:
+    """Latents of simulator states at rest, a few hundred pictures at a time."""
+    latents, device = [], next(model.parameters()).device
+    for some in np.array_split(states, max(1, len(states) // 256)):
+        seen = [task.observation(state) for state in some]
+        obs = {key: torch.as_tensor(np.stack([one[key] for one in seen]), device=device) for key in model.shapes}
+        latents.append(model.encode_goal(obs))
+    return torch.cat(latents)
+
+
 def _latents(agent: Agent, task: Task, states: np.ndarray) -> Tensor:
     """Latents `[M, D]` of states at rest; equal ones are observed once."""
     kinds, which = np.unique(states, axis=0, return_inverse=True)
-    seen = [task.observation(state) for state in kinds]
-    obs = {key: torch.as_tensor(np.stack([one[key] for one in seen]), device=agent.device) for key in agent.model.shapes}
-    return agent.model.encode_goal(obs)[torch.as_tensor(which.reshape(-1), device=agent.device)]
+    return encode_rest(agent.model, task, kinds)[torch.as_tensor(which.reshape(-1), device=agent.device)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from latent_mpc.agent.build import make_planner
 from latent_mpc.agent.costs.cost import Cost
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of
 from latent_mpc.agent.evaluation.episodes import play
-from latent_mpc.agent.evaluation.evaluate import milliseconds, time_decisions
+from latent_mpc.agent.evaluation.evaluate import fingerprint, milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.evaluation.statistics import rate
@@ -44,8 +43,9 @@ def cached_oracle(
         cost: its weights count, not its kind.
         threads: of the simulator; 0 means all usable cores.
     """
-    settings = {"planner": dict(planner), "weights": [cost.running, cost.terminal], "action_repeat": action_repeat, "seed": seed}
-    key = {"oracle": task.name, "fingerprint": fingerprint(task, pairs, settings)}
+    key: dict[str, Any] = {"oracle": task.name, "model": _model_hash(task), "pairs": fingerprint(pairs)}
+    key |= {"versions": versions(), "code": code_of(CODE)}
+    key |= {"planner": dict(planner), "weights": [cost.running, cost.terminal], "action_repeat": action_repeat, "seed": seed}
     if (known := cache.read(key)) is not None:
         print(f"the oracle's result is from the cache: {address(key)}.json")
         return {**known, "cached": True}
@@ -90,20 +90,8 @@ def see(state: np.ndarray) -> dict[str, np.ndarray]:
     return {SEEN: state}
 
 
-def fingerprint(task: Task, pairs: Pairs, settings: Mapping[str, Any]) -> str:
-    """Of all that the result depends on: simulator and task, pairs, planner, the code that plans and simulates, the packages."""
+def _model_hash(task: Task) -> str:
+    """16 hexadecimal digits of the compiled model."""
     compiled = np.zeros(mujoco.mj_sizeModel(task.model), np.uint8)
     mujoco.mj_saveModel(task.model, None, compiled)
-    digest = hashlib.sha256(compiled.tobytes())
-    for pair in pairs.pairs:
-        digest.update(pair.start.tobytes() + pair.goal.tobytes())
-    metadata = {
-        "task": task.name,
-        "episodes": len(pairs.pairs),
-        "steps": pairs.steps,
-        **settings,
-        "versions": versions(),
-        "code": code_of(CODE),
-    }
-    digest.update(json.dumps(metadata, sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(compiled.tobytes()).hexdigest()[:16]

@@ -1,25 +1,24 @@
-"""Pairs of start and goal for evaluation: drawn independently of the training data, none already solved by standing still.
+"""Pairs of start and goal for evaluation, never from training data, never already solved.
 
 Pair i depends on (task, seed, i) only, so that 100 pairs are the first 100 of 200.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import PAIR_KINDS
 from latent_mpc.configs.schema import PairsConfig
+from latent_mpc.configs.seeding import PAIRS, stream
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Pair, Task
 
-KINDS = ("independent", "same_trajectory")
 JUDGED = 20  # draws by which a task is judged, at least
-PAIR_STREAM = 2  # keeps these random numbers apart from other uses of the same seed
 
 
 @dataclass
@@ -53,13 +52,13 @@ def draw_pairs(
         ValueError: an unknown kind, or more than half of the drawn pairs, or of the first JUDGED, solved by standing still: the task
             is too loose.
     """
-    if kind not in KINDS:
-        raise LatentMPCError(f"pairs.kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    if kind not in PAIR_KINDS:
+        raise LatentMPCError(f"pairs.kind must be one of {', '.join(PAIR_KINDS)}; got {kind!r}")
     along = kind == "same_trajectory"
     result = Pairs([], 2 * offset if along else task.episode_steps)
     draw: Callable[[np.random.Generator], Pair] = (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
     for i in range(episodes):
-        rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.name.encode()), seed, PAIR_STREAM, i]))
+        rng = stream(task.name, seed, PAIRS, i)
         while len(result.pairs) == i:
             pair = draw(rng)
             result.drawn += 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
 import shlex
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_mpc.agent.evaluation.statistics import THIRDS
-from latent_mpc.envs.files import replace
-from latent_mpc.envs.lock import reason
+from latent_mpc.configs.plugins import package_version
+from latent_mpc.envs.files import reason, replace
 
 PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
 
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-
-
-@cache  # a study asks for each of its results
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
-        return "unknown"
+    return {"python": platform.python_version()} | {name: package_version(name) for name in PACKAGES}
 
 
 def make_folder(path: Path) -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
 from latent_mpc.agent.heads.head import MakeTrainer, Schedule
+from latent_mpc.configs.seeding import stream
 
 if TYPE_CHECKING:
     from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
@@ -44,8 +45,7 @@ def fit_cost_to_go(cost_to_go: CostToGo, z: Float[Tensor, "N D"], last: np.ndarr
         fit.follow(step.number)
         step.minimise(fit.differences(step.rng))
     if config.landmarks:
-        rng = np.random.default_rng(np.random.SeedSequence([trainer.seed, config.landmarks]))
-        landmarks = rng.permutation(fit.starts)[: config.landmarks]
+        landmarks = stream(trainer.seed, config.landmarks).permutation(fit.starts)[: config.landmarks]
         paths = shortest_paths(near_distances(cost_to_go, z[landmarks], config.near))
         rows = torch.as_tensor(landmarks, device=z.device)
         for step in trainer("cost_to_go_paths", fit.both, _schedule(config, max(1, round(config.path_share * steps)))):

@@ -18,16 +18,18 @@ from torch import Tensor
 from latent_mpc.agent.build import Parts
 from latent_mpc.agent.costs import cost as cost_kinds
 from latent_mpc.agent.costs.cost import Cost
+from latent_mpc.agent.evaluation.cost_to_go_ranking import encode_rest
 from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
 from latent_mpc.agent.heads.cost_to_go import CostToGo
-from latent_mpc.agent.horizon.model_quality import HINGE, Latents
+from latent_mpc.agent.horizon.model_quality import Latents
 from latent_mpc.agent.oracle import privileged
+from latent_mpc.configs.seeding import LANDSCAPE, stream
+from latent_mpc.envs.adapters.coordinates import HINGE
 from latent_mpc.envs.task import Task
 
 GOALS, STATES = 50, 300  # goals at rest, and states of random episodes that are ranked for each
 GRID = 48  # points on each side of the landscape
 DRAWS = 500  # states from which the plane's extent is taken
-LANDSCAPE_STREAM = 8  # keeps these random numbers apart from other uses of the same seed
 
 Between = Callable[[Tensor, Tensor], Tensor]  # (latents [M, D], goal [D]) -> distance [M]
 
@@ -43,7 +45,7 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
 
     Returns per cost `{"all": …, "near": …, "middle": …, "far": …}`, means over goals; and how many steps these thirds lie away.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM]))
+    rng = stream(seed, LANDSCAPE)
     true = privileged(task)
     test = np.flatnonzero(latents.test)
     result: dict[str, dict[str, list[float]]] = {name: {part: [] for part in ("all", *THIRDS)} for name in costs(parts)}
@@ -52,7 +54,7 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
         goal = task.draw_state(rng)
         rows = rng.choice(test, min(STATES, len(test)), replace=False)
         steps = true(latents.physics[rows], goal) / repeat
-        z_goal, third = _encode_rest(parts, task, goal[None])[0], third_of(steps)
+        z_goal, third = encode_rest(parts.model, task, goal[None])[0], third_of(steps)
         away.append(np.array([np.median(steps[third == i]) for i in range(3)]))
         for name, between in costs(parts).items():
             cost = between(latents.z[rows], z_goal).cpu().numpy()
@@ -73,14 +75,14 @@ def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int
     """
     if task.model.nq != 2:
         return None
-    rng = np.random.default_rng(np.random.SeedSequence([seed, LANDSCAPE_STREAM, 1]))
+    rng = stream(seed, LANDSCAPE, 1)
     states = np.stack([task.qpos_qvel(task.draw_state(rng))[0] for _ in range(DRAWS)])
     axes = [np.linspace(low, high, GRID) for low, high in zip(states.min(axis=0), states.max(axis=0), strict=True)]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     states = np.stack([task.rest_state(point) for point in points])
     true = privileged(task)(states, goal) / repeat
     free = np.isfinite(true)
-    z, z_goal = _encode_rest(parts, task, states[free]), _encode_rest(parts, task, goal[None])[0]
+    z, (z_goal,) = (encode_rest(parts.model, task, some) for some in (states[free], goal[None]))
     values = {"true": true}
     for name, between in costs(parts).items():
         values[name] = np.full(len(points), np.nan)
@@ -119,14 +121,3 @@ def _rank_correlation(cost: np.ndarray, steps: np.ndarray) -> float:
     """Spearman's, NaN where there is none, to be left out of the mean over goals."""
     result = spearman(cost, steps)
     return float("nan") if result is None else result
-
-
-def _encode_rest(parts: Parts, task: Task, states: np.ndarray) -> Tensor:
-    """Latents `[M, D]` of simulator states at rest."""
-    device = next(parts.model.parameters()).device
-    latents = []
-    for some in np.array_split(states, max(1, len(states) // 256)):
-        seen = [task.observation(state) for state in some]
-        obs = {key: torch.as_tensor(np.stack([one[key] for one in seen]), device=device) for key in parts.model.shapes}
-        latents.append(parts.model.encode_goal(obs))
-    return torch.cat(latents)

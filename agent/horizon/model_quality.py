@@ -21,6 +21,8 @@ from latent_mpc.agent.build import Parts
 from latent_mpc.agent.models.networks import mlp
 from latent_mpc.agent.training.windows import encode_rollouts
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.seeding import stream
+from latent_mpc.envs.adapters.coordinates import HINGE
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -29,7 +31,6 @@ from latent_mpc.envs.task import Task
 FIT = 0.75  # share of the episodes that probes are fitted on
 PROBE_STEPS, PROBE_BATCH, PROBE_RATE = 2000, 512, 2e-3
 RIDGE = 1e-3  # weight of the linear probe's regulariser, latents having unit variance
-HINGE = 3  # mjJNT_HINGE
 
 
 @dataclass
@@ -112,7 +113,7 @@ def fit_mlp(z: Tensor, target: Tensor, seed: int = 0) -> Callable[[Tensor], Tens
         torch.manual_seed(seed)
         probe = mlp(z.shape[1], target.shape[1], 128).to(z.device)
     mean, std = target.mean(dim=0), target.std(dim=0).clamp_min(1e-6)
-    rng, expected, z = np.random.default_rng(seed), (target - mean) / std, z.clone()  # a clone: inference tensors have no gradients
+    rng, expected, z = stream(seed), (target - mean) / std, z.clone()  # a clone: inference tensors have no gradients
     optimiser = torch.optim.Adam(probe.parameters(), PROBE_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, PROBE_STEPS)
     for _ in range(PROBE_STEPS):

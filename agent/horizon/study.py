@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from latent_mpc.agent.build import make_cost
 from latent_mpc.agent.costs.cost import costs
+from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cache import code_of
 from latent_mpc.agent.evaluation.evaluate import floors
-from latent_mpc.agent.evaluation.oracle_cache import make_oracle
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.evaluation.statistics import THIRDS, third_of
 from latent_mpc.agent.horizon import advice
@@ -22,7 +21,7 @@ from latent_mpc.agent.horizon.report.videos import SCENE
 from latent_mpc.agent.horizon.settings import Setting, comparison_settings, horizon_settings, scaled
 from latent_mpc.agent.horizon.success import steps_between, summarise
 from latent_mpc.agent.horizon.sweep import CODE, Sweep
-from latent_mpc.agent.horizon.timing import machine, time_settings
+from latent_mpc.agent.horizon.timing import time_settings
 from latent_mpc.envs.cameras.gl import open_camera
 
 TIMED_FACTORS = (0.25, 1.0, 4.0)  # of the planner's samples, for the figure of times
@@ -46,7 +45,7 @@ def require_playable(sweep: Sweep) -> None:
         if setting.role != "oracle":
             sweep.agent(setting)
         else:
-            make_oracle(sweep.task, setting.planner, make_cost(setting.cost), sweep.repeat, threads=1)
+            sweep.oracle(setting, threads=1)
     if whole and config.videos:
         open_camera(sweep.task.model, sweep.task.view, SCENE, config.camera.backend)
 
@@ -101,7 +100,7 @@ def _head(sweep: Sweep) -> Result:
             "seed": parts.config["seed"],
         },
         "versions": versions(),
-        "machine": machine(),
+        "machine": machine(sweep.device),
     }
 
 

@@ -18,19 +18,19 @@ import torch
 from omegaconf import MISSING
 
 from latent_mpc.agent.agent import Agent
-from latent_mpc.agent.build import Parts, make_agent, make_cost, make_planner, make_task
+from latent_mpc.agent.build import Parts, make_agent, make_cost, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint
-from latent_mpc.agent.devices import resolve_device
+from latent_mpc.agent.devices import resolve_device, usable_cores
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
 from latent_mpc.agent.evaluation.episodes import Played, Step, begin, outcomes
 from latent_mpc.agent.evaluation.evaluate import fingerprint
-from latent_mpc.agent.evaluation.oracle_cache import see
+from latent_mpc.agent.evaluation.oracle_cache import make_oracle, see
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.horizon.replanning import ReplanEvery
 from latent_mpc.agent.horizon.settings import ROLES, Setting
-from latent_mpc.agent.oracle import Oracle, usable_cores
+from latent_mpc.agent.oracle import Oracle
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import HorizonConfig
 from latent_mpc.envs.collection.workers import in_workers
@@ -152,6 +152,10 @@ class Sweep:
         made = make_agent(self.parts, planner=setting.planner, cost=setting.cost, seed=self.config.seed)
         return made.deciding(ReplanEvery(made.decision, setting.every)) if setting.every > 1 else made
 
+    def oracle(self, setting: Setting, threads: int = 0) -> Oracle:
+        """The oracle that a setting describes."""
+        return make_oracle(self.task, setting.planner, make_cost(setting.cost), self.repeat, self.config.seed, threads)
+
     def _missing(self, settings: Sequence[Setting]) -> list[Setting]:
         return [setting for setting in settings if self.cache.read(self.cache_key(setting)) is None]
 
@@ -169,7 +173,10 @@ class Sweep:
         pairs, start = self.pairs(setting.pairs_seed, setting.pairs), time.perf_counter()
         self.progress.rename(f"{ROLES[setting.role]}, {setting.label}")
         paths: list[np.ndarray] = []
-        stream = self._oracle(setting, pairs) if setting.role == "oracle" else self._agent(setting, pairs, paths)
+        if setting.role == "oracle":
+            stream = begin(self.oracle(setting), self.task, pairs.pairs, pairs.steps, see)
+        else:
+            stream = self._agent(setting, pairs, paths)
         episodes = Played.collect(self._shown(stream, self._work(setting) / pairs.steps), self.task, pairs.pairs)
         spent = {"wall_seconds": time.perf_counter() - start, "batch_ms": 1e3 * float(np.median(episodes.decision_s[:: self.repeat]))}
         result = {**outcomes(episodes), "distance_end": episodes.distance[-1].tolist(), **spent}
@@ -189,13 +196,6 @@ class Sweep:
                 with torch.inference_mode():
                     paths.append(self.parts.probe(agent.imagined()).cpu().numpy())
             yield step
-
-    def _oracle(self, setting: Setting, pairs: Pairs) -> Iterator[Step]:
-        fields = dict(setting.planner)
-        name, actions = fields.pop("name"), self.task.action_width * self.repeat
-        search = make_planner(name, actions=actions, action_repeat=self.repeat, device=torch.device("cpu"), **fields)
-        policy = Oracle(self.task, search, make_cost(setting.cost), self.repeat, self.config.seed)
-        return begin(policy, self.task, pairs.pairs, pairs.steps, see)
 
     def _work(self, setting: Setting) -> float:
         """Imagined steps, about; fixed costs of a decision count as two of them."""

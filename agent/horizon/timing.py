@@ -5,22 +5,19 @@ Times belong to a machine and are cached with its name; evaluations and memory a
 
 from __future__ import annotations
 
-import os
-import platform
 import weakref
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.evaluate import milliseconds, time_decisions
 from latent_mpc.agent.horizon.settings import Setting
 from latent_mpc.agent.horizon.sweep import Sweep
-from latent_mpc.agent.oracle import usable_cores
 
 
 class LiveTensors(TorchDispatchMode):
@@ -54,16 +51,6 @@ class LiveTensors(TorchDispatchMode):
             self.now -= size
 
 
-def machine() -> dict[str, Any]:
-    """What times depend on."""
-    return {
-        "processor": _processor(),
-        "cores": usable_cores(),
-        "threads": torch.get_num_threads(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
 def time_settings(sweep: Sweep, settings: Iterable[Setting]) -> list[dict[str, Any]]:
     """`{"horizon": …, "samples": …, "every": …, "evaluations": …, "ms": {"median", "p95"}, "ms_per_step": …, "memory_mb": …}` of each.
 
@@ -72,7 +59,7 @@ def time_settings(sweep: Sweep, settings: Iterable[Setting]) -> list[dict[str, A
     rows = []
     for setting in settings:
         plain = replace(setting, every=1)  # every decision plans; `every` only shares its time over more steps
-        cache_key = {"timing": sweep.cache_key(plain), "machine": machine()}
+        cache_key = {"timing": sweep.cache_key(plain), "machine": machine(sweep.device)}
         times = sweep.cache.read(cache_key)
         if times is None:
             sweep.progress.rename(f"timing decisions, {setting.label}")
@@ -93,13 +80,3 @@ def _time(sweep: Sweep, setting: Setting) -> dict[str, Any]:
     with LiveTensors() as live:
         agent.act(start)
     return {"ms": ms, "memory_mb": live.peak / 1e6}
-
-
-def _processor() -> str:
-    """The processor's name, as Linux tells it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or os.name

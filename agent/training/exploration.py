@@ -10,7 +10,6 @@ Shapes: B episodes, T control steps, A action, D latent, N rows of data, M candi
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from torch import Tensor
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.evaluation.episodes import Observed, stack, steps
 from latent_mpc.agent.models.ensemble import disagreement
+from latent_mpc.configs.seeding import GOALS, stream
 from latent_mpc.envs.behaviour import Motion
 from latent_mpc.envs.collection.collect import Job, check_physics
 from latent_mpc.envs.rollouts.reader import Arrays, Rollouts, RolloutWriter
@@ -33,7 +33,6 @@ ROWS = 64  # candidates compared with the crowd at a time: beyond it the differe
 ARRIVED = 2.0  # [model steps] of learned cost-to-go
 LATEST = 0.75  # share of an episode after which random actions take over anyway
 SIMULATOR = "simulator"  # key of the simulator state beside the observations
-GOAL_STREAM = 3  # keeps these random numbers apart from other uses of the same seed
 
 Novelty = Callable[[Agent, Tensor, Tensor, np.random.Generator], Tensor]  # (agent, latents [N, D], candidates [M, D], rng) -> [M]
 
@@ -80,7 +79,7 @@ def explore(
     """
     if len(rollouts) >= numbers.stop:
         return rollouts
-    goals = choose_goals(agent, z, len(numbers), novelty, np.random.default_rng([job.seed, GOAL_STREAM, numbers.start]))
+    goals = choose_goals(agent, z, len(numbers), novelty, stream(job.seed, GOALS, numbers.start))
     episodes = collect_goal_directed(agent, job, goals, numbers, progress)
     metadata = {key: value for key, value in rollouts.meta.items() if key not in ("format", "version", "arrays")}
     with RolloutWriter(rollouts.path, metadata) as writer:
@@ -126,7 +125,7 @@ def collect_goal_directed(agent: Agent, job: Job, goals: Float[Tensor, "B D"], n
     """Episodes towards latents, then at random; start and random actions of an episode depend on (task, seed, number) only."""
     task = job.make()
     count, width = job.steps or task.episode_steps, task.action_width
-    streams = [np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, i])) for i in numbers]
+    streams = [stream(job.task_name, job.seed, i) for i in numbers]
     states = np.stack([task.draw_state(rng) for rng in streams])
     period = task.control_period / task.pace
     explorer = Explorer(agent, task, [Motion(rng, count, width, period, job.behaviour) for rng in streams], count, job.obs)

@@ -9,7 +9,6 @@ Every step's randomness comes from (seed, phase, step) only, so that a resumed r
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from latent_mpc.agent.training.interrupt import noted_interrupts
 from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.agent.training.train_state import load_state, save_state
 from latent_mpc.configs.errors import FailedError
+from latent_mpc.configs.seeding import stream
 from latent_mpc.envs.progress import Progress
 
 LOG_EVERY = 50  # steps between two lines of metrics
@@ -56,8 +56,7 @@ class Trainer:
         shown = Progress(phase.replace("_", " "), schedule.steps, "steps", begin)
         with shown as progress, noted_interrupts() as interrupted:
             for number in range(begin, schedule.steps):
-                rng = np.random.default_rng(np.random.SeedSequence([self.seed, zlib.crc32(phase.encode()), number]))
-                step = OptimiserStep(phase, module, optimizer, schedule, number, rng)
+                step = OptimiserStep(phase, module, optimizer, schedule, number, stream(self.seed, phase, number))
                 yield step
                 last, stops = number + 1 == schedule.steps, interrupted()
                 saves = last or stops or (number + 1) % schedule.save_every == 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +25,7 @@ from latent_mpc.agent.training.windows import encode_rollouts
 from latent_mpc.agent.training.world_model import train_world_model
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import CollectionConfig, PairsConfig, TrainConfig
+from latent_mpc.configs.seeding import WEIGHTS, sequence
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.collection.collect import Job, collect
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -77,9 +76,8 @@ def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:
 
 def initialise(config: dict[str, Any], seed: int) -> Parts:
     """Parts with fresh weights that depend on the run's seed only; the caller's random numbers are left alone."""
-    stream = np.random.SeedSequence([seed, zlib.crc32(b"weights")])
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream.generate_state(1)[0]))
+        torch.manual_seed(int(sequence(seed, WEIGHTS).generate_state(1)[0]))
         parts = build(config)
     for digest, _ in parts.model.frozen_encoders().values():
         parts.config["model"]["encoder"]["digest"] = digest  # another network in its folder is then refused

@@ -21,13 +21,13 @@ from latent_mpc.agent.training.loop import LOG_EVERY, Trainer
 from latent_mpc.agent.training.windows import Windows
 from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import FailedError, LatentMPCError
+from latent_mpc.configs.names import PRECISIONS
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 CHECK_FROM = 500  # steps after which the latent must not be collapsed
 LEAST_STD = 1e-4  # of the latent before its normalisation, which hides a collapse by amplifying noise
 NORMALISED = 10_000  # episodes that the normalisers of states are fitted to, at most
 PICTURES = 1000  # and pictures that those of pictures are
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass

@@ -27,6 +27,7 @@ from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.evaluation.evaluate import milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.evaluation.results import versions, write_json
+from latent_mpc.agent.evaluation.statistics import spearman
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.agent.models.latent_model import LatentModel
@@ -106,7 +107,7 @@ def measure(agents: dict[str, Agent], B: int, N: int, H: int, repetitions: int) 
     exact, rough = runs["eager fp32"](), runs[MODES["bf16"]]()
     return {
         "ms": in_turn(runs, repetitions),
-        "rank_correlation": float(rank_correlation(exact, rough).min()),
+        "rank_correlation": min(spearman(*costs) or 0.0 for costs in zip(exact.double().numpy(), rough.double().numpy(), strict=True)),
         "error": float((rough - exact).abs().mean() / exact.std(dim=1).mean()),
         "elites_shared": elites_shared(exact, rough),
     }
@@ -127,13 +128,6 @@ def in_turn(runs: dict[str, Run], repetitions: int) -> dict[str, float]:
             run()
             times[name].append((time.perf_counter() - begin) * 1e3)
     return {name: float(np.median(taken)) for name, taken in times.items()}
-
-
-def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
-    """Spearman's, of each problem `[B]`."""
-    count = one.shape[1]
-    ranks = [cost.argsort(dim=1).argsort(dim=1).double() for cost in (one, other)]
-    return 1 - 6 * (ranks[0] - ranks[1]).square().sum(dim=1) / (count * (count**2 - 1))
 
 
 def elites_shared(one: Tensor, other: Tensor) -> float:

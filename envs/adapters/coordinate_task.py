@@ -17,7 +17,7 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.coordinates import HINGE, Coordinates, default_joints, joint_names, read_coordinates
+from latent_mpc.envs.adapters.coordinates import FREE, HINGE, Coordinates, default_joints, joint_names, read_coordinates
 from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
@@ -76,8 +76,8 @@ class CoordinateTask(Task):
         self.coordinates = read_coordinates(model, success, flat)
         if poses is not None and not (control_period and episode_steps):
             moved = [f"{joint_names(model)[j]}:1" for j in default_joints(model)]  # success may lie in what is rarely touched, a cube
-            found = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
-            control_period, episode_steps = control_period or found.control_period, episode_steps or found.episode_steps
+            rule = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
+            control_period, episode_steps = control_period or rule.control_period, episode_steps or rule.episode_steps
         self.steps_held = round(control_period / step)  # of the adapter's own
         if self.steps_held < 1 or abs(self.steps_held * step - control_period) > 1e-6:
             raise LatentMPCError(f"{self.name}: task.control_period must be a multiple of its step of {step:g} s, got {control_period:g}")
@@ -118,19 +118,19 @@ class CoordinateTask(Task):
         Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that comes nearest.
         """
         here = self.snapshot()
-        drawn: list[tuple[float, int, np.ndarray]] = []
-        while len(drawn) < MOST_DRAWS:
+        candidates: list[tuple[float, int, np.ndarray]] = []
+        while len(candidates) < MOST_DRAWS:
             self.begin(rng)
             steps = int(rng.integers(self.episode_steps + 1))
             motion = Motion(rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig())
             for t in range(steps):
                 self.apply(motion.action(t, self))
             state, violation = self._settled(self.snapshot())
-            drawn.append((violation, len(drawn), state))
+            candidates.append((violation, len(candidates), state))
             if violation <= 1.0:
                 break
         self.restore(here)
-        return min(drawn)[-1]
+        return min(candidates)[-1]
 
     def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
         """Both drawn alike; what is in the scene and does not count, such as a marker, stands at the goal where it stands at the start."""
@@ -232,7 +232,7 @@ def _joint_of_position(model: mujoco.MjModel) -> np.ndarray:
 def _tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
     joints = set(_joint_of_position(model)[coordinates.index].tolist())
     for joint in sorted(joints):
-        if int(model.jnt_type[joint]) == int(mujoco.mjtJoint.mjJNT_FREE):
+        if int(model.jnt_type[joint]) == FREE:
             return int(model.jnt_bodyid[joint])
     moved = np.zeros(model.nbody, int)
     for body in range(1, model.nbody):  # parents come first
@@ -244,8 +244,8 @@ def _tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
 def _moving(model: mujoco.MjModel) -> np.ndarray:
     """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there is none."""
     trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in default_joints(model)}
-    found = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
-    return found if found.any() else model.body_weldid != 0
+    moving = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
+    return moving if moving.any() else model.body_weldid != 0
 
 
 def _show_invisible(model: mujoco.MjModel) -> None:

@@ -79,8 +79,8 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
         ]
     if not rows:
         raise LatentMPCError("the model has no coordinate that actuators move; name those that count: task.success=[JOINT]")
-    found, index, wrap, tolerances, units_found = zip(*rows, strict=True)
-    return Coordinates(found, np.array(index), np.array(wrap), np.array(tolerances), units_found)
+    names, index, wrap, tolerances, units = zip(*rows, strict=True)
+    return Coordinates(names, np.array(index), np.array(wrap), np.array(tolerances), units)
 
 
 def joint_names(model: mujoco.MjModel) -> list[str]:
@@ -150,8 +150,8 @@ def _range(model: mujoco.MjModel, joint: int, indices: range, poses: np.ndarray 
     """How far a coordinate goes: its limits, or what it was seen to cover if that is less [rad, m]."""
     limits = float(np.ptp(model.jnt_range[joint])) if model.jnt_limited[joint] else np.inf
     seen = float(np.ptp(poses[:, indices], axis=0).max()) if poses is not None else 0.0
-    found = min(limits, seen or np.inf)
-    if not 0 < found < np.inf:
+    covered = min(limits, seen or np.inf)
+    if not 0 < covered < np.inf:
         name = joint_names(model)[joint]
         raise LatentMPCError(f"nothing moves {name!r}, or it has no limits: give its tolerance, task.success=[{name}:TOLERANCE]")
-    return found
+    return covered

@@ -77,13 +77,13 @@ def hold(model: mujoco.MjModel, data: mujoco.MjData, contacts: bool = False) -> 
 
 def control_range(model: mujoco.MjModel) -> np.ndarray:
     """Lowest and highest control of each actuator `[nu, 2]`: its own limits; without, its joint's if it is a servo, else -1 and 1."""
-    found = np.where(model.actuator_ctrllimited[:, None].astype(bool), model.actuator_ctrlrange, [-1.0, 1.0])
+    ranges = np.where(model.actuator_ctrllimited[:, None].astype(bool), model.actuator_ctrlrange, [-1.0, 1.0])
     positions = servos(model) & (model.actuator_dyntype != INTEGRATOR)  # an integrator's control is a velocity
     for i in np.flatnonzero(positions & ~model.actuator_ctrllimited.astype(bool)):
         joint = model.actuator_trnid[i, 0]
         if int(model.actuator_trntype[i]) == int(mujoco.mjtTrn.mjTRN_JOINT) and model.jnt_limited[joint]:
-            found[i] = model.jnt_range[joint] * model.actuator_gear[i, 0]
-    return found
+            ranges[i] = model.jnt_range[joint] * model.actuator_gear[i, 0]
+    return ranges
 
 
 def servos(model: mujoco.MjModel) -> np.ndarray:
@@ -107,11 +107,11 @@ def _linear_force(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarra
 
 def _input_range(model: mujoco.MjModel) -> np.ndarray:
     """Lowest and highest input of each actuator `[nu, 2]`."""
-    found = control_range(model)
-    found[model.actuator_dyntype == INTEGRATOR] = -np.inf, np.inf
+    ranges = control_range(model)
+    ranges[model.actuator_dyntype == INTEGRATOR] = -np.inf, np.inf
     own, limited = model.actuator_actrange, model.actuator_actlimited.astype(bool)
-    found[limited] = np.stack([np.maximum(found[:, 0], own[:, 0]), np.minimum(found[:, 1], own[:, 1])], axis=-1)[limited]
-    return found
+    ranges[limited] = np.stack([np.maximum(ranges[:, 0], own[:, 0]), np.minimum(ranges[:, 1], own[:, 1])], axis=-1)[limited]
+    return ranges
 
 
 def _as_hold(model: mujoco.MjModel, inputs: np.ndarray, activation: np.ndarray) -> Hold:

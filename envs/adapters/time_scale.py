@@ -51,20 +51,20 @@ def probe(
         step: of the environment [s].
     """
     steps = round(LONGEST / step)
-    found = []
+    poses = []
     for _ in range(PROBES):
         places = [begin(rng)]
         action = rng.choice([-1.0, 1.0], width)
         places += [advance(action) for _ in range(steps)]
-        found.append(np.stack(places))
-    return np.stack(found)
+        poses.append(np.stack(places))
+    return np.stack(poses)
 
 
 def follow_rule(poses: np.ndarray, coordinates: Coordinates, step: float) -> TimeScale:
     """Control period and episode length by the rule above. Raises ValueError if actions move none of the coordinates.
 
     Args:
-        poses: what `probe` found `[K, T + 1, n]`.
+        poses: what `probe` gives `[K, T + 1, n]`.
         step: of the environment [s].
     """
     times = [time for c in range(len(coordinates.index)) if np.isfinite(time := _moving_time(poses, coordinates, c) * step)]
@@ -82,5 +82,5 @@ def _moving_time(poses: np.ndarray, coordinates: Coordinates, c: int) -> float:
     place = poses[:, :, coordinates.index[c]]
     reach = min(float(np.ptp(place)), 2 * np.pi) if coordinates.wraps[c] else float(np.ptp(place))
     far = np.abs(place - place[:, :1]) >= reach * PART
-    came = far.any(axis=1)
-    return float(np.median(far[came].argmax(axis=1))) if came.any() and reach > 0 else np.inf
+    arrived = far.any(axis=1)
+    return float(np.median(far[arrived].argmax(axis=1))) if arrived.any() and reach > 0 else np.inf

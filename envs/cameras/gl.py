@@ -17,11 +17,11 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import FailedError, LatentMPCError
+from latent_mpc.configs.names import CAMERAS
 from latent_mpc.envs.cameras.gl_library import find_libraries
 from latent_mpc.envs.cameras.ray import AMBIENT, BACKGROUND, RayCamera, find_camera
 from latent_mpc.envs.cameras.view import view_camera
 
-BACKENDS = ("auto", "ray", "gl")
 DEBIAN = "on Debian: apt-get install --no-install-recommends libegl1 libgl1-mesa-dri libopengl0 (or libosmesa6 alone)"
 ANTIALIASING = 4  # samples per pixel
 FAR = 1.0  # depth of a pixel that nothing covers
@@ -51,8 +51,8 @@ def open_camera(model: mujoco.MjModel, name: str, size: int, backend: str = "aut
         KeyError: no camera of that name.
         RuntimeError: backend "gl" and no OpenGL that works.
     """
-    if backend not in BACKENDS:
-        raise LatentMPCError(f"camera backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    if backend not in CAMERAS:
+        raise LatentMPCError(f"camera backend must be one of {', '.join(CAMERAS)}, got {backend!r}")
     if backend != "ray":
         try:
             return GLCamera(model, name, size)
@@ -65,7 +65,7 @@ def open_camera(model: mujoco.MjModel, name: str, size: int, backend: str = "aut
 class GLCamera:
     """A camera of the model, rendered by OpenGL with anti-aliasing and without shadows and reflections.
 
-    Shadow maps cost 60 times the rest on a software renderer (10 against 630 frames/s). Raises as `open_camera`.
+    Shadow maps cost 60 times the rest on a software renderer: 10 against 630 frames/s. Raises as `open_camera`.
     """
 
     def __init__(self, model: mujoco.MjModel, name: str, size: int) -> None:

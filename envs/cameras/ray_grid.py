@@ -24,15 +24,15 @@ class RayGrid:
         """Cast every ray again."""
         self._known[:] = False
 
-    def look(self, wanted: np.ndarray, moving: np.ndarray, cast: Cast) -> tuple[np.ndarray, np.ndarray]:
-        """Geom of each pixel's first ray `[H, W]` and mean colour of all its rays `[H, W, 3]`, both valid where `wanted`.
+    def look(self, mask: np.ndarray, moving: np.ndarray, cast: Cast) -> tuple[np.ndarray, np.ndarray]:
+        """Geom of each pixel's first ray `[H, W]` and mean colour of all its rays `[H, W, 3]`, both valid where `mask`.
 
         Args:
-            wanted: pixels asked for, bool `[H, W]`.
+            mask: pixels asked for, bool `[H, W]`.
             moving: pixels that may show something that moves, bool `[H, W]`: cast now and not remembered.
         """
         geom, colour = self._geom.copy(), self._colour.copy()
-        new = wanted & (moving | ~self._known)
+        new = mask & (moving | ~self._known)
         if new.any():
             geoms, colours = cast(self.rays[new])
             geom[new], colour[new] = geoms[:, 0], colours.mean(axis=1)

@@ -5,10 +5,8 @@ so the bytes on disk are the same for any number of workers, and after any numbe
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import sys
-import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from latent_mpc.configs.errors import FailedError, LatentMPCError, UnknownNameError
+from latent_mpc.configs.plugins import package_version
+from latent_mpc.configs.seeding import stream
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
-from latent_mpc.envs.collection.workers import Abandoned, Failed, in_workers
+from latent_mpc.envs.collection.workers import Abandoned, Failed, in_workers, usable_cores
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.quarantine import QUARANTINE, quarantine, quarantined
@@ -79,9 +79,9 @@ def collect(
     if episodes < 1 or seed < 0 or (steps is not None and steps < 1):
         raise LatentMPCError(f"collect needs episodes >= 1, seed >= 0 and steps >= 1, got {episodes}, {seed} and {steps}")
     job = Job(task_name, dict(task_options), tuple(sorted(obs)), behaviour, seed, steps or 0)
-    count = len(os.sched_getaffinity(0)) if workers is None else workers
-    said = describe(job) | dict(notes or {})
-    with RolloutWriter(out, said) as writer:
+    count = usable_cores() if workers is None else workers
+    metadata = describe(job) | dict(notes or {})
+    with RolloutWriter(out, metadata) as writer:
         numbers = range(writer.next_number, episodes)
         count = min(count, len(numbers))
         watched = workers is None or count > 1  # on a single core too
@@ -94,7 +94,7 @@ def collect(
                     if isinstance(episode, Failed):
                         raise _failed(job, number, episode.why)
                     if isinstance(episode, Abandoned):
-                        _put_aside(writer.path, job, number, episode.why, said)
+                        _put_aside(writer.path, job, number, episode.why, metadata)
                         if not len(writer) and number + 1 in (MAX_FAILED_EPISODES, episodes):
                             raise _failed(job, number, f"{episode.why}, and none before it could be kept")
                         shown.advance()
@@ -121,7 +121,7 @@ def describe(job: Job) -> dict[str, Any]:
         "steps": job.steps or task.episode_steps,
         "behaviour": asdict(job.behaviour),
         "seed": job.seed,
-        "versions": {name: _version(name) for name in ("latent-mpc", "mujoco", "numpy")},
+        "versions": {name: package_version(name) for name in ("latent-mpc", "mujoco", "numpy")},
     }
 
 
@@ -130,7 +130,7 @@ class Diverged(LatentMPCError):
 
 
 def record(task: Task, job: Job, number: int) -> Arrays:
-    """Run one episode from a state drawn from the task's distribution: per key T + 1 rows, see `rollouts.py`.
+    """Run one episode from a state drawn from the task's distribution: per key T + 1 rows, see `envs/rollouts/reader.py`.
 
     Raises Diverged if the simulation diverges.
     """
@@ -141,7 +141,7 @@ def record(task: Task, job: Job, number: int) -> Arrays:
 
 def play(task: Task, job: Job, number: int) -> Arrays:
     """The same, whatever comes of it."""
-    rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(job.task_name.encode()), job.seed, number]))
+    rng = stream(job.task_name, job.seed, number)
     task.restore(task.draw_state(rng))
     steps, width = job.steps or task.episode_steps, task.action_width
     motion = Motion(rng, steps, width, task.control_period / task.pace, job.behaviour)
@@ -169,12 +169,12 @@ def check_physics(episode: Arrays) -> None:
 
 def replay(path: str | os.PathLike[str], number: int) -> Arrays:
     """Play an episode that was put aside again, as it was, without judging it. Raises KeyError if none of that number was."""
-    found = {line["number"]: line for line in quarantined(Path(path))}
-    if number not in found:
-        raise UnknownNameError(f"no episode {number} was put aside in {path}; there are: {', '.join(map(str, found)) or 'none'}")
-    said = found[number]
-    behaviour = BehaviourConfig(**said["behaviour"])
-    job = Job(said["task"]["name"], said["task"]["options"], tuple(said["obs"]), behaviour, said["seed"], said["steps"])
+    lines = {line["number"]: line for line in quarantined(Path(path))}
+    if number not in lines:
+        raise UnknownNameError(f"no episode {number} was put aside in {path}; there are: {', '.join(map(str, lines)) or 'none'}")
+    metadata = lines[number]
+    behaviour = BehaviourConfig(**metadata["behaviour"])
+    job = Job(metadata["task"]["name"], metadata["task"]["options"], tuple(metadata["obs"]), behaviour, metadata["seed"], metadata["steps"])
     return play(job.make(), job, number)
 
 
@@ -205,18 +205,11 @@ def _failed(job: Job, number: int, why: str) -> FailedError:
     return FailedError(f"episode {number} of {job.task_name} (seed {job.seed}) failed: {why}; the episodes before it are safe")
 
 
-def _put_aside(path: Path, job: Job, number: int, why: str, said: Mapping[str, Any]) -> None:
+def _put_aside(path: Path, job: Job, number: int, why: str, metadata: Mapping[str, Any]) -> None:
     """Note the episode, and say so."""
-    depends_on = {key: said[key] for key in ("task", "obs", "behaviour", "seed", "steps")}
+    depends_on = {key: metadata[key] for key in ("task", "obs", "behaviour", "seed", "steps")}
     quarantine(path, {"number": number, "why": why, **depends_on})
     again = f"latent_mpc.envs.collection.collect.replay({str(path)!r}, {number}) plays it again"
     print(
         f"episode {number} of {job.task_name} (seed {job.seed}) is left out: {why}; noted in {path / QUARANTINE}, {again}", file=sys.stderr
     )
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
-        return "unknown"

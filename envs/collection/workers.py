@@ -58,6 +58,11 @@ class Worker:
         return self.since + (patience if self.replied else max(patience, STARTUP)) - time.monotonic()
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def in_workers(start: Start, numbers: Sequence[int], count: int, patience: float) -> Generator[Any, None, None]:
     """The reply to each number, in order. `Failed` where `start` or its function raised, `Abandoned` where TRIES workers died or hung.
 

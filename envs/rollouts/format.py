@@ -4,7 +4,7 @@ A folder holds
     meta.json        what was collected (task, behaviour, seed, versions, ...), the arrays' row types, and its own checksum
     <key>.npy        one flat array per key, `[rows, ...]`, memory-mapped; it grows by appending rows and patching the header's shape
     episodes.index   one line of fixed width per finished episode: first row, length, number, crc32 per key, crc32 of the line
-    rollouts.lock    held (flock) by the one process that writes
+    rollouts.lock    locked by the one process that writes
 
 The index is the commit point: rows are appended first, then the header, then the index line. A killed writer loses the episode
 in flight and no other; readers trust the index alone, and the next writer cuts off what lies behind it.
@@ -112,13 +112,13 @@ def check_types(path: Path, types: Mapping[str, RowType]) -> None:
             raise LatentMPCError(f"{path}: an array needs a lower-case name and rows of numbers, got {key[:40]!r} of {dtype}{list(shape)}")
 
 
-def require_same(path: Path, there: Any, wanted: Any, *, exact: bool, name: str = "") -> None:
+def require_same(path: Path, actual: Any, expected: Any, *, exact: bool, name: str = "") -> None:
     """Raise ValueError naming the first key at which the folder's values differ; keys not asked for are free unless `exact`."""
-    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
-        for key in [*wanted, *([key for key in there if key not in wanted] if exact else [])]:
-            require_same(path, there.get(key), wanted.get(key), exact=exact, name=f"{name}.{key}" if name else str(key))
-    elif there != wanted and name != "task.options.xml":  # the fingerprint of the model decides, not its path
-        asked = f"{name} = {json.dumps(there)}, asked for {json.dumps(wanted)}"
+    if isinstance(actual, Mapping) and isinstance(expected, Mapping):
+        for key in [*expected, *([key for key in actual if key not in expected] if exact else [])]:
+            require_same(path, actual.get(key), expected.get(key), exact=exact, name=f"{name}.{key}" if name else str(key))
+    elif actual != expected and name != "task.options.xml":  # the fingerprint of the model decides, not its path
+        asked = f"{name} = {json.dumps(actual)}, asked for {json.dumps(expected)}"
         raise LatentMPCError(f"{path} holds rollouts with {asked}; change that or give another folder")
 
 
@@ -175,13 +175,13 @@ def map_rows(path: Path, key: str, kind: RowType, rows: int) -> np.ndarray:
         return np.empty((0, *kind.shape), kind.dtype)
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing; {MENDING}")
-    held = max(size(file) - HEADER, 0) // kind.nbytes
-    if held < rows:
-        raise LatentMPCError(f"{file} is truncated: it holds {held} rows, the index needs {rows}; {MENDING}")
+    stored = max(size(file) - HEADER, 0) // kind.nbytes
+    if stored < rows:
+        raise LatentMPCError(f"{file} is truncated: it holds {stored} rows, the index needs {rows}; {MENDING}")
     with file.open("rb") as stream:
         head = stream.read(HEADER)
-    said = re.search(rb"'shape': \((\d{1,15}),", head)
-    if said is None or not rows <= int(said[1]) <= held or head != header(kind, int(said[1])):
+    match = re.search(rb"'shape': \((\d{1,15}),", head)
+    if match is None or not rows <= int(match[1]) <= stored or head != header(kind, int(match[1])):
         raise LatentMPCError(f"{file} has a damaged header, expected {rows} rows of {kind.dtype}{list(kind.shape)}; {MENDING}")
     return np.memmap(file, kind.dtype, "r", offset=HEADER, shape=(rows, *kind.shape)).view(np.ndarray)
 

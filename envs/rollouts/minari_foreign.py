@@ -191,9 +191,9 @@ class Reader:
 
     def _require_period(self, steps: int) -> None:
         """Raise ValueError unless a recorded step, of so many of the task's own, lasts as long as the task's."""
-        held = getattr(self.task, "steps_held", 1)
-        if steps != held:
-            period, own = round(self.task.control_period / held * steps, 9), self.task.control_period
+        own_steps = getattr(self.task, "steps_held", 1)
+        if steps != own_steps:
+            period, own = round(self.task.control_period / own_steps * steps, 9), self.task.control_period
             raise LatentMPCError(f"{self.where} has steps of {period:g} s, the task's are {own:g} s; give task.control_period={period:g}")
 
     def _sources(self) -> Iterator[Source]:

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+from latent_mpc.configs.seeding import SPLIT, stream
 from latent_mpc.envs.rollouts.format import few, map_rows, meta_text, read_index, read_meta, require_same, row_types
 from latent_mpc.envs.rollouts.writer import RolloutWriter
 
 __all__ = ["RolloutWriter", "Rollouts"]
 
-SPLIT_STREAM = 1  # keeps the split's random numbers apart from other uses of the same seed
 Arrays = dict[str, np.ndarray]
 Episodes = Sequence[int] | np.ndarray
 
@@ -81,9 +81,9 @@ class Rollouts:
         """
         if not 0.0 <= validation < 1.0:
             raise LatentMPCError(f"validation must be a share in [0, 1), got {validation}")
-        draws = np.random.default_rng(np.random.SeedSequence([seed, SPLIT_STREAM])).random(len(self))
-        wanted = max(1, round(validation * len(self))) if validation else 0
-        held_out = max(0, min(wanted, len(self) - 1))
+        draws = stream(seed, SPLIT).random(len(self))
+        count = max(1, round(validation * len(self))) if validation else 0
+        held_out = max(0, min(count, len(self) - 1))
         order = np.argsort(draws, kind="stable")
         return np.sort(order[held_out:]), np.sort(order[:held_out])
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 
+from latent_mpc.envs.adapters.coordinates import HINGE
 from latent_mpc.envs.task import Task, integration_state, set_integration_state
 
 PROBES = 16  # random states that are shown
@@ -44,14 +45,14 @@ class Replay:
         self._data = mujoco.MjData(task.model)
         set_integration_state(task.model, self._data, task.draw_state(rng))  # what numbers do not say is as after a reset
         self._data.time = 0.0
-        played = []
+        numbers = []
         for _ in range(2):
             task.restore(task.draw_state(rng))
             for _ in range(PLAYED):
-                played.append(_numbers(task.data))
+                numbers.append(_numbers(task.data))
                 task.apply(rng.uniform(-1, 1, task.action_width))
         task.restore(here)
-        self._usual, self._still = played[0], np.ptp(played, axis=0) == 0
+        self._usual, self._still = numbers[0], np.ptp(numbers, axis=0) == 0
 
     def layouts(self) -> Iterator[Layout]:
         """An environment's own observation, where there is one, the task's state, and qpos and qvel in a row."""
@@ -151,7 +152,7 @@ class Replay:
         """How far apart simulator numbers are: positions, hinges the short way round, and the rest `[2]`."""
         model, turn = self.task.model, np.empty(self.task.model.nv)
         mujoco.mj_differentiatePos(model, turn, 1.0, a[: model.nq], b[: model.nq])
-        hinge = model.jnt_dofadr[model.jnt_type == int(mujoco.mjtJoint.mjJNT_HINGE)]
+        hinge = model.jnt_dofadr[model.jnt_type == HINGE]
         turn[hinge] = (turn[hinge] + np.pi) % (2 * np.pi) - np.pi
         with np.errstate(over="ignore"):
             return np.array([np.linalg.norm(turn), np.linalg.norm(b[model.nq :] - a[model.nq :])])

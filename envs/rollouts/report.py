@@ -36,7 +36,7 @@ class Ranges:
 
 @dataclass
 class Report:
-    """What was found."""
+    """What rollouts hold."""
 
     ranges: dict[str, Ranges]
     clipped: float  # share of an action's numbers at -1 or 1
@@ -46,9 +46,9 @@ class Report:
     def anomalies(self) -> list[str]:
         """What looks wrong, a line each."""
         lines = [f"{key} is not finite in episodes {shorten(r.broken)}" for key, r in self.ranges.items() if r.broken]
-        for key, found in self.ranges.items():
-            if key not in ("physics", "pixels") and found.constant:
-                lines.append(f"{key} never changes in dimensions {shorten(found.constant)} of {found.low.size}")
+        for key, one in self.ranges.items():
+            if key not in ("physics", "pixels") and one.constant:
+                lines.append(f"{key} never changes in dimensions {shorten(one.constant)} of {one.low.size}")
         lines += ["pixels never change"] if "pixels" in self.ranges and self.ranges["pixels"].constant else []
         lines += [f"{self.clipped:.0%} of action numbers are clipped at a bound"] if self.clipped > CLIPPED else []
         if self.duplicates:
@@ -152,8 +152,8 @@ def _widen(ranges: dict[str, Ranges], key: str, episode: int, rows: np.ndarray) 
 def _duplicates(rollouts: Rollouts) -> list[tuple[int, int]]:
     """Episodes whose checksums and length are those of an earlier one."""
     seen: dict[tuple[int, ...], int] = {}
-    found = []
+    duplicates = []
     for i, (length, checksums) in enumerate(zip(rollouts.lengths.tolist(), rollouts.checksums.tolist(), strict=True)):
         first = seen.setdefault((length, *checksums), i)
-        found += [(i, first)] if first != i else []
-    return found
+        duplicates += [(i, first)] if first != i else []
+    return duplicates

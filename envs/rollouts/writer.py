@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.lock import acquire
+from latent_mpc.envs.files import acquire, whole
 from latent_mpc.envs.rollouts.format import (
     FORMAT,
     HEADER,
@@ -59,7 +60,7 @@ class RolloutWriter:
         self._rows = self._episodes = self.next_number = 0
         self._made_folder = not self.path.exists()
         _refuse_foreign(self.path)
-        self._lock: int | None = acquire(self.path / LOCK, "rollouts")
+        self._lock: FileLock | None = acquire(self.path / LOCK, "rollouts")
         try:
             self._resume()
         except BaseException:
@@ -115,8 +116,9 @@ class RolloutWriter:
                     (self.path / LOCK).unlink()
                     if self._made_folder:
                         self.path.rmdir()
-            for descriptor in (*self._files.values(), self._lock):
+            for descriptor in self._files.values():
                 os.close(descriptor)
+            self._lock.release()
             self._files, self._lock = {}, None
 
     def _resume(self) -> None:
@@ -140,7 +142,8 @@ class RolloutWriter:
             raise LatentMPCError(f"the writer of {self.path} is closed; open another")
         if not (self.path / META).exists():
             arrays = {key: {"dtype": kind.dtype.str, "shape": list(kind.shape)} for key, kind in self._types.items()}
-            _write_atomically(self.path / META, meta_file({**self._meta, "format": FORMAT, "version": VERSION, "arrays": arrays}))
+            with whole(self.path / META) as file:
+                file.write_bytes(meta_file({**self._meta, "format": FORMAT, "version": VERSION, "arrays": arrays}))
         if INDEX not in self._files:
             self._open()
 
@@ -169,15 +172,15 @@ class RolloutWriter:
 
     def _check(self, arrays: Mapping[str, np.ndarray]) -> int:
         """The episode's number of rows, if it fits."""
-        came = ", ".join(f"{key} {array.dtype}{list(array.shape)}" for key, array in arrays.items()) or "no arrays"
+        actual = ", ".join(f"{key} {array.dtype}{list(array.shape)}" for key, array in arrays.items()) or "no arrays"
         lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
         if len(lengths) != 1 or not max(lengths):
-            raise LatentMPCError(f"all arrays of an episode must have the same T + 1 rows, got {came}")
+            raise LatentMPCError(f"all arrays of an episode must have the same T + 1 rows, got {actual}")
         types = {key: RowType(array.dtype, array.shape[1:]) for key, array in arrays.items()}
         check_types(self.path, types)
         if self._types and types != self._types:
-            wanted = ", ".join(f"{key} {kind.dtype}{list(kind.shape)}" for key, kind in self._types.items())
-            raise LatentMPCError(f"rows in {self.path} must be {wanted}; got an episode {came}")
+            expected = ", ".join(f"{key} {kind.dtype}{list(kind.shape)}" for key, kind in self._types.items())
+            raise LatentMPCError(f"rows in {self.path} must be {expected}; got an episode {actual}")
         self._types = types
         return lengths.pop()
 
@@ -196,15 +199,3 @@ def _write(descriptor: int, data: bytes | memoryview, at: int) -> None:
     while len(view):
         done = os.pwrite(descriptor, view, at)
         view, at = view[done:], at + done
-
-
-def _write_atomically(file: Path, content: bytes) -> None:
-    temporary = file.with_name(file.name + ".tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.files import whole
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], fps: float) -> Path:
@@ -90,16 +91,13 @@ def _atomic(path: str | Path, suffix: str) -> Iterator[Path]:
     target = Path(path)
     if target.suffix != suffix:
         raise LatentMPCError(f"the file must end in {suffix}, got {target.name!r}")
-    part = target.with_name(f".{target.stem}.part{suffix}")
+    part = f".{target.stem}.part{suffix}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "Is a directory")
-        part.touch()
+        target.with_name(part).touch()
     except OSError as error:
         raise OSError(f"cannot write {target}: {error.strerror}") from error
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(target, part) as temporary:
+        yield temporary

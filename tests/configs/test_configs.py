@@ -9,7 +9,8 @@ import pytest
 
 from latent_mpc import gymnasium_id
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.configs import field_docs, hydra_groups, schema
+from latent_mpc.agent.training import exploration
+from latent_mpc.configs import field_docs, hydra_groups, names, schema
 from latent_mpc.envs import registry
 from latent_mpc.envs.behaviour import BehaviourConfig
 
@@ -136,3 +137,7 @@ def test_the_default_folders_meet_so_that_train_finds_what_collect_wrote() -> No
     collect, train = compose_config("collect", arguments), compose_config("train", arguments)
     assert collect.folder() == train.folder() / "data"
     assert collect.observations == ("state", "pixels")
+
+
+def test_every_novelty_that_may_be_asked_for_is_there() -> None:
+    assert tuple(exploration.NOVELTIES) == names.NOVELTIES

@@ -34,7 +34,7 @@ def test_an_unknown_field_is_answered_with_the_fields():
         ("cem", {"iterations": 0}, "iterations must be at least 1, got 0"),
         ("cem", {"std": 0.0}, "std must be above 0, got 0.0"),
         ("cem", {"noise_beta": -1.0}, "noise_beta must be at least 0, got -1.0"),
-        ("cem", {"execute": "first"}, "execute must be one of best, mean, got 'first'"),
+        ("cem", {"execute": "first"}, "execute must be one of best, mean; got 'first'"),
         ("cem", {"elites": 65}, r"elites must be within \[1, 64\], got 65"),
         ("cem", {"keep_elites": 1.5}, r"keep_elites must be within \[0, 1\], got 1.5"),
         ("cem", {"momentum": -0.1}, r"momentum must be within \[0, 1\], got -0.1"),

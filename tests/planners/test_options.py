@@ -109,7 +109,7 @@ def test_momentum_leaves_a_share_of_the_old_plan_in_predictive_sampling():
     ("name", "fields", "message"),
     [
         ("cem", {"knots": -1}, "knots must be at least 0, got -1"),
-        ("cem", {"interpolation": "spline"}, "interpolation must be one of zero, linear, cubic, got 'spline'"),
+        ("cem", {"interpolation": "spline"}, "interpolation must be one of zero, linear, cubic; got 'spline'"),
         ("cem", {"global_share": 1.5}, r"global_share must be within \[0, 1\], got 1.5"),
         ("cem", {"proposal_share": -0.5}, r"proposal_share must be within \[0, 1\], got -0.5"),
         ("cem", {"cold_std": -0.5}, "cold_std must be at least 0, got -0.5"),

@@ -1,16 +1,21 @@
-"""report.html out of horizon.json and its pictures: the answer first; what it rests on stands in `sections.py`."""
+"""report.html out of horizon.json and its pictures: the figures, and the values that its template, `report.html.j2`, puts into words."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latent_mpc.agent.horizon.advice import percent, plural
-from latent_mpc.agent.horizon.report import figures, figures_model, html, sections
-from latent_mpc.agent.horizon.report.sections import LIMITS, seconds_of, times_of
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from latent_mpc.agent.evaluation.statistics import THIRDS
+from latent_mpc.agent.horizon.advice import CLOSE, percent, plural
+from latent_mpc.agent.horizon.report import figures, figures_model
 from latent_mpc.agent.horizon.report.style import RC, save
+from latent_mpc.agent.horizon.settings import cost_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,97 +50,57 @@ def write_figures(result: Found, folder: Path) -> dict[str, str]:
 
 
 def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) -> str:
-    """The page's HTML."""
-    name = Path(result["checkpoint"]["path"]).name
-    about = f"{result['task']} from {result['obs']}, checkpoint {name}: what each planning horizon reaches, and what limits it."
-    parts = [
-        f"<h1>How far should it look ahead?</h1>{html.text(about, muted=True)}",
-        _answer(result, drawn["success"]),
-        sections.success(result, drawn),
-        sections.imagination(result, drawn),
-        sections.guidance(result, drawn),
-        sections.times(result, drawn),
-        sections.advice(result),
-        _films(films),
-        _repeat(result),
-    ]
-    return html.page(f"Planning horizon of {name}", parts)
+    """The page's HTML.
 
-
-def _answer(result: Found, success: str) -> str:
-    """Four answers, and the one figure that shows why."""
-    advised, ms, count = result["advice"], times_of(result), result["pairs"]["episodes"]
-    reported = {found["label"]: found for found in advised["reported"]["settings"]}
-    chosen, fastest = reported[advised["smallest"]], reported[advised["fastest"]]
-    floor, end = max(rate["rate"] for rate in advised["reported"]["floors"].values()), chosen["success_end"]
-    reaches = f"on {count} fresh pairs of start and goal, 95 % interval {100 * end['low']:.0f} to {100 * end['high']:.0f} %; "
-    reaches += f"acting at random or standing still: {100 * floor:.0f} %."
-    quick = f"with {fastest['label']}: {percent(fastest['success_end'], False)} of the fresh pairs"
-    quick += "." if fastest is chosen else f"; {chosen['label']} takes {ms[chosen['label']]:.1f} ms."
-    ahead = f"{plural(advised['horizon'])} = {seconds_of(advised['horizon'], result)}"
-    tiles = (
-        html.tile("use this horizon", ahead, _why(result), first=True),
-        html.tile("it reaches", f"{percent(end, False)} of goals", reaches),
-        html.tile("what limits it", LIMITS[advised["limit"]["what"]], advised["limit"]["why"]),
-        html.tile("if time counts", f"{ms[fastest['label']]:.1f} ms per step", quick),
-    )
-    told = (
-        f"A model step is {result['step_seconds']:.2g} s. At each one the agent imagines many sequences of actions, as long as its "
-        "horizon, takes the one of least cost, does the first action of it, and plans anew.",
-        "Looking too near, it misses what comes behind the next corner; looking too far, it trusts imagined states that get worse with "
-        "every step, and it takes longer.",
-        f"Here: {advised['beyond']['why']}",
-    )
-    caption = (
-        "Goals reached against the horizon; the shaded one is advised. Bars are 95 % intervals, grey lines policies that know nothing."
-    )
-    shown = html.beside(html.picture(success, caption), "".join(map(html.text, told)))
-    return f'<div class="tiles">{"".join(tiles)}</div>{shown}'
-
-
-def _why(result: Found) -> str:
-    """Why this horizon and neither a shorter nor a longer one, with numbers."""
-    advised = result["advice"]
-    rungs = [found for found in result["success"] if found["role"] == "horizon"]
-    best = next(found for found in rungs if found["label"] == advised["best"])
-    chosen = next(found for found in rungs if found["label"] == advised["smallest"])
-    if best["success_end"]["low"] <= max(rate["high"] for rate in result["floors"].values()):
-        return "No horizon is measurably better than knowing nothing: this is only the shortest."
-    said = f"The shortest that is as good as the best, {percent(chosen['success_end'], False)} on the pairs of the choice"
-    if best is not chosen:
-        said += f"; best was {best['label']} with {percent(best['success_end'])}"
-    shorter, last = [found for found in rungs if found["horizon"] < chosen["horizon"]], rungs[-1]
-    others = [
-        f"{found['label']} reaches {percent(found['success_end'], False)}" for found in (*shorter[-1:], *([last] * (last is not chosen)))
-    ]
-    return f"{said}. {', '.join(others)}." if others else f"{said}."
-
-
-def _films(films: Sequence[Found]) -> str:
-    if not films:
-        return ""
-    items = [
-        html.video(
-            film["video"],
-            film["poster"],
-            f"H = {film['horizon']}, pair {film['pair']}: {'reached' if film['reached'] else 'not reached'}.",
-        )
-        for film in films
-    ]
-    words = "One goal that was reached and one that was not, where there is one, at the shortest, the best and the longest horizon."
-    return html.section("6. What it looks like", html.text(f"{words} Dots: the imagined path."), html.figures(items))
-
-
-def _repeat(result: Found) -> str:
-    origin, machine, seeds, pairs = result["checkpoint"], result["machine"], result["seeds"], result["pairs"]
-    items = {
-        "checkpoint": f"{origin['path']}; weights {origin['weights']}, data {origin['data']}, trained with seed {origin['seed']}",
-        "seeds": f"planner {seeds['planner']}, pairs {pairs['seed']} and {pairs['report_seed']}, random episodes {seeds['data']}",
-        "versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),
-        "machine": f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, {machine['system']}",
-        "took": f"{result['wall_seconds'] / 60:.1f} min; what was in the cache took nothing",
+    Args:
+        result: horizon.json.
+        drawn: URIs of the figures, by name.
+        films: as `film_pairs` gives them.
+    """
+    advised, found = result["advice"], result["imagination"]
+    rungs = {one["label"]: one for one in result["success"] if one["role"] == "horizon"}
+    reported = {one["label"]: one for one in advised["reported"]["settings"]}
+    chosen, *_, last = rungs[advised["smallest"]], *rungs.values()
+    shorter = [one for one in rungs.values() if one["horizon"] < chosen["horizon"]]
+    probes = [(name, kind) for name in ("position", "velocity") for kind in ("linear", "mlp")]
+    reasons = {"best": "reached most", "smallest": "the shortest within the interval of the best"}
+    reasons["fastest"] = f"the fastest within {100 * CLOSE:.0f} points of the best"
+    values: dict[str, Any] = {
+        "name": Path(result["checkpoint"]["path"]).name,
+        "ms": times_of(result),
+        "rate": {one["label"]: one["success_end"] for one in result["success"]},
+        "best": rungs[advised["best"]],
+        "chosen": chosen,
+        "others": [*shorter[-1:], *([] if last is chosen else [last])],  # what is said of shorter and of longer ones
+        "fresh": reported[advised["smallest"]],
+        "fastest": reported[advised["fastest"]],
+        "errors": [("latent", found["latent"], "std")]
+        + [(f"{name}, {kind.replace('mlp', 'MLP')} probe", found[name][kind], found[name]["unit"]) for name, kind in probes],
+        "reasons": [(f"H = {result['own_horizon']}", "the checkpoint's own"), *((advised[key], why) for key, why in reasons.items())],
     }
-    words = "The same command gives the same digits on the same machine, times aside. "
-    words += "Every figure stands beside this page as png, its data in horizon.json."
-    command = f"<pre>{html.plain(result['command'])}</pre>"
-    return html.section("7. To repeat it", command, html.facts(items), html.text(words, muted=True))
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page.filters |= {"cost_name": cost_name, "number": _number, "numbers": _numbers, "percent": percent, "plural": plural}
+    page.filters |= {"seconds": lambda horizon: f"{horizon * result['step_seconds']:.2g} s", "third": _third}
+    page.globals |= {"thirds": list(THIRDS), "floors": figures.FLOORS}
+    template = page.from_string(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"))
+    return template.render(result=result, figures=drawn, films=films, **values)
+
+
+def times_of(result: Found) -> dict[str, float]:
+    """Label -> planning time for one model step [ms]."""
+    return {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]}
+
+
+def _numbers(html: Markup) -> Markup:
+    """Numbers as they are printed: one stays on the line of its percent sign, and a minus is one."""
+    return Markup(re.sub(r"(?<![\w-])-(?=\d)", "\u2212", html).replace(" %", "\u00a0%"))
+
+
+def _number(value: Any, form: str = ".3g") -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_number(one)}" for name, one in value.items())
+    return f"{value:{form}}" if isinstance(value, float) else str(value)
+
+
+def _third(name: str, found: Found) -> str:
+    return percent(found["thirds"][name], False) if name in found["thirds"] else ""

@@ -18,6 +18,7 @@ from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.field_docs import listed
 from latent_mpc.planners.algorithm import EXECUTE
 from latent_mpc.planners.noise import INTERPOLATIONS
+from tests.factories import refusal
 
 HEAVY = ("torch", "hydra", "mujoco", "matplotlib")
 
@@ -29,17 +30,6 @@ def checkpoint(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "config.yaml").write_text("planner: {name: mppi, horizon: 3, samples: 32}\ncost: {name: latent}\n")
     return folder
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line on stderr of a call that must be refused."""
-    assert cli.main(arguments) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("latent-mpc: ")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    return err.removeprefix("latent-mpc: ").rstrip("\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"], ["tasks"], ["train", "--help"], ["demo", "planner=mppi", "--help"]])

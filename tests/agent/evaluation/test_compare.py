@@ -5,6 +5,7 @@ import re
 
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.evaluation.compare import compare, read_outcomes
+from tests.factories import refusal
 
 
 def write(folder, end, pairs="abc", seed=7, any_=None):
@@ -49,14 +50,9 @@ def test_studies_are_compared_horizon_by_horizon(tmp_path):
     ]
 
 
-def refusal(capsys, *arguments):
-    assert cli.main(["compare", *arguments]) == 2
-    return capsys.readouterr().err.removeprefix("latent-mpc: ").rstrip("\n")
-
-
 def test_different_pairs_are_refused(tmp_path, capsys):
     one, two = write(tmp_path / "a", [1, 0]), write(tmp_path / "b", [1, 0], pairs="xyz", seed=0)
-    said = refusal(capsys, one, two)
+    said = refusal(capsys, "compare", one, two)
     assert re.match(
         r"results must be of the same pairs: .*a played 2 \(reacher, independent pairs of seed 7\), .*b played 2 \(.* 0\)", said
     )
@@ -64,9 +60,11 @@ def test_different_pairs_are_refused(tmp_path, capsys):
 
 def test_what_cannot_be_compared_is_said(tmp_path, capsys):
     one = write(tmp_path / "a", [1, 0])
-    assert refusal(capsys, one) == "compare needs two results or more, got 1"
-    assert refusal(capsys) == "compare needs two results or more, got 0"
-    assert refusal(capsys, one, "nowhere") == "nowhere must be a results.json, a horizon.json or a folder with one of them"
+    assert refusal(capsys, "compare", one) == "compare needs two results or more, got 1"
+    assert refusal(capsys, "compare") == "compare needs two results or more, got 0"
+    assert refusal(capsys, "compare", one, "nowhere") == "nowhere must be a results.json, a horizon.json or a folder with one of them"
     old = tmp_path / "old.json"
     old.write_text('{"task": "reacher", "pairs": {"kind": "independent", "seed": 7}}')
-    assert refusal(capsys, one, str(old)).startswith(f"{old} does not hold the outcome of each pair; write it again with this version")
+    assert refusal(capsys, "compare", one, str(old)).startswith(
+        f"{old} does not hold the outcome of each pair; write it again with this version"
+    )

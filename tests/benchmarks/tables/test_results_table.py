@@ -117,7 +117,7 @@ def test_only_what_stands_between_the_marks_is_replaced_and_the_readme_has_five_
 
 def test_rows_are_tasks_and_observations_that_there_are_each_once() -> None:
     from latent_mpc.configs.hydra_groups import choices
-    from latent_mpc.configs.schema import OBS
+    from latent_mpc.configs.names import OBS
 
     rows = yaml.safe_load((ROOT / "benchmarks" / "tables" / "rows.yaml").read_text())
     assert {row["task"] for row in rows} <= set(choices("task"))

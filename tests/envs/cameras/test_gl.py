@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from latent_mpc.configs.names import CAMERAS
 from latent_mpc.envs.cameras import gl, gl_library
 from latent_mpc.envs.cameras.ray import RayCamera
 from latent_mpc.envs.reacher import Reacher
@@ -66,7 +67,7 @@ def test_a_driver_that_fails_later_is_as_good_as_none(task: Reacher, monkeypatch
 def test_an_unknown_backend_or_camera_is_answered_with_the_valid_ones(task: Reacher) -> None:
     with pytest.raises(ValueError, match="one of auto, ray, gl, got 'vulkan'"):
         gl.open_camera(task.model, "observer", SIZE, "vulkan")
-    for backend in gl.BACKENDS[:2]:
+    for backend in CAMERAS[:2]:
         with pytest.raises(KeyError, match=r"no camera 'nose'.*observer"):
             gl.open_camera(task.model, "nose", SIZE, backend)
 

@@ -19,6 +19,7 @@ from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.minari import from_minari
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
+from tests.factories import refusal
 
 
 @pytest.fixture(autouse=True)
@@ -80,12 +81,6 @@ def test_what_another_library_wrote_is_states_and_actions_of_the_task_asked_for(
     np.testing.assert_array_equal(rollouts.episode(0)["action"], [[0.5, 0.5]] * 3 + [[0.0, 0.0]])
     assert rollouts.keys == ("action", "state")
     assert rollouts.meta["minari"] == "other/arm-v0"
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    capsys.readouterr()
-    assert cli.main(arguments) == 2
-    return capsys.readouterr().err.splitlines()[-1].removeprefix("latent-mpc: ")
 
 
 def test_what_does_not_fit_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts
+from tests import factories
 from tests.envs.minari_sets import FREE, RNG, play, save, walk, walks
 
 PENDULUM = ["task=gymnasium", "task.id=InvertedPendulum-v5"]
@@ -45,12 +46,9 @@ def opened(data: str, *arguments: str) -> Rollouts:
 
 def refusal(capsys: pytest.CaptureFixture[str], data: str, *arguments: str) -> str:
     """The one line of a data set that must be refused, with nothing left behind."""
-    capsys.readouterr()
-    assert cli.main(["train", *arguments, f"data={data}", "out=refused", *SMALL]) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, err
+    message = factories.refusal(capsys, "train", *arguments, f"data={data}", "out=refused", *SMALL, alone=False)
     assert not Path("refused").exists()
-    return err.removeprefix("latent-mpc: ").rstrip("\n")
+    return message
 
 
 # An environment's own observations

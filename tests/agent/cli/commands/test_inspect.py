@@ -18,6 +18,7 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts
+from tests.factories import refusal
 
 DATA = 256  # bytes before the first row
 
@@ -39,14 +40,6 @@ def damaged(whole: Path, tmp_path: Path) -> Path:
         file.seek(-1, 1)
         file.write(bytes([byte ^ 4]))
     return tmp_path / "damaged"
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    capsys.readouterr()
-    assert cli.main([str(argument) for argument in arguments]) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, err
-    return err.removeprefix("latent-mpc: ").rstrip("\n")
 
 
 @pytest.mark.parametrize("verify", ["--verify", "verify=true"])
