@@ -72,12 +72,6 @@ def _derived(group: str, name: str, base: type[Any]) -> Any:
     return found
 
 
-def look_again() -> None:
-    """Forget what was found, for a process in which packages come and go."""
-    plugins.cache_clear()
-    _registered.cache_clear()
-
-
 @cache  # a study asks for each of its results
 def package_version(name: str) -> str:
     """The version that is installed, or "unknown" of a checkout that is not."""

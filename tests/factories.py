@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
+from latent_mpc.agent.cli import compose
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.training.pipeline import describe, initialise
+from latent_mpc.configs import hydra_groups, plugins
 from latent_mpc.envs.registry import make
 
 
@@ -31,3 +33,10 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object, alone: bool 
     *_, last = err.splitlines()
     assert last.startswith("latent-mpc: ") and "Traceback" not in err
     return last.removeprefix("latent-mpc: ")
+
+
+def look_again() -> None:
+    """As in another process: what is installed is looked for anew."""
+    for cached in (plugins.plugins, plugins._registered, hydra_groups.part, hydra_groups.command_class, hydra_groups._register_own):
+        cached.cache_clear()
+    compose._compose_once.cache_clear()

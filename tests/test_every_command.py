@@ -26,7 +26,6 @@ from latent_mpc.agent.evaluation import evaluate
 from latent_mpc.agent.horizon import cost_quality, model_quality
 from latent_mpc.agent.horizon.model_quality import random_episodes
 from latent_mpc.agent.horizon.report import report, style, videos
-from latent_mpc.configs.plugins import look_again
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 pytestmark = pytest.mark.slow
@@ -83,6 +82,7 @@ COST = """
 from dataclasses import dataclass
 from typing import ClassVar
 from latent_mpc.agent.costs.cost import Cost
+from tests.factories import look_again
 
 @dataclass
 class CityBlock(Cost):

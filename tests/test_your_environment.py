@@ -14,9 +14,9 @@ import yaml
 
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.configs.plugins import look_again
 from latent_mpc.envs import registry
 from latent_mpc.envs.reacher import Reacher
+from tests.factories import look_again
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +91,8 @@ MINE = """
 from dataclasses import dataclass
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.reacher import Reacher
+from tests.factories import look_again
+from tests.factories import look_again
 
 class Heavy(Reacher):
     def __init__(self, load: float = 0.0, **options):

@@ -27,6 +27,7 @@ from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
 from latent_mpc.agent.evaluation.results import make_folder, print_results, require_folder, write_json
 from latent_mpc.agent.training.curves import draw_curves
 from latent_mpc.agent.training.episode_length import require_length
+from latent_mpc.agent.training.imagined_frames import draw_imagined
 from latent_mpc.agent.training.open_data import open_rollouts
 from latent_mpc.agent.training.pipeline import describe, explore_once, gathered, initialise, save, task_options, train, validate
 from latent_mpc.configs.command_line import checkpoint_settings, write
@@ -87,6 +88,7 @@ def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: R
     write_json(folder / "results.json", result)
     print_results(result)
     draw_curves(folder)
+    draw_imagined(parts, rollouts, config.training.validation, config.seed, folder)
     then = {**checkpoint_settings(by_path(folder), getattr(config.task, "id", "")), "episodes": 100, "pairs.seed": 7}
     print(f"wrote {folder} in {result['train_seconds'] / 60:.1f} min\nnext: {write('evaluate', then)}")
     return 0
