@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OBSERVATIONS = ("state", "pixels")  # keys of an observation
-OBS = (*OBSERVATIONS, "+".join(OBSERVATIONS))
+OBS = ("state", "pixels", "state+pixels")
 EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
 PAIR_KINDS = ("independent", "same_trajectory")

@@ -92,7 +92,7 @@ class PairsConfig:
     """Starts and goals; pair i depends on the task, this seed and i only."""
 
     seed: int = 0  # seed of the pairs: 0 validates training, 1 is the demo, 7 is reported
-    kind: str = "independent"  # one of PAIRS
+    kind: str = "independent"  # one of PAIR_KINDS
     offset: int = 25  # control steps from start to goal of a same_trajectory pair; its episode has twice as many
 
     def __post_init__(self) -> None:

@@ -27,6 +27,7 @@ from latent_mpc.agent.horizon import cost_quality, model_quality
 from latent_mpc.agent.horizon.model_quality import random_episodes
 from latent_mpc.agent.horizon.report import report, style, videos
 from latent_mpc.envs.rollouts.reader import Rollouts
+from tests.factories import look_again
 
 pytestmark = pytest.mark.slow
 

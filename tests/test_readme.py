@@ -23,6 +23,7 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.star
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 PRINTS = {  # of each Python block, by a word in it: what it prints
     "Agent.load": r"reached: True, 0\.\d+ m from the goal\n",
+    "class Jerk": r"\[\[\[0\.0, 4\.0, 4\.0\]\]\]\n",
     "HillClimb": r"cost 0\.00\d\d after 384 rollouts\n",
 }
 

@@ -44,8 +44,8 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
         (pipeline, "gather"),
         (pipeline, "train_world_model"),
         (pipeline, "play_lengths"),
-        (sweep, "play"),
-        (demo, "play"),
+        (sweep, "begin"),
+        (demo, "begin"),
     ):
         monkeypatch.setattr(module, name, never)
     monkeypatch.setattr("latent_mpc.agent.evaluation.evaluate.play", never)

@@ -28,7 +28,7 @@ class EncoderConfig:
         "conv"  # name of the pictures' encoder: conv (flattened) | spatial (where each feature is) | frozen (a network of a folder)
     )
     folder: str = ""  # the frozen network: a folder with model.safetensors and a config.yaml that names its kind
-    digest: str = ""  # of the frozen network's files, filled in, so that another one in the same folder is noticed
+    digest: str = ""  # digest of the frozen network's files, filled in; another one in the same folder is refused
 
     def __post_init__(self) -> None:
         for key in ("state", "pixels"):

@@ -71,7 +71,7 @@ def test_the_help_of_train_fits_on_two_screens_with_a_line_for_each_group() -> N
     lines = help.command_help("train").splitlines()
     assert len(lines) <= 48
     assert "  planner=cem                         17 keys: latent-mpc train planner=cem --help" in lines
-    assert "  cost=cost_to_go                     5 keys: latent-mpc train cost=cost_to_go --help" in lines
+    assert "  cost=cost_to_go                     7 keys: latent-mpc train cost=cost_to_go --help" in lines
     assert not any(line.startswith("    planner.") for line in lines)
 
 

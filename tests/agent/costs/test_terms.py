@@ -37,7 +37,7 @@ class Seen(Probe):
         return z
 
 
-def straight(**fields) -> PlanCost:
+def straight(**fields):
     """One problem at rest in the origin, its goal there too."""
     model = Straight(JepaConfig(embedding=2, latent=3, hidden=4), {"state": (1,)}, 3)
     memory = model.memory(1)
