@@ -19,10 +19,10 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 def resolve_device(name: str) -> torch.device:
     """`auto` or any torch device name -> a device that works. Raises ValueError if it does not exist here."""
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if name == "auto":
-        return torch.device(found.type if found else "cpu")
-    there = ["cpu", *(f"{found.type}:{i}" for i in range(torch.accelerator.device_count()))] if found else ["cpu"]
+        return torch.device(accelerator.type if accelerator else "cpu")
+    there = ["cpu", *(f"{accelerator.type}:{i}" for i in range(torch.accelerator.device_count()))] if accelerator else ["cpu"]
     try:
         device = torch.device(name)
         if device.type == "cpu" and device.index:  # torch takes any number and computes on the one that there is

@@ -10,15 +10,15 @@ from torch import Tensor
 from latent_mpc.configs.errors import LatentMPCError
 
 
-def require_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+def require_fit(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> None:
     """Raise ValueError naming the first tensor that is missing, not expected, or of another shape or type."""
-    for name in sorted(wanted.keys() | found.keys()):
-        if name not in found or name not in wanted:
-            raise LatentMPCError(f"{name} is {'missing' if name not in found else 'not expected'}")
+    for name in sorted(expected.keys() | actual.keys()):
+        if name not in actual or name not in expected:
+            raise LatentMPCError(f"{name} is {'missing' if name not in actual else 'not expected'}")
         for what in ("shape", "dtype"):
-            should, came = (getattr(tensors[name], what) for tensors in (wanted, found))
-            if should != came:
-                raise LatentMPCError(f"{name} must be {_plain(should)}, is {_plain(came)}")
+            should, has = (getattr(tensors[name], what) for tensors in (expected, actual))
+            if should != has:
+                raise LatentMPCError(f"{name} must be {_plain(should)}, is {_plain(has)}")
 
 
 def _plain(value: torch.Size | torch.dtype) -> str:

@@ -88,7 +88,7 @@ def steps(policy: Policy, task: Task, states: np.ndarray, count: int, observe: O
 
 
 @dataclass
-class Played:
+class Outcome:
     """What happened: states after each step, the start included."""
 
     states: np.ndarray  # (T + 1, B, n) simulator states
@@ -99,7 +99,7 @@ class Played:
     fell_back: list[np.ndarray] = field(default_factory=list)  # and whether nothing was feasible
 
     @classmethod
-    def collect(cls, stream: Iterable[Step], task: Task, pairs: list[Pair]) -> Played:
+    def collect(cls, stream: Iterable[Step], task: Task, pairs: list[Pair]) -> Outcome:
         """Of a stream of steps that began at the pairs' starts."""
         history, times, plans = [np.stack([pair.start for pair in pairs])], [], []
         for step in stream:
@@ -133,14 +133,14 @@ def begin(policy: Policy, task: Task, pairs: list[Pair], count: int, observe: Ob
     return steps(policy, task, np.stack([pair.start for pair in pairs]), count, observe, progress)
 
 
-def play(policy: Policy, task: Task, pairs: list[Pair], count: int, progress: str = "", observe: Observe | None = None) -> Played:
+def play(policy: Policy, task: Task, pairs: list[Pair], count: int, progress: str = "", observe: Observe | None = None) -> Outcome:
     """Every pair at once, arguments as of `steps`."""
-    return Played.collect(begin(policy, task, pairs, count, observe, progress), task, pairs)
+    return Outcome.collect(begin(policy, task, pairs, count, observe, progress), task, pairs)
 
 
-def outcomes(played: Played) -> dict[str, list[int]]:
+def outcomes(outcome: Outcome) -> dict[str, list[int]]:
     """Success of each pair, 1 or 0, at the end and at any time."""
-    return {"end": played.end.astype(int).tolist(), "any": played.any.astype(int).tolist()}
+    return {"end": outcome.end.astype(int).tolist(), "any": outcome.any.astype(int).tolist()}
 
 
 def still_actions(task: Task, states: Iterable[np.ndarray]) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cost_to_go_ranking import how_far, rank_correlation
-from latent_mpc.agent.evaluation.episodes import Decider, Floor, Observe, Played, begin, outcomes, play
+from latent_mpc.agent.evaluation.episodes import Decider, Floor, Observe, Outcome, begin, outcomes, play
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import command, versions
 from latent_mpc.agent.evaluation.statistics import rate, thirds
@@ -24,55 +24,57 @@ from latent_mpc.envs.task import Pair, Task
 TIMED = 30  # decisions timed at B = 1
 
 
-def evaluate(agent: Agent, task: Task, drawn: Pairs, *, progress: str = "", played: Played | None = None) -> tuple[dict[str, Any], Played]:
-    """Success, floors, distances and times as `results.json` holds them, and what the agent did: `played`, if it has played them before."""
-    played = played or play(agent, task, drawn.pairs, drawn.steps, progress)
-    decided = played.decision_s[:: agent.action_repeat]
-    far, measure = how_far(task, drawn.pairs)
-    by_third = thirds(played.end, far)
+def evaluate(
+    agent: Agent, task: Task, pairs: Pairs, *, progress: str = "", outcome: Outcome | None = None
+) -> tuple[dict[str, Any], Outcome]:
+    """Success, floors, distances and times as `results.json` holds them, and what the agent did: `outcome`, where it is known."""
+    outcome = outcome or play(agent, task, pairs.pairs, pairs.steps, progress)
+    decided = outcome.decision_s[:: agent.action_repeat]
+    far, measure = how_far(task, pairs.pairs)
+    by_third = thirds(outcome.end, far)
     result = {
-        "episodes": len(drawn.pairs),
-        "success_end": rate(played.end),
-        "success_any": rate(played.any),
-        "time_at_goal": played.time_at_goal,
-        "outcomes": {"pairs": fingerprint(drawn), **outcomes(played)},
+        "episodes": len(pairs.pairs),
+        "success_end": rate(outcome.end),
+        "success_any": rate(outcome.any),
+        "time_at_goal": outcome.time_at_goal,
+        "outcomes": {"pairs": fingerprint(pairs), **outcomes(outcome)},
         "thirds": by_third and {**measure, **by_third},
-        "cost_to_go": rank_correlation(agent, task, drawn.pairs),
-        "floors": floors(task, drawn),
-        "distance_end": {"median": float(np.median(played.distance[-1])), "unit": task.unit},
-        "plan_ms": milliseconds(time_decisions(agent, task, drawn.pairs)),
-        "plan_ms_batch": {**milliseconds(decided), "batch": len(drawn.pairs)},
-        "pairs": {"drawn": drawn.drawn, "rejected": drawn.rejected},
-        "constraints": violations(agent, task, played),
+        "cost_to_go": rank_correlation(agent, task, pairs.pairs),
+        "floors": floors(task, pairs),
+        "distance_end": {"median": float(np.median(outcome.distance[-1])), "unit": task.unit},
+        "plan_ms": milliseconds(time_decisions(agent, task, pairs.pairs)),
+        "plan_ms_batch": {**milliseconds(decided), "batch": len(pairs.pairs)},
+        "pairs": {"drawn": pairs.drawn, "rejected": pairs.rejected},
+        "constraints": violations(agent, task, outcome),
     }
-    return result, played
+    return result, outcome
 
 
-def floors(task: Task, drawn: Pairs) -> dict[str, dict[str, float]]:
+def floors(task: Task, pairs: Pairs) -> dict[str, dict[str, float]]:
     """Success at the end of policies that know nothing, on these pairs."""
     blind = task if task.obs_keys == ("state",) else task.without_pixels()
     policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
-    return {name: rate(play(policy, blind, drawn.pairs, drawn.steps).end) for name, policy in policies.items()}
+    return {name: rate(play(policy, blind, pairs.pairs, pairs.steps).end) for name, policy in policies.items()}
 
 
-def violations(agent: Agent, task: Task, played: Played) -> dict[str, Any] | None:
+def violations(agent: Agent, task: Task, outcome: Outcome) -> dict[str, Any] | None:
     """What became of the constraints, all shares in [0, 1]: of decisions whose plan was imagined to violate one, or that found nothing
     feasible; and of states and episodes that violated each in truth. None without constraints.
     """
     if not agent.cost.constraints:
         return None
-    decided: dict[str, Any] = {"infeasible": float(np.mean(played.infeasible)), "fell_back": float(np.mean(played.fell_back))}
-    places = task.tracked_point(played.states[1:].reshape(-1, played.states.shape[-1])).reshape(*played.states[1:].shape[:2], 3)
+    decided: dict[str, Any] = {"infeasible": float(np.mean(outcome.infeasible)), "fell_back": float(np.mean(outcome.fell_back))}
+    places = task.tracked_point(outcome.states[1:].reshape(-1, outcome.states.shape[-1])).reshape(*outcome.states[1:].shape[:2], 3)
     for text, constraint in zip(agent.cost.constraints, agent.cost.made_constraints(), strict=True):
         if (violated := constraint.violated(places)) is not None:
             decided[text] = {"states": float(violated.mean()), "episodes": float(violated.any(axis=0).mean())}
     return decided
 
 
-def fingerprint(drawn: Pairs) -> str:
+def fingerprint(pairs: Pairs) -> str:
     """16 hexadecimal digits; others as soon as any start or goal, their number or the episode's length are others."""
-    digest = hashlib.sha256(str(drawn.steps).encode())
-    for pair in drawn.pairs:
+    digest = hashlib.sha256(str(pairs.steps).encode())
+    for pair in pairs.pairs:
         digest.update(pair.start.tobytes() + pair.goal.tobytes())
     return digest.hexdigest()[:16]
 
@@ -96,25 +98,25 @@ def origin(config: dict[str, Any]) -> dict[str, Any]:
 def measure(
     agent: Agent,
     task: Task,
-    drawn: Pairs,
-    pairs: PairsConfig,
+    pairs: Pairs,
+    config: PairsConfig,
     planner: dict[str, Any],
     cost: dict[str, Any],
     oracle: Callable[[Pairs], dict[str, Any]] | None = None,
-    played: Played | None = None,
+    outcome: Outcome | None = None,
 ) -> dict[str, Any]:
     """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same pairs, if there is one.
 
     Args:
-        drawn: the pairs that `pairs` asks for.
-        played: what the agent did on these pairs, if it has played them before.
+        pairs: those that `config` asks for.
+        outcome: what the agent did on these pairs, where it is known.
     """
-    found, _ = evaluate(agent, task, drawn, progress=f"evaluating {task.name}", played=played)
+    result, _ = evaluate(agent, task, pairs, progress=f"evaluating {task.name}", outcome=outcome)
     seconds = planner["horizon"] * agent.action_repeat * task.control_period
     head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}
     head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
-    found["pairs"] = {"kind": pairs.kind, "seed": pairs.seed, **found["pairs"]}
+    result["pairs"] = {"kind": config.kind, "seed": config.seed, **result["pairs"]}
     settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed, "rollouts": agent.search_report}
-    reference = oracle(drawn) if oracle else None
+    reference = oracle(pairs) if oracle else None
     made = {"command": command(), "versions": versions(), "machine": machine(agent.device)}
-    return {**head, **found, "oracle": reference, "settings": settings, **made}
+    return {**head, **result, "oracle": reference, "settings": settings, **made}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from latent_mpc.agent.build import Parts, make_agent
-from latent_mpc.agent.evaluation.episodes import Played, play
+from latent_mpc.agent.evaluation.episodes import Outcome, play
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.envs.task import Task
 
@@ -13,14 +13,14 @@ from latent_mpc.envs.task import Task
 HORIZONS = (3, 5, 8)
 
 
-def play_lengths(parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: Iterable[int] = HORIZONS) -> dict[int, Played]:
+def play_lengths(parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: Iterable[int] = HORIZONS) -> dict[int, Outcome]:
     """What the agent does on the pairs with plans of each length, the shortest first. Once all pairs are reached, longer plans are
     tried for as long as they are better. Leaves the planner's horizon in `parts` at the best.
 
     Args:
         seed: of the planner's random numbers.
     """
-    planner, episodes = parts.config["planner"], dict[int, Played]()
+    planner, episodes = parts.config["planner"], dict[int, Outcome]()
     for horizon in horizons:
         planner["horizon"] = horizon
         message = f"evaluating {task.name}, plans of {horizon}"
@@ -32,6 +32,6 @@ def play_lengths(parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: It
     return episodes
 
 
-def best_length(episodes: dict[int, Played]) -> int:
+def best_length(episodes: dict[int, Outcome]) -> int:
     """The length that is at the goal most often at the end, then most of the time, to the percent; the first of equals."""
     return max(episodes, key=lambda horizon: (episodes[horizon].end.mean(), round(episodes[horizon].time_at_goal, 2)))

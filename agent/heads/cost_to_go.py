@@ -123,8 +123,8 @@ class _LargestRise(torch.autograd.Function):
     def forward(ctx: Any, a: Float[Tensor, "B M"], b: Float[Tensor, "G M"]) -> Float[Tensor, "B G"]:
         if not any(ctx.needs_input_grad):
             return torch.cat([(some[:, None] - b).amax(dim=-1) for some in a.split(ROWS)])
-        found = [(some[:, None] - b).max(dim=-1) for some in a.split(ROWS)]
-        largest, ctx.where = torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+        rises = [(some[:, None] - b).max(dim=-1) for some in a.split(ROWS)]
+        largest, ctx.where = torch.cat([one.values for one in rises]), torch.cat([one.indices for one in rises])
         ctx.width = a.shape[-1]
         return largest
 

@@ -126,8 +126,8 @@ class _Fit:
 def near_distances(cost_to_go: CostToGo, z: Float[Tensor, "L D"], near: float) -> Float[Tensor, "L L"]:
     """What the network says of pairs of latents, +inf where it is more than `near` [model steps]."""
     embedded = cost_to_go.embed(z)
-    found = cost_to_go.pairwise(embedded, embedded)
-    return torch.where(found <= near, found, torch.inf).fill_diagonal_(0.0)
+    distances = cost_to_go.pairwise(embedded, embedded)
+    return torch.where(distances <= near, distances, torch.inf).fill_diagonal_(0.0)
 
 
 def shortest_paths(lengths: Float[Tensor, "L L"]) -> Float[Tensor, "L L"]:
@@ -135,14 +135,14 @@ def shortest_paths(lengths: Float[Tensor, "L L"]) -> Float[Tensor, "L L"]:
 
     In blocks, which stay in the cache (Venkataraman et al. 2003): first ways through a block's nodes for its own rows, then for all others.
     """
-    found = lengths.clone()
-    blocks, buffer = found.split(BLOCK), torch.empty_like(found[:BLOCK])
+    paths = lengths.clone()
+    blocks, buffer = paths.split(BLOCK), torch.empty_like(paths[:BLOCK])
     for i, own in enumerate(blocks):
         for rows in (own, *blocks[:i], *blocks[i + 1 :]):
             for k in range(len(own)):
                 through = torch.add(rows[:, i * BLOCK + k, None], own[k], out=buffer[: len(rows)])
                 torch.minimum(rows, through, out=rows)
-    return found
+    return paths
 
 
 def expectile_loss(predicted: Float[Tensor, " B"], target: Float[Tensor, " B"], expectile: float) -> Float[Tensor, ""]:

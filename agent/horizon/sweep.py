@@ -23,7 +23,7 @@ from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint
 from latent_mpc.agent.devices import resolve_device, usable_cores
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
-from latent_mpc.agent.evaluation.episodes import Played, Step, begin, outcomes
+from latent_mpc.agent.evaluation.episodes import Outcome, Step, begin, outcomes
 from latent_mpc.agent.evaluation.evaluate import fingerprint
 from latent_mpc.agent.evaluation.oracle_cache import make_oracle, see
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
@@ -177,7 +177,7 @@ class Sweep:
             stream = begin(self.oracle(setting), self.task, pairs.pairs, pairs.steps, see)
         else:
             stream = self._agent(setting, pairs, paths)
-        episodes = Played.collect(self._shown(stream, self._work(setting) / pairs.steps), self.task, pairs.pairs)
+        episodes = Outcome.collect(self._shown(stream, self._work(setting) / pairs.steps), self.task, pairs.pairs)
         spent = {"wall_seconds": time.perf_counter() - start, "batch_ms": 1e3 * float(np.median(episodes.decision_s[:: self.repeat]))}
         result = {**outcomes(episodes), "distance_end": episodes.distance[-1].tolist(), **spent}
         film = {"states": episodes.states, "paths": np.stack(paths)} if paths else None

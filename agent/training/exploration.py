@@ -130,12 +130,15 @@ def collect_goal_directed(agent: Agent, job: Job, goals: Float[Tensor, "B D"], n
     period = task.control_period / task.pace
     explorer = Explorer(agent, task, [Motion(rng, count, width, period, job.behaviour) for rng in streams], count, job.obs)
     explorer.reset(goals)
-    played = list(steps(explorer, task, states, count, lambda state: {**task.observation(state), SIMULATOR: state}, progress))
-    seen = [*(step.obs for step in played), stack([task.observation(state) for state in played[-1].after])]
-    actions = [*(step.action.astype(np.float32) for step in played), np.zeros((len(states), width), np.float32)]  # the last of no step
+    episode_steps = list(steps(explorer, task, states, count, lambda state: {**task.observation(state), SIMULATOR: state}, progress))
+    seen = [*(step.obs for step in episode_steps), stack([task.observation(state) for state in episode_steps[-1].after])]
+    actions = [
+        *(step.action.astype(np.float32) for step in episode_steps),
+        np.zeros((len(states), width), np.float32),
+    ]  # of no step
     whole = {key: np.stack([obs[key] for obs in seen], axis=1) for key in job.obs}
     whole["action"] = np.stack(actions, axis=1)
-    whole["physics"] = np.stack([states, *(step.after for step in played)], axis=1)  # (B, T + 1, n)
+    whole["physics"] = np.stack([states, *(step.after for step in episode_steps)], axis=1)  # (B, T + 1, n)
     episodes = [{key: array[b] for key, array in whole.items()} for b in range(len(states))]
     for episode in episodes:
         check_physics(episode)

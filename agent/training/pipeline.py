@@ -32,13 +32,13 @@ from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.task import Task
 
 
-def validate(parts: Parts, task: Task, config: TrainConfig, drawn: Pairs) -> dict[str, Any]:
+def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dict[str, Any]:
     """What the agent reaches on the validation pairs; where the plan's length is left open, with the best, which stays in `parts`."""
-    pairs, planner = PairsConfig(seed=0), parts.config["planner"]
-    played = play_lengths(parts, task, drawn, config.seed, [config.planner.horizon] if config.planner.horizon else HORIZONS)
-    found = {horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal} for horizon, one in played.items()}
-    agent, best = make_agent(parts, seed=config.seed), played[planner["horizon"]]
-    return {**measure(agent, task, drawn, pairs, dict(planner), parts.config["cost"], played=best), "horizons": found}
+    planner = parts.config["planner"]
+    outcomes = play_lengths(parts, task, pairs, config.seed, [config.planner.horizon] if config.planner.horizon else HORIZONS)
+    horizons = {horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal} for horizon, one in outcomes.items()}
+    agent, best = make_agent(parts, seed=config.seed), outcomes[planner["horizon"]]
+    return {**measure(agent, task, pairs, PairsConfig(seed=0), dict(planner), parts.config["cost"], outcome=best), "horizons": horizons}
 
 
 def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:

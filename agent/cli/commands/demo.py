@@ -26,7 +26,7 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.devices import resolve_device
-from latent_mpc.agent.evaluation.episodes import Played, Step, begin
+from latent_mpc.agent.evaluation.episodes import Outcome, Step, begin
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
 from latent_mpc.agent.evaluation.results import command, make_folder, require_folder, versions, write_json
 from latent_mpc.agent.evaluation.scenes import show_episode
@@ -49,16 +49,16 @@ def run(config: DemoConfig) -> int:
     task = make_task(parts.config, task_id=config.task.id)
     camera = open_camera(task.model, task.view, PICTURE, config.camera.backend)
     agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
-    drawn = pairs_of(task, config.episodes, config.pairs)
+    pairs = pairs_of(task, config.episodes, config.pairs)
     make_folder(folder)  # what can be refused was
-    played, plans = act(agent, parts.probe, task, drawn)
+    outcome, plans = act(agent, parts.probe, task, pairs)
     title = f"{task.name} from {'+'.join(parts.config['spaces'])}"
     paths, fps = [folder / f"{name}.{kind}" for kind in ("mp4", "gif", "json")], 1 / task.control_period
 
     def episodes() -> Iterator[Episode]:  # one at a time: the scenes of ten are 400 MB
-        return scenes(task, camera, drawn, played, plans, title)
+        return scenes(task, camera, pairs, outcome, plans, title)
 
-    report = summary(task, drawn, played) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
+    report = summary(task, pairs, outcome) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
     write_json(paths[2], report)  # first: a video that fails takes no figures with it
     drawing = track(episodes(), "drawing", config.episodes, "episodes")
     write_video(paths[0], chain.from_iterable(map(compose_episode, drawing)), fps)
@@ -69,34 +69,34 @@ def run(config: DemoConfig) -> int:
     return 0
 
 
-def act(agent: Agent, probe: nn.Module, task: Task, drawn: Pairs) -> tuple[Played, np.ndarray]:
+def act(agent: Agent, probe: nn.Module, task: Task, pairs: Pairs) -> tuple[Outcome, np.ndarray]:
     """Play all episodes at once; returns what happened and, per step and episode, the imagined path `[T, B, H, 3]` [m]."""
     plans: list[np.ndarray] = []
 
     def watched() -> Iterator[Step]:
-        for step in begin(agent, task, drawn.pairs, drawn.steps, progress="reaching goals"):
+        for step in begin(agent, task, pairs.pairs, pairs.steps, progress="reaching goals"):
             with torch.inference_mode():
                 plans.append(probe(agent.imagined()).cpu().numpy())
             yield step
 
-    return Played.collect(watched(), task, drawn.pairs), np.stack(plans)
+    return Outcome.collect(watched(), task, pairs.pairs), np.stack(plans)
 
 
-def scenes(task: Task, camera: Camera, drawn: Pairs, played: Played, plans: np.ndarray, title: str) -> Iterator[Episode]:
+def scenes(task: Task, camera: Camera, pairs: Pairs, outcome: Outcome, plans: np.ndarray, title: str) -> Iterator[Episode]:
     """What the video shows of each episode."""
-    verdicts, total = played.end.tolist(), len(drawn.pairs)
-    for i, pair in enumerate(drawn.pairs):
+    verdicts, total = outcome.end.tolist(), len(pairs.pairs)
+    for i, pair in enumerate(pairs.pairs):
         head: dict[str, Any] = {"title": title, "index": i + 1, "total": total, "earlier": tuple(verdicts[:i])}
-        yield show_episode(task, camera, played.states[:, i], pair.goal, plans[:, i], **head)
+        yield show_episode(task, camera, outcome.states[:, i], pair.goal, plans[:, i], **head)
 
 
-def summary(task: Task, drawn: Pairs, played: Played) -> dict[str, Any]:
+def summary(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, Any]:
     """The demo's json: how many goals were reached at the end, and each one's distance and steps."""
     goals = []
-    for i, (end, ever) in enumerate(zip(played.end.tolist(), played.any.tolist(), strict=True)):
-        first = int(np.argmax(played.reached[:, i])) if ever else None
-        goals.append({"reached": end, "distance": float(played.distance[-1, i]), "first_reached_step": first, "steps": drawn.steps})
-    return {"task": task.name, "reached": int(played.end.sum()), "episodes": len(goals), "unit": task.unit, "goals": goals}
+    for i, (end, ever) in enumerate(zip(outcome.end.tolist(), outcome.any.tolist(), strict=True)):
+        first = int(np.argmax(outcome.reached[:, i])) if ever else None
+        goals.append({"reached": end, "distance": float(outcome.distance[-1, i]), "first_reached_step": first, "steps": pairs.steps})
+    return {"task": task.name, "reached": int(outcome.end.sum()), "episodes": len(goals), "unit": task.unit, "goals": goals}
 
 
 def print_report(report: dict[str, Any]) -> None:

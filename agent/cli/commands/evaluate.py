@@ -40,9 +40,9 @@ def run(config: EvaluateConfig) -> int:
     agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
     task = make_task(parts.config, task_id=config.task.id)
     oracle = oracle_of(config, agent, task)  # what can be refused is, before an episode is played
-    drawn = pairs_of(task, config.episodes, config.pairs)
+    pairs = pairs_of(task, config.episodes, config.pairs)
     make_folder(folder)
-    result = measure(agent, task, drawn, config.pairs, vars(config.planner), vars(config.cost), oracle)
+    result = measure(agent, task, pairs, config.pairs, vars(config.planner), vars(config.cost), oracle)
     result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}
     write_json(folder / "results.json", result)
     print_results(result)
@@ -60,7 +60,7 @@ def oracle_of(config: EvaluateConfig, agent: Agent, task: Task) -> Callable[[Pai
     planner = {**vars(config.planner), "horizon": config.oracle_horizon or config.planner.horizon}
     make_oracle(task, planner, agent.cost, agent.action_repeat, threads=1)  # to be refused, if at all, before anything is played
     cache = Cache.within(config.folder(), config.reuse)
-    return lambda drawn: cached_oracle(cache, task, drawn, planner, agent.cost, agent.action_repeat, agent.seed)
+    return lambda pairs: cached_oracle(cache, task, pairs, planner, agent.cost, agent.action_repeat, agent.seed)
 
 
 def training_time(checkpoint: str) -> dict[str, Any]:

@@ -63,10 +63,10 @@ def print_advice(result: dict[str, Any]) -> None:
     table = Table(title=f"{result['task']} from {result['obs']}, {pairs['episodes']} pairs of seed {pairs['report_seed']}")
     for name in ("setting", "reached at the end", "95 % interval", "ms per model step"):
         table.add_column(name, justify="left" if name == "setting" else "right")
-    for found in advised["reported"]["settings"]:
-        rate = found["success_end"]
-        time = f"{ms[found['label']]:.1f}" if found["label"] in ms else ""
-        table.add_row(found["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time)
+    for row in advised["reported"]["settings"]:
+        rate = row["success_end"]
+        time = f"{ms[row['label']]:.1f}" if row["label"] in ms else ""
+        table.add_row(row["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time)
     Console().print(table)
     print(
         f"look {advised['horizon']} model steps ahead ({advised['horizon'] * result['step_seconds']:.2g} s); fastest: {advised['fastest']}"
@@ -84,5 +84,5 @@ def _films(sweep: Sweep, result: dict[str, Any], camera: Camera) -> list[dict[st
             max(by_horizon, key=lambda x: by_horizon[x].horizon),
         )
     )
-    found = {one["label"]: one for one in result["success"]}
-    return [film for label in labels for film in film_pairs(sweep, by_horizon[label], found[label], camera)]
+    rows = {one["label"]: one for one in result["success"]}
+    return [film for label in labels for film in film_pairs(sweep, by_horizon[label], rows[label], camera)]

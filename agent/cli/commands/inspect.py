@@ -60,10 +60,10 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
             print(f"put aside    episode {aside['number']}: {aside.get('why')}")
     if not len(rollouts):
         return
-    found = report(rollouts)
-    print_ranges(found, rollouts)
-    print(f"actions      {found.clipped:.0%} of numbers at a bound, {found.resting:.0%} of steps at rest")
-    for anomaly in found.anomalies() or ["none"]:
+    summary = report(rollouts)
+    print_ranges(summary, rollouts)
+    print(f"actions      {summary.clipped:.0%} of numbers at a bound, {summary.resting:.0%} of steps at rest")
+    for anomaly in summary.anomalies() or ["none"]:
         print(f"anomaly      {anomaly}")
     for path in draw(rollouts, config.folder()):
         print(f"wrote        {path}")
@@ -79,20 +79,20 @@ def about(rollouts: Rollouts) -> dict[str, str]:
     length = f"{rollouts.lengths.min()} to {rollouts.lengths.max()}" if len(rollouts) else "no"
     seconds = f", {steps * period:,.0f} s of experience" if isinstance(period, float) else ""
     size = sum(array.nbytes for array in rollouts.arrays.values())
-    said: dict[str, str] = {key: json.dumps(meta[key]) for key in ("task", "behaviour", "seed", "versions") if key in meta}
+    metadata: dict[str, str] = {key: json.dumps(meta[key]) for key in ("task", "behaviour", "seed", "versions") if key in meta}
     return {
         "rollouts": f"{rollouts.path}, fingerprint {rollouts.fingerprint}",
         "episodes": f"{len(rollouts)} of {length} control steps{seconds}, {size / 1e6:,.1f} MB",
-        **said,
+        **metadata,
     }
 
 
-def print_ranges(found: Report, rollouts: Rollouts) -> None:
+def print_ranges(summary: Report, rollouts: Rollouts) -> None:
     """One row per key."""
     table = Table()
     for name in ("key", "rows of", "lowest", "highest", "never change"):
         table.add_column(name)
-    for key, ranges in found.ranges.items():
+    for key, ranges in summary.ranges.items():
         array = rollouts.arrays[key]
         cells = (key, f"{array.dtype}{list(array.shape[1:])}", f"{np.min(ranges.low):.4g}", f"{np.max(ranges.high):.4g}")
         table.add_row(*(escape(cell) for cell in cells), shorten(ranges.constant) or "-")
@@ -122,18 +122,18 @@ def inspect_checkpoint(name: str) -> None:
     """What was trained on what, how large its parts are, and whether every weight is a number."""
     parts = load_parts(name, finite=False)  # which parts are not is what is shown
     config = parts.config
-    said: dict[str, str] = {
+    metadata: dict[str, str] = {
         key: json.dumps(config[key], default=str)
         for key in ("task", "obs", "seed", "spaces", "actions", "planner", "cost", "data")
         if key in config
     }
-    print("\n".join(f"{key:<12} {value}" for key, value in {"checkpoint": name, **said}.items()))
+    print("\n".join(f"{key:<12} {value}" for key, value in {"checkpoint": name, **metadata}.items()))
     table = Table()
     for column in ("part", "numbers", "lowest", "highest", "not finite"):
         table.add_column(column)
     broken = []
     for part, module in parts.modules().items():
-        cells = weigh(module)
+        cells = parameter_summary(module)
         broken += [part] if cells[-1] != "0" else []
         table.add_row(part, *cells)
     Console().print(table)
@@ -141,7 +141,7 @@ def inspect_checkpoint(name: str) -> None:
         print(f"anomaly      {line}")
 
 
-def weigh(module: nn.Module) -> tuple[str, str, str, str]:
+def parameter_summary(module: nn.Module) -> tuple[str, str, str, str]:
     """Parameter count, finite range (lowest, highest), number of non-finite values."""
     values = torch.cat([tensor.detach().double().flatten() for tensor in module.state_dict().values()])
     finite = values[torch.isfinite(values)]

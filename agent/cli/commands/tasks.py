@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
 def about(task: str) -> str:
     """What a task is: the comment that its yaml begins with, or which package brings it."""
     if is_plugin("task", task):
-        found = plugins()[task].dist
-        return f"Of the package {found.name}." if found else ""
+        package = plugins()[task].dist
+        return f"Of the package {package.name}." if package else ""
     first = files(PACKAGE).joinpath("configs", "task", f"{task}.yaml").read_text(encoding="utf-8").partition("\n")[0]
     return first.lstrip("# ") if first.startswith("#") else ""

@@ -46,8 +46,8 @@ def run(config: TrainConfig) -> int:
     task, completed = open_task(config.task, config.observations)
     config = replace(config, task=completed)
     same_run(folder, asdict(config))
-    if (found := finished(folder)) is not None:
-        print_results(found)
+    if (earlier := finished(folder)) is not None:
+        print_results(earlier)
         print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
         return 0
     parts = initialise(describe(config, task), config.seed)
@@ -58,18 +58,18 @@ def run(config: TrainConfig) -> int:
     if config.collect.start and given is None:
         make(config.task.name, **task_options(config.task, config.collect))
     require_length(config, task, given)
-    drawn = pairs_of(task, config.validation_episodes, PairsConfig(seed=0))
+    pairs = pairs_of(task, config.validation_episodes, PairsConfig(seed=0))
     make_folder(folder)
     with only_writer(folder):
-        return fulfil(config, folder, task, parts, given, drawn, begin)
+        return run_locked(config, folder, task, parts, given, pairs, begin)
 
 
-def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, drawn: Pairs, begin: float) -> int:
+def run_locked(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, pairs: Pairs, begin: float) -> int:
     """The body of `run`, holding the folder's lock.
 
     Args:
         given: the rollouts to train on; None = they are collected.
-        drawn: the pairs to validate on.
+        pairs: to validate on.
         begin: when `run` began [s].
     """
     resumed = same_run(folder, asdict(config))
@@ -80,7 +80,7 @@ def fulfil(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: R
         rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
     train(parts, task, rollouts, config, folder)
     save(parts, rollouts, folder)
-    result = validate(parts, task, config, drawn)
+    result = validate(parts, task, config, pairs)
     save_parts(parts, folder)  # with the horizon that was chosen
     seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
     result["checkpoint"] = {"path": str(folder), **origin(parts.config)}

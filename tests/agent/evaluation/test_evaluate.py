@@ -8,7 +8,7 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_planner
 from latent_mpc.agent.costs.latent import LatentCost
 from latent_mpc.agent.costs.terms import Networks
-from latent_mpc.agent.evaluation.episodes import Floor, Played, begin, play
+from latent_mpc.agent.evaluation.episodes import Floor, Outcome, begin, play
 from latent_mpc.agent.evaluation.evaluate import evaluate, fingerprint, milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.statistics import rate, thirds
@@ -73,7 +73,7 @@ def test_success_at_the_end_and_at_any_time_differ_for_a_policy_that_passes_thro
     pairs = [Pair(start, at(task, x, 0)) for x in (1.0, 2.28, -1.5)]
     policy = Scripted([(1, 0)] * 20)
     stream = list(begin(policy, task, pairs, 20))
-    played = Played.collect(stream, task, pairs)
+    played = Outcome.collect(stream, task, pairs)
     assert policy.calls == 20
     assert played.any.tolist() == [True, True, False]
     assert played.end.tolist() == [False, True, False]

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from latent_mpc.agent.evaluation import horizon_selection
-from latent_mpc.agent.evaluation.episodes import Played
+from latent_mpc.agent.evaluation.episodes import Outcome
 from latent_mpc.agent.evaluation.pairs import Pairs
 
 
-def played(end: int, there: float) -> Played:
+def played(end: int, there: float) -> Outcome:
     """Of 10 pairs and 1 000 steps, `end` at the goal at the end, and all of them at the goal for this share of the steps."""
     reached = np.zeros((1001, 10), bool)
     reached[1 : 1 + round(1000 * there)] = True
     reached[-1] = np.arange(10) < end
-    return Played(np.zeros((1001, 10, 1)), reached, np.zeros((1001, 10)), [])
+    return Outcome(np.zeros((1001, 10, 1)), reached, np.zeros((1001, 10)), [])
 
 
 @pytest.mark.parametrize(
