@@ -164,8 +164,8 @@ class TrainConfig(_Experience):
             raise LatentMPCError("explore.rounds goes on with rollouts of its own in out/data; leave data empty")
         if self.explore.rounds and self.explore.novelty == "disagreement" and self.model.ensemble == 1:
             raise LatentMPCError("explore.novelty=disagreement needs model.ensemble of 2 or more, got 1")
-        if self.training.least_rank > self.model.latent:
-            rank, latent = self.training.least_rank, self.model.latent
+        rank, latent = self.training.least_rank, getattr(self.model, "latent", None)
+        if latent and rank > latent:
             raise LatentMPCError(f"training.least_rank must be at most model.latent, which no rank is above, got {rank} and {latent}")
 
     def folder(self) -> Path:

@@ -9,9 +9,7 @@ K history, D latent.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, cast
@@ -20,11 +18,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from latent_mpc.agent.models.base import Observation, Shapes, WorldModel
+from latent_mpc.agent.models.base import Observation, Shapes
+from latent_mpc.agent.models.dynamics import Dynamics
 from latent_mpc.agent.models.encoders.encoder import Encoder, EncoderConfig, make_encoder
-from latent_mpc.agent.models.ensemble import ensemble
 from latent_mpc.agent.models.networks import mlp
-from latent_mpc.agent.models.search_copy import Half, fused
 from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
 
@@ -69,8 +66,8 @@ class FrameMemory(NamedTuple):
         return self._replace(fresh=self.fresh | mask)
 
 
-class LatentModel(WorldModel):
-    """Encoders, memory and predictor.
+class LatentModel(Dynamics):
+    """Encoders and memory.
 
     Raises:
         ValueError: no observation, or one that the encoder does not take.
@@ -80,18 +77,14 @@ class LatentModel(WorldModel):
 
     def __init__(self, config: ModelConfig, shapes: Shapes, actions: int) -> None:
         super().__init__(config, shapes, actions)
-        self.latent, self.history, self.members = config.latent, config.history, config.ensemble
+        self.latent, self.history = config.latent, config.history
         self.encoders = nn.ModuleDict({key: make_encoder(key, shape, config) for key, shape in sorted(shapes.items())})
         if not self.encoders:
             raise LatentMPCError("the world model needs an observation: state, pixels or both")
         self.fuse = mlp(config.history * config.embedding, config.latent, config.hidden)
         # Unit variance from the first step on: without it the latent stays collapsed for hundreds of steps (docs/log.md).
         self.normalise = nn.BatchNorm1d(config.latent, affine=False, momentum=0.05)
-        sizes = (config.latent + actions, config.latent, config.hidden)
-        if config.ensemble == 1:
-            self.predictor = mlp(*sizes, dropout=config.dropout, zero_last=True)  # begins as "nothing changes"
-        else:
-            self.predictor = ensemble(config.ensemble, *sizes, dropout=config.dropout, zero_last=True)
+        self.make_predictor()
 
     def _encoders(self) -> dict[str, Encoder]:
         return {key: cast(Encoder, encoder) for key, encoder in self.encoders.items()}
@@ -118,24 +111,6 @@ class LatentModel(WorldModel):
         variance = self.normalise.running_var
         assert variance is not None  # it always tracks
         return variance.sqrt().mean()
-
-    def predict(self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B D"]:
-        """The latent one model step later; of an ensemble, latents and actions have the members first."""
-        return z + self.predictor(torch.cat([z, action], dim=-1))
-
-    def rollout(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "*B H D"]:
-        """Latents after each of H actions."""
-        latents = []
-        for action in actions.unbind(dim=-2):
-            z = self.predict(z, action)
-            latents.append(z)
-        return torch.stack(latents, dim=-2)
-
-    def rollout_ensemble(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "E *B H D"]:
-        """Each member on its own all the way."""
-        if self.members == 1:
-            return self.rollout(z, actions)[None]
-        return self.rollout(z.expand(self.members, *z.shape), actions.expand(self.members, *actions.shape))
 
     def memory(self, batch: int) -> FrameMemory:
         """Of zeros, all fresh."""
@@ -169,24 +144,3 @@ class LatentModel(WorldModel):
     def frozen_encoders(self) -> dict[str, tuple[str, Callable[[Tensor], Tensor]]]:
         """Those that have a digest."""
         return {key: (encoder.digest, encoder.encode_frozen) for key, encoder in self._encoders().items() if encoder.digest}
-
-    def search_copy(self, bf16: bool, compile: bool) -> LatentModel:
-        """The predictor in bf16, the rollout compiled."""
-        made = copy.copy(self)
-        made._modules = dict(self._modules)  # parts are shared but for the one that is replaced
-        if bf16:
-            made._modules["predictor"] = Half(self.predictor)
-        if compile:
-            made.rollout = fused(made.rollout)  # type: ignore[method-assign]
-        return made
-
-    @contextmanager
-    def dropout_from(self, generator: torch.Generator) -> Iterator[None]:
-        """Dropout draws from torch's global stream: within, that stream begins with the generator's seed, afterwards it is as before."""
-        if not self.config.dropout:
-            yield
-            return
-        device = generator.device
-        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
-            torch.manual_seed(generator.initial_seed())
-            yield

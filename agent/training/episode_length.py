@@ -17,7 +17,7 @@ def require_length(config: TrainConfig, task: Task, given: Rollouts | None) -> N
     if given is not None:
         episodes, _ = given.split(config.training.validation, config.seed)
         where, training, longest = f"data={config.data}", int(given.lengths[episodes].max()), int(given.lengths.max())
-    repeat, history, horizon = config.task.action_repeat, config.model.history, config.training.horizon
+    repeat, history, horizon = config.task.action_repeat, getattr(config.model, "history", 1), config.training.horizon
     needs = [(f"model.history={history} and training.horizon={horizon}", history - 1 + horizon, training)]
     for name in heads():
         head: Any = getattr(config, name)

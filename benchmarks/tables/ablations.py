@@ -45,6 +45,7 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "expectile-0.1": "cost_to_go.expectile=0.1",
     "no-paths": "cost_to_go.landmarks=0",
     "latent-16": "model.latent=16",
+    "identity": "model=identity",
     "octaves": "model.octaves=3",
     "sigreg-16": "model.sigreg_width=16",
     "dropout": "model.dropout=0.1",
@@ -62,7 +63,7 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "shifts": "training.shift=2",
     "larger-frames": "task.size=96",
 }
-PIXELS, STATES = ("spatial", "shifts", "larger-frames"), ("octaves",)  # variants that change nothing without them
+PIXELS, STATES = ("spatial", "shifts", "larger-frames"), ("octaves", "identity")  # variants that change nothing without them
 KEPT = (  # of a result
     *("success_end", "success_any", "thirds", "cost_to_go", "plan_ms", "episodes", "pairs"),
     *("train_seconds", "resumed", "machine", "versions", "command"),

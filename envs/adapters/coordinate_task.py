@@ -19,6 +19,7 @@ from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
 from latent_mpc.envs.adapters.coordinates import FREE, HINGE, Coordinates, default_joints, joint_names, read_coordinates
 from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
+from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.ray import geom_rgba
@@ -84,10 +85,15 @@ class CoordinateTask(Task):
         self.control_period, self.episode_steps = round(self.steps_held * step, 9), episode_steps
         self.pace = self.control_period / time_scale.USUAL
         self._kept = _bystanders(model, self.coordinates)
+        self._leave_out_markers()
         self._tracked = _tracked_body(model, self.coordinates)
         self._unlimited = [
-            int(model.jnt_qposadr[j]) for j in range(model.njnt) if int(model.jnt_type[j]) == HINGE and not model.jnt_limited[j]
+            int(model.jnt_qposadr[j])
+            for j in range(model.njnt)
+            if int(model.jnt_type[j]) == HINGE and not model.jnt_limited[j] and j not in self._markers
         ]
+        shown = np.flatnonzero(~np.isin(_joint_of_position(model), self._markers))
+        self._plain = np.setdiff1d(shown, self._unlimited)
         self._sensors = [i for s in range(model.nsensor) if model.sensor(s).name for i in _sensor_numbers(model, s)]
         self.camera_names = camera or str(choose_view(model, _some(flat, PICTURED), _moving(model)))
         model.geom_rgba[:], model.mat_rgba[:] = looks  # a reset may draw others: as in a process that need not probe
@@ -143,9 +149,9 @@ class CoordinateTask(Task):
 
     def state_vector(self) -> np.ndarray:
         qpos, angles = self.data.qpos, self.data.qpos[self._unlimited]
-        others = np.delete(qpos, self._unlimited)
+        others, qvel = qpos[self._plain], self.data.qvel[self._moving_dofs]
         sensors = self.data.sensordata[self._sensors]
-        return np.concatenate([np.cos(angles), np.sin(angles), others, self.data.qvel, self.data.act, sensors]).astype(np.float32)
+        return np.concatenate([np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors]).astype(np.float32)
 
     def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
         return float(self.coordinates.distance(self.qpos_qvel(state)[0], self.qpos_qvel(goal)[0]))
@@ -193,6 +199,7 @@ class CoordinateTask(Task):
         return [
             f"{self.name}: {self.action_width} numbers in an action; followed from probing or from the command line:",
             f"  reached: {', '.join(self.coordinates.described())}  (task.success='[{','.join(self.coordinates.written())}]')",
+            *self._about_markers(),
             f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
             f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
             f"(task.episode_steps={self.episode_steps})",
@@ -201,11 +208,25 @@ class CoordinateTask(Task):
             f"  pixels from {self.camera_names}  (task.camera={self.camera_names})",
         ]
 
+    def _leave_out_markers(self) -> None:
+        """Find the joints that the state leaves out, and the degrees of freedom that it shows."""
+        model, owner = self.model, _joint_of_position(self.model)
+        tree = model.dof_treeid[model.jnt_dofadr]
+        markers = marker_trees(model, {int(tree[j]) for j in owner[self.coordinates.index]})
+        self._markers = [j for j in range(model.njnt) if int(tree[j]) in markers]
+        self._moving_dofs = np.flatnonzero(~np.isin(model.dof_treeid, list(markers)))
+
     def _settled(self, state: np.ndarray) -> tuple[np.ndarray, float]:
         """The state brought to rest, and how far it violates the mechanism's constraints, above 1 where it cannot take it."""
         set_integration_state(self.model, self._scratch, state)
         settle(self.model, self._scratch)
         return integration_state(self.model, self._scratch), constraint_violation(self.model, self._scratch)
+
+    def _about_markers(self) -> list[str]:
+        """A line where there are some; in pictures they are seen."""
+        names = [joint_names(self.model)[j] for j in self._markers]
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        return [f"  left out of the state, as nothing moves or touches them: {', '.join(names[:4])}{more}"] if names else []
 
     def _begin_probe(self, rng: np.random.Generator) -> np.ndarray:
         self.begin(rng)

@@ -23,7 +23,7 @@ from latent_mpc.envs.pointmaze import PointMaze
 def make_model() -> Jepa:
     torch.manual_seed(0)
     model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16), {"state": (4,)}, 2)
-    last = model.predictor[-1]
+    *_, last = model.predictor.children()
     assert isinstance(last, torch.nn.Linear)
     torch.nn.init.normal_(last.weight, std=0.3)
     return model.eval().requires_grad_(False)

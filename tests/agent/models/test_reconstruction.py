@@ -8,6 +8,7 @@ import torch
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.models.base import models
 from latent_mpc.agent.models.decoders import PictureDecoder
+from latent_mpc.agent.models.identity import Identity
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.agent.models.reconstruction import Reconstruction, ReconstructionConfig
 from latent_mpc.agent.training.loop import Trainer
@@ -81,4 +82,4 @@ def test_it_trains_and_evaluates_by_the_same_commands(tmp_path):
 
 
 def test_families_are_found_by_name():
-    assert models() == {"jepa": Jepa, "reconstruction": Reconstruction}
+    assert models() == {"identity": Identity, "jepa": Jepa, "reconstruction": Reconstruction}
