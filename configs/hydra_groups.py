@@ -134,7 +134,8 @@ def command_class(command: str) -> type:
     learned = added(command)
     if not learned:
         return cls
-    return dataclasses.make_dataclass(cls.__name__, [(head, Any, dataclasses.field(default=MISSING)) for head in learned], bases=(cls,))
+    made = dataclasses.make_dataclass("", [(head, Any, dataclasses.field(default=MISSING)) for head in learned], bases=(cls,))
+    return _named(made, "command", command)
 
 
 def command_fields(command: str) -> list[Field]:
@@ -208,6 +209,21 @@ def _classes(where: Group) -> tuple[str, ...]:
     )
 
 
+def _named(cls: type, *path: str) -> type:
+    """A class made here, so that pickles hold its name and not a copy of it: read back in the same process, a copy overwrites the class."""
+    cls.__module__, cls.__name__ = __name__, "__".join(path)
+    cls.__qualname__ = cls.__name__
+    return cls
+
+
+def __getattr__(name: str) -> type:
+    """The classes made here, for pickles: `planner__cem`, `command__train`."""
+    group, mark, choice = name.partition("__")
+    if not (group and mark and choice) or group not in {"command", *BASES}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return command_class(choice) if group == "command" else part(group, choice)
+
+
 def _with_name(cls: type, base: type, group: str, name: str) -> type:
     hints = get_type_hints(cls)
     own = [item for item in dataclasses.fields(cls) if item.init and _has_default(item)]
@@ -220,9 +236,8 @@ def _with_name(cls: type, base: type, group: str, name: str) -> type:
             cls(**{item.name: getattr(self, item.name) for item in own})  # its own checks
 
     fields = [("name", str, name), *((item.name, hints[item.name], _copy(item)) for item in own if item.name != "name")]
-    return dataclasses.make_dataclass(
-        f"{cls.__name__}Config", fields, bases=(base,), namespace={"__post_init__": check, "__doc__": cls.__doc__}
-    )
+    made = dataclasses.make_dataclass("", fields, bases=(base,), namespace={"__post_init__": check, "__doc__": cls.__doc__})
+    return _named(made, group, name)
 
 
 def _has_default(item: dataclasses.Field[Any]) -> bool:

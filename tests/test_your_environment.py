@@ -149,7 +149,7 @@ def test_it_brings_its_settings_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert vars(config.task) == {"name": "heavy", "action_repeat": 1, "size": 64, "load": 2.0}
     assert registry.make("heavy", **config.task.options()).load == 2.0  # type: ignore[attr-defined]
     assert cli.main(["train", "task=heavy", "--help"]) == 0
-    assert "    task.load=0.5" in capsys.readouterr().out
+    assert "  task.load=0.5" in capsys.readouterr().out
     with pytest.raises(ValueError, match="task.load must be a number, got 'much'"):
         compose_config("train", ["task=heavy", "task.load=much"])
     with pytest.raises(KeyError, match="no key 'load' in task; there are: name, action_repeat, size"):

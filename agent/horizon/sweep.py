@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import MISSING
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import Parts, make_agent, make_cost, make_task
@@ -87,8 +86,7 @@ class Sweep:
         if config.data_seed == parts.config["seed"]:
             raise LatentMPCError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
         task = make_task(parts.config, task_id=config.task.id)
-        if config.planner != MISSING:  # which it is in a process that only plays settings of its own
-            make_agent(parts, planner=vars(config.planner), cost=vars(config.cost))  # refused before anything is written
+        make_agent(parts, planner=vars(config.planner), cost=vars(config.cost))  # refused before anything is written
         return cls(parts, task, config, Cache.within(config.folder(), config.reuse))
 
     @property
@@ -164,8 +162,7 @@ class Sweep:
         single = {address(self.cache_key(setting)): setting for setting in settings}  # two roles may be one and the same
         longest = sorted(single.values(), key=self._work, reverse=True)
         self.progress.rename(f"{len(longest)} settings on {count} cores")
-        plain = replace(self.config, planner=MISSING, cost=MISSING)  # a setting has its own; these are of classes that cannot be pickled
-        done = in_workers(partial(_player, plain, longest), range(len(longest)), count, PATIENCE)
+        done = in_workers(partial(_player, self.config, longest), range(len(longest)), count, PATIENCE)
         for setting, _ in zip(longest, done, strict=True):
             self.progress.advance(self._work(setting))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from pathlib import Path
 
+import cloudpickle  # type: ignore[import-untyped]
 import pytest
 
 from latent_mpc import gymnasium_id
@@ -141,3 +143,13 @@ def test_the_default_folders_meet_so_that_train_finds_what_collect_wrote() -> No
 
 def test_every_novelty_that_may_be_asked_for_is_there() -> None:
     assert tuple(exploration.NOVELTIES) == names.NOVELTIES
+
+
+def test_a_config_that_another_process_sends_back_leaves_its_classes_alone() -> None:
+    """A pickle holds their names: read back, copies of what was made here would overwrite it."""
+    config = compose_config("train", ["task=reacher", "planner=mppi", "cost.terms=[effort:2]"])
+    again = cloudpickle.loads(cloudpickle.dumps(config))
+    assert again == config == pickle.loads(pickle.dumps(config))
+    assert (type(again), type(again.cost), type(again.planner)) == (type(config), type(config.cost), type(config.planner))
+    fields = {field.name: field for field in dataclasses.fields(type(config.cost))}
+    assert fields["terms"].default is dataclasses.MISSING

@@ -85,7 +85,7 @@ def test_a_row_is_made_from_nothing_once_with_all_that_its_file_must_say(row: Ro
 def test_a_training_that_was_killed_counts_all_its_calls(row: Row) -> None:
     """As it stands after a kill: the world model's state, and 1000 s noted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("latent_mpc.agent.training.pipeline.train_cost_to_go", stop)
+        patch.setattr("latent_mpc.agent.heads.cost_to_go.fit_cost_to_go", stop)
         assert make_all([], [row], lambda: None) == [row.name]
     (row.folder / "seconds.txt").write_text("1000.0\n")
     assert make_all([], [row], lambda: None) == []
