@@ -17,7 +17,7 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.coordinates import FREE, HINGE, Coordinates, default_joints, joint_names, read_coordinates
+from latent_mpc.envs.adapters.coordinates import FREE, HINGE, Coordinates, default_joints, joint_names, read_coordinates, require_named
 from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.settle import hold, settle
@@ -70,6 +70,7 @@ class CoordinateTask(Task):
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
+        require_named(model, success)  # before seconds of simulation
         poses = None
         if not (control_period and episode_steps and camera and success and all(":" in entry for entry in success)):
             poses = time_scale.probe(np.random.default_rng(0), self._begin_probe, self._advance_probe, len(controls), step)

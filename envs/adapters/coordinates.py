@@ -65,9 +65,7 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
     rows: list[tuple[str, int, bool, float, str]] = []
     for entry in written or [known[j] for j in default_joints(model)]:
         name, asked = _split(entry, known)
-        parts = [_positions(model, part, known) for part in _joints(name, known)]
-        if len({kind == HINGE for kind, _, _ in parts}) > 1:
-            raise LatentMPCError(f"what is written with + must be all angles or all lengths, got {name!r} in success")
+        parts = _parts(model, name, known)
         wraps = [kind == HINGE and not model.jnt_limited[joint] for kind, joint, _ in parts]
         tolerance = asked or max(
             ANGLE if wrap else SHARE * _range(model, joint, indices, poses) for wrap, (_, joint, indices) in zip(wraps, parts, strict=True)
@@ -81,6 +79,13 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
         raise LatentMPCError("the model has no coordinate that actuators move; name those that count: task.success=[JOINT]")
     names, index, wrap, tolerances, units = zip(*rows, strict=True)
     return Coordinates(names, np.array(index), np.array(wrap), np.array(tolerances), units)
+
+
+def require_named(model: mujoco.MjModel, written: Sequence[str]) -> None:
+    """Raise ValueError as `read_coordinates` would, for what is wrong with these names and tolerances whatever the model does."""
+    known = joint_names(model)
+    for entry in written:
+        _parts(model, _split(entry, known)[0], known)
 
 
 def joint_names(model: mujoco.MjModel) -> list[str]:
@@ -127,6 +132,14 @@ def _split(entry: str, known: list[str]) -> tuple[str, float]:
 def _joints(name: str, known: list[str]) -> list[str]:
     """What a name that may be a sum consists of."""
     return [name] if name in known else name.split("+")
+
+
+def _parts(model: mujoco.MjModel, name: str, known: list[str]) -> list[tuple[int, int, range]]:
+    """Kind, number and positions of each joint of a name that may be a sum."""
+    parts = [_positions(model, part, known) for part in _joints(name, known)]
+    if len({kind == HINGE for kind, _, _ in parts}) > 1:
+        raise LatentMPCError(f"what is written with + must be all angles or all lengths, got {name!r} in success")
+    return parts
 
 
 def _positions(model: mujoco.MjModel, name: str, known: list[str]) -> tuple[int, int, range]:

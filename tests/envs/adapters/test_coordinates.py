@@ -8,6 +8,7 @@ import pytest
 
 from latent_mpc.envs.adapters.coordinates import read_coordinates
 from latent_mpc.envs.adapters.settle import control_range, hold, settle
+from latent_mpc.envs.registry import make
 
 XML = """<mujoco><compiler angle="radian"/><option timestep="0.01"/><worldbody>
 <body pos="0 0 1"><joint name="spin" axis="0 0 1" damping="1"/><geom size=".1" pos=".3 0 0"/>
@@ -101,3 +102,13 @@ def test_coordinates_of_one_name_count_together_by_their_distance() -> None:
     goal[3:6] = [0.6, 0.8, 2.4]  # 2.6 m away, 1 m of it horizontally
     assert found.distance(start, goal) == pytest.approx(1.3)
     assert found.distance(np.stack([start, goal]), goal) == pytest.approx([1.3, 0.0])
+
+
+@pytest.mark.parametrize("success", ["[nosuch:0.1]", "[root:abc]", "[root+right_knee:0.1]", "[root.z:0.1]"])
+def test_a_goal_that_cannot_be_is_refused_before_anything_is_simulated(success, monkeypatch):
+    def probe(*_):
+        raise AssertionError("it was probed")
+
+    monkeypatch.setattr("latent_mpc.envs.adapters.time_scale.probe", probe)
+    with pytest.raises(ValueError, match="success"):
+        make("gymnasium", id="Humanoid-v5", obs=("state",), success=success[1:-1].split(","))
