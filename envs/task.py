@@ -112,6 +112,10 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """The task's own metric between two simulator states, in `unit`."""
         raise NotImplementedError
 
+    def distances(self, state: np.ndarray, goal: np.ndarray) -> dict[str, float]:
+        """Where several things have to come to the goal, each by name, reached at 1 or less; none by default."""
+        return {}
+
     def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
         """Whether the state counts as the goal reached."""
         raise NotImplementedError

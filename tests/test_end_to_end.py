@@ -58,7 +58,7 @@ ASKED: dict[str, Any] = {  # what the protocol writes
     "cost_to_go": {"rank_correlation", "pairs"},
     "versions": {"python", "latent-mpc", "torch", "mujoco", "numpy", "gymnasium"},
 }
-EXTRAS = {"horizon_seconds", "time_at_goal", "oracle", "settings", "constraints"}
+EXTRAS = {"horizon_seconds", "time_at_goal", "oracle", "settings", "constraints", "missed"}
 TIMES = ("plan_ms", "plan_ms_batch", "train_seconds", "resumed", "command", "checkpoint")  # what two runs may differ in
 FILES = ["config.yaml", "curves.png", "data", "metrics.jsonl", "model.safetensors", "results.json", "run.json", "training"]
 

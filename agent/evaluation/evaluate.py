@@ -45,6 +45,7 @@ def evaluate(
         "plan_ms": milliseconds(time_decisions(agent, task, pairs.pairs)),
         "plan_ms_batch": {**milliseconds(decided), "batch": len(pairs.pairs)},
         "pairs": {"drawn": pairs.drawn, "rejected": pairs.rejected},
+        "missed": missed(task, pairs, outcome),
         "constraints": violations(agent, task, outcome),
     }
     return result, outcome
@@ -55,6 +56,16 @@ def floors(task: Task, pairs: Pairs) -> dict[str, dict[str, float]]:
     blind = task if task.obs_keys == ("state",) else task.without_pixels()
     policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
     return {name: rate(play(policy, blind, pairs.pairs, pairs.steps).end) for name, policy in policies.items()}
+
+
+def missed(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, dict[str, float]]:
+    """Of each thing that has to come to the goal: its median distance at the end [tolerances], and the share of episodes it was outside
+    in. The worst first; none of a task with one distance.
+    """
+    each = [task.distances(state, pair.goal) for state, pair in zip(outcome.states[-1], pairs.pairs, strict=True)]
+    values = {name: np.array([one[name] for one in each]) for name in each[0]}
+    rows = {name: {"median": float(np.median(far)), "outside": float((far > 1).mean())} for name, far in values.items()}
+    return dict(sorted(rows.items(), key=lambda row: -row[1]["outside"]))
 
 
 def violations(agent: Agent, task: Task, outcome: Outcome) -> dict[str, Any] | None:

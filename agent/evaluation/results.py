@@ -19,6 +19,9 @@ from latent_mpc.configs.plugins import package_version
 from latent_mpc.envs.files import reason, replace
 
 PACKAGES = ("latent-mpc", "torch", "mujoco", "numpy", "gymnasium")
+PASSING = 0.1  # share of episodes that were at the goal and left it, from which it is said
+MISSED = 4  # names of what was missed most
+LOW = 0.8  # rate of success below which the study of the horizon is the next command
 
 
 def versions() -> dict[str, str]:
@@ -79,6 +82,8 @@ def print_results(result: Mapping[str, Any]) -> None:
     times, batch = result["plan_ms"], result["plan_ms_batch"]
     there = f"; at the goal for {result['time_at_goal']:.1%} of the steps" if "time_at_goal" in result else ""
     console.print(f"median distance at the end: {distance['median']:.4f} {distance['unit']}{there}")
+    for line in advice(result):
+        console.print(line)
     console.print(
         f"one decision: {times['median']:.1f} ms, 95 % below {times['p95']:.1f}; {batch['batch']} at once: {batch['median']:.0f} ms"
     )
@@ -87,6 +92,24 @@ def print_results(result: Mapping[str, Any]) -> None:
             f"learned cost-to-go against the true one, {guide['pairs']} pairs at rest: rank correlation {guide['rank_correlation']:.3f}"
         )
     console.print(f"pairs redrawn because standing still solves them: {rejected} of {pairs['drawn']}")
+
+
+def advice(result: Mapping[str, Any]) -> list[str]:
+    """What keeps goals from being reached, where many are not."""
+    end, ever = (result[name]["rate"] for name in ("success_end", "success_any"))
+    lines = []
+    if ever - end >= PASSING:
+        lines.append(f"comes by and does not stay: reached at some time in {ever:.0%}, at the end in {end:.0%}")
+    worst = list(result.get("missed", {}).items())[:MISSED]
+    if len(worst) > 1 and low(result):
+        named = (f"{name} ({one['outside']:.0%} outside, median {one['median']:.1f} tol)" for name, one in worst)
+        lines.append(f"missed most: {', '.join(named)}")
+    return lines
+
+
+def low(result: Mapping[str, Any]) -> bool:
+    """Whether so few goals are reached that one should ask why."""
+    return bool(result["success_end"]["rate"] < LOW)
 
 
 def command() -> str:

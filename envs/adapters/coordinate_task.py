@@ -17,7 +17,16 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.coordinates import FREE, HINGE, Coordinates, default_joints, joint_names, read_coordinates, require_named
+from latent_mpc.envs.adapters.coordinates import (
+    FREE,
+    HINGE,
+    SHOWN,
+    Coordinates,
+    default_joints,
+    joint_names,
+    read_coordinates,
+    require_named,
+)
 from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.settle import hold, settle
@@ -157,6 +166,10 @@ class CoordinateTask(Task):
     def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
         return float(self.coordinates.distance(self.qpos_qvel(state)[0], self.qpos_qvel(goal)[0]))
 
+    def distances(self, state: np.ndarray, goal: np.ndarray) -> dict[str, float]:
+        each = self.coordinates.distances(self.qpos_qvel(state)[0], self.qpos_qvel(goal)[0])
+        return dict(zip(dict.fromkeys(self.coordinates.names), each.tolist(), strict=True))
+
     def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
         return self.distance(state, goal) <= 1.0
 
@@ -199,7 +212,7 @@ class CoordinateTask(Task):
     def about(self) -> list[str]:
         return [
             f"{self.name}: {self.action_width} numbers in an action; followed from probing or from the command line:",
-            f"  reached: {', '.join(self.coordinates.described())}  (task.success='[{','.join(self.coordinates.written())}]')",
+            f"  reached: {', '.join(self.coordinates.described())}  {_to_change(self.coordinates.written())}",
             *self._about_markers(),
             f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
             f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
@@ -236,6 +249,12 @@ class CoordinateTask(Task):
     def _advance_probe(self, action: np.ndarray) -> np.ndarray:
         self.advance_step(self._controls.mean(axis=1) + np.ptp(self._controls, axis=1) / 2 * action)
         return self.data.qpos.copy()
+
+
+def _to_change(written: list[str]) -> str:
+    """How another goal is asked for; the whole of it where it is short enough to paste."""
+    setting = f"task.success='[{','.join(written)}]'"
+    return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
 
 
 def _bystanders(model: mujoco.MjModel, coordinates: Coordinates) -> np.ndarray:

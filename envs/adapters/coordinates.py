@@ -20,6 +20,7 @@ from latent_mpc.configs.errors import LatentMPCError
 
 SHARE = 0.05  # of its range: a coordinate's tolerance
 ANGLE = 0.1  # [rad] tolerance of an unlimited hinge
+SHOWN = 8  # names in a line for people
 PLANE = "xy"  # the horizontal part of a free body's position
 HINGE, SLIDE, FREE = (int(getattr(mujoco.mjtJoint, f"mjJNT_{name}")) for name in ("HINGE", "SLIDE", "FREE"))
 
@@ -36,20 +37,25 @@ class Coordinates:
 
     def distance(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """The largest distance in units of its tolerance `[...]`, of positions `[..., n]`."""
+        return self.distances(qpos, goal).max(axis=-1)
+
+    def distances(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Of each name the distance in units of its tolerance `[..., names]`."""
         difference = goal[..., self.index] - qpos[..., self.index]
         turned = (difference + np.pi) % (2 * np.pi) - np.pi
         squares = (np.where(self.wraps, turned, difference) / self.tolerance) ** 2
         first = [c for c, name in enumerate(self.names) if c == 0 or name != self.names[c - 1]]
-        return np.sqrt(np.add.reduceat(squares, first, axis=-1)).max(axis=-1)
+        return np.sqrt(np.add.reduceat(squares, first, axis=-1))
 
     def written(self) -> list[str]:
         """`NAME:TOLERANCE` of each name, as `read_coordinates` takes it."""
         return list(dict.fromkeys(f"{name}:{tolerance:.4g}" for name, tolerance in zip(self.names, self.tolerance, strict=True)))
 
     def described(self) -> list[str]:
-        """The same for people, with units."""
+        """The same for people, with units; of many the first few, and how many more."""
         rows = zip(self.names, self.tolerance, self.unit, strict=True)
-        return list(dict.fromkeys(f"{name} within {tolerance:.3g} {unit}" for name, tolerance, unit in rows))
+        each = list(dict.fromkeys(f"{name} within {tolerance:.3g} {unit}" for name, tolerance, unit in rows))
+        return each if len(each) <= SHOWN else [*each[: SHOWN - 1], f"and {len(each) - SHOWN + 1} more"]
 
 
 def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.ndarray | None = None) -> Coordinates:

@@ -26,7 +26,7 @@ from latent_mpc.agent.evaluation.cache import Cache
 from latent_mpc.agent.evaluation.evaluate import measure, origin
 from latent_mpc.agent.evaluation.oracle_cache import cached_oracle, make_oracle
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
-from latent_mpc.agent.evaluation.results import make_folder, print_results, require_folder, write_json
+from latent_mpc.agent.evaluation.results import low, make_folder, print_results, require_folder, write_json
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import EvaluateConfig
 from latent_mpc.envs.task import Task
@@ -46,7 +46,8 @@ def run(config: EvaluateConfig) -> int:
     result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}
     write_json(folder / "results.json", result)
     print_results(result)
-    print(f"wrote {folder / 'results.json'}\nnext: {write('demo', checkpoint_settings(config.checkpoint, config.task.id))}")
+    then = write("horizon" if low(result) else "demo", checkpoint_settings(config.checkpoint, config.task.id))
+    print(f"wrote {folder / 'results.json'}\nnext: {then}")
     return 0
 
 

@@ -112,3 +112,19 @@ def test_a_goal_that_cannot_be_is_refused_before_anything_is_simulated(success, 
     monkeypatch.setattr("latent_mpc.envs.adapters.time_scale.probe", probe)
     with pytest.raises(ValueError, match="success"):
         make("gymnasium", id="Humanoid-v5", obs=("state",), success=success[1:-1].split(","))
+
+
+def test_each_name_has_its_own_distance_and_the_largest_decides():
+    task = make("gymnasium", id="Reacher-v5", obs=("state",), success=["joint0:0.1", "joint1:0.2"], control_period=0.02, episode_steps=20)
+    start = task.rest_state(np.array([0.0, 0.5, 0.1, 0.1]))
+    goal = start.copy()
+    goal[1:3] += [0.05, -0.3]
+    assert task.distances(start, goal) == pytest.approx({"joint0": 0.5, "joint1": 1.5}, abs=1e-6)
+    assert task.distance(start, goal) == pytest.approx(1.5, abs=1e-6)
+
+
+def test_many_names_are_told_in_one_line_with_how_to_change_them():
+    task = make("gymnasium", id="Humanoid-v5", obs=("state",), control_period=0.03, episode_steps=60, camera="track")
+    (line,) = [line for line in task.about() if "reached:" in line]
+    assert line.count(" within ") == 7 and "and 11 more" in line and len(line) < 400
+    assert line.endswith("(others: task.success=[JOINT:TOLERANCE,…])")
