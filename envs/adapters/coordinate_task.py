@@ -20,6 +20,7 @@ from latent_mpc.envs.adapters import time_scale
 from latent_mpc.envs.adapters.coordinates import (
     FREE,
     HINGE,
+    NONE,
     SHOWN,
     Coordinates,
     default_joints,
@@ -29,6 +30,7 @@ from latent_mpc.envs.adapters.coordinates import (
 )
 from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
 from latent_mpc.envs.adapters.markers import marker_trees
+from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.ray import geom_rgba
@@ -51,7 +53,7 @@ class CoordinateTask(Task):
         controls: what actions -1 and 1 stand for `[A, 2]`.
         control_period: over which an action is held [s]; 0 means by the rule of `envs/adapters/time_scale.py`.
         episode_steps: [control steps]; 0 means by that rule.
-        success: joints that have to come to the goal, see `envs/adapters/coordinates.py`; none means the default ones.
+        success: what has to come to the goal: joints as in `coordinates.py`, places as in `places.py`; none means the default joints.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
         options: those of `Task`.
 
@@ -79,14 +81,18 @@ class CoordinateTask(Task):
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
-        require_named(model, success)  # before seconds of simulation
+        joints, self.places = split_places(model, success)
+        require_named(model, joints)  # before seconds of simulation
         poses = None
         if not (control_period and episode_steps and camera and success and all(":" in entry for entry in success)):
             poses = time_scale.probe(np.random.default_rng(0), self._begin_probe, self._advance_probe, len(controls), step)
         flat = None if poses is None else poses.reshape(-1, model.nq)
-        self.coordinates = read_coordinates(model, success, flat)
+        self.coordinates = read_coordinates(model, joints, flat) if joints or not self.places else NONE
+        carried = [int(model.jnt_qposadr[j]) for place in self.places for j in place.joints(model)]
+        self._counting = np.unique(np.concatenate([self.coordinates.index, np.array(carried, int)]))  # positions that success depends on
         if poses is not None and not (control_period and episode_steps):
-            moved = [f"{joint_names(model)[j]}:1" for j in default_joints(model)]  # success may lie in what is rarely touched, a cube
+            names = joint_names(model)
+            moved = [f"{names[j]}:1" for j in default_joints(model)]  # success may lie in what is rarely touched, a cube
             rule = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
             control_period, episode_steps = control_period or rule.control_period, episode_steps or rule.episode_steps
         self.steps_held = round(control_period / step)  # of the adapter's own
@@ -94,9 +100,9 @@ class CoordinateTask(Task):
             raise LatentMPCError(f"{self.name}: task.control_period must be a multiple of its step of {step:g} s, got {control_period:g}")
         self.control_period, self.episode_steps = round(self.steps_held * step, 9), episode_steps
         self.pace = self.control_period / time_scale.USUAL
-        self._kept = _bystanders(model, self.coordinates)
+        self._kept = _bystanders(model, self._counting)
         self._leave_out_markers()
-        self._tracked = _tracked_body(model, self.coordinates)
+        self._tracked = self.places[0].body(model) if self.places else _tracked_body(model, self.coordinates)
         self._unlimited = [
             int(model.jnt_qposadr[j])
             for j in range(model.njnt)
@@ -110,7 +116,7 @@ class CoordinateTask(Task):
         super().__init__(model, data=data, actions=controls, camera=self.camera_names, **options)
         if "pixels" in self.obs_keys:
             poses = data.qpos[None].copy() if flat is None else _some(flat, CHECKED)
-            require_visible(self.name, model, self.cameras, poses, self.coordinates.index)
+            require_visible(self.name, model, self.cameras, poses, self._counting)
 
     # What an adapter writes
 
@@ -164,23 +170,28 @@ class CoordinateTask(Task):
         return np.concatenate([np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors]).astype(np.float32)
 
     def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
-        return float(self.coordinates.distance(self.qpos_qvel(state)[0], self.qpos_qvel(goal)[0]))
+        return max(self.distances(state, goal).values())
 
     def distances(self, state: np.ndarray, goal: np.ndarray) -> dict[str, float]:
         each = self.coordinates.distances(self.qpos_qvel(state)[0], self.qpos_qvel(goal)[0])
-        return dict(zip(dict.fromkeys(self.coordinates.names), each.tolist(), strict=True))
+        named = dict(zip(dict.fromkeys(self.coordinates.names), each.tolist(), strict=True))
+        if self.places:
+            here, there = (self._values(one) for one in (state, goal))
+            named |= {place.label: place.distance(a, b) for place, a, b in zip(self.places, here, there, strict=True)}
+        return named
 
     def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
         return self.distance(state, goal) <= 1.0
 
     def tracked_point(self, state: np.ndarray) -> np.ndarray:
-        """Centre of the first free body that counts, or of the body that most of the coordinates move."""
+        """Centre of the first free body that counts, or of the body that most of the coordinates move; the first place that counts."""
         qpos = self.qpos_qvel(np.asarray(state))[0]
         points = np.empty((*qpos.shape[:-1], 3))
         for index in np.ndindex(qpos.shape[:-1]):
             self._scratch.qpos[:] = qpos[index]
             mujoco.mj_kinematics(self.model, self._scratch)
-            points[index] = self._scratch.xipos[self._tracked]
+            pointed = self.places and self.places[0].kind == SITE
+            points[index] = self._scratch.site_xpos[self.places[0].number] if pointed else self._scratch.xipos[self._tracked]
         return points
 
     def rest_state(self, qpos: np.ndarray) -> np.ndarray:
@@ -201,7 +212,7 @@ class CoordinateTask(Task):
         return self._controls
 
     def settings(self) -> dict[str, Any]:
-        success = self.coordinates.written()
+        success = self._success()
         return {
             "control_period": self.control_period,
             "episode_steps": self.episode_steps,
@@ -210,9 +221,10 @@ class CoordinateTask(Task):
         }
 
     def about(self) -> list[str]:
+        places = [f"{place.label} within {place.tolerance:.3g} {place.unit}" for place in self.places]
         return [
             f"{self.name}: {self.action_width} numbers in an action; followed from probing or from the command line:",
-            f"  reached: {', '.join(self.coordinates.described())}  {_to_change(self.coordinates.written())}",
+            f"  reached: {', '.join([*self.coordinates.described(), *places])}  {_to_change(self._success())}",
             *self._about_markers(),
             f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
             f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
@@ -222,11 +234,21 @@ class CoordinateTask(Task):
             f"  pixels from {self.camera_names}  (task.camera={self.camera_names})",
         ]
 
+    def _success(self) -> list[str]:
+        """What counts, as a config has it."""
+        return [*self.coordinates.written(), *(place.written() for place in self.places)]
+
+    def _values(self, state: np.ndarray) -> list[np.ndarray]:
+        """Where the places are in a simulator state."""
+        self._scratch.qpos[:] = self.qpos_qvel(state)[0]
+        mujoco.mj_kinematics(self.model, self._scratch)
+        return [place.value(self._scratch) for place in self.places]
+
     def _leave_out_markers(self) -> None:
         """Find the joints that the state leaves out, and the degrees of freedom that it shows."""
         model, owner = self.model, _joint_of_position(self.model)
         tree = model.dof_treeid[model.jnt_dofadr]
-        markers = marker_trees(model, {int(tree[j]) for j in owner[self.coordinates.index]})
+        markers = marker_trees(model, {int(tree[j]) for j in owner[self._counting]})
         self._markers = [j for j in range(model.njnt) if int(tree[j]) in markers]
         self._moving_dofs = np.flatnonzero(~np.isin(model.dof_treeid, list(markers)))
 
@@ -257,11 +279,11 @@ def _to_change(written: list[str]) -> str:
     return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
 
 
-def _bystanders(model: mujoco.MjModel, coordinates: Coordinates) -> np.ndarray:
-    """Positions bool `[nq]` of the kinematic trees that hold none of the coordinates and are tied to none that does."""
+def _bystanders(model: mujoco.MjModel, counting_positions: np.ndarray) -> np.ndarray:
+    """Positions bool `[nq]` of the kinematic trees that hold none of those that count and are tied to none that does."""
     owner = _joint_of_position(model)
     tree = model.dof_treeid[model.jnt_dofadr]
-    counting = linked_trees(model, set(tree[owner[coordinates.index]].tolist()))
+    counting = linked_trees(model, set(tree[owner[counting_positions]].tolist()))
     return ~np.isin(tree[owner], list(counting))
 
 

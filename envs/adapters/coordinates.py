@@ -41,6 +41,8 @@ class Coordinates:
 
     def distances(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Of each name the distance in units of its tolerance `[..., names]`."""
+        if not self.names:
+            return np.zeros((*np.broadcast_shapes(qpos.shape, goal.shape)[:-1], 0))
         difference = goal[..., self.index] - qpos[..., self.index]
         turned = (difference + np.pi) % (2 * np.pi) - np.pi
         squares = (np.where(self.wraps, turned, difference) / self.tolerance) ** 2
@@ -56,6 +58,9 @@ class Coordinates:
         rows = zip(self.names, self.tolerance, self.unit, strict=True)
         each = list(dict.fromkeys(f"{name} within {tolerance:.3g} {unit}" for name, tolerance, unit in rows))
         return each if len(each) <= SHOWN else [*each[: SHOWN - 1], f"and {len(each) - SHOWN + 1} more"]
+
+
+NONE = Coordinates((), np.zeros(0, int), np.zeros(0, bool), np.zeros(0), ())
 
 
 def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.ndarray | None = None) -> Coordinates:

@@ -1,0 +1,113 @@
+"""Places that have to come to the goal, beside the joints of `coordinates.py`: where a site or a body is, and which way up a body is.
+
+A config names them `site:NAME:TOLERANCE`, `body:NAME:TOLERANCE` and `body:NAME.xy:TOLERANCE` (its centre of mass) [m], and
+`upright:NAME:TOLERANCE`, the angle between the vertical axes of a body [rad]. `joint:NAME:TOLERANCE` is `NAME:TOLERANCE`.
+
+Shapes: n positions (`nq`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.adapters.coordinates import PLANE, joint_names
+
+SITE, BODY, UPRIGHT, JOINT = KINDS = ("site", "body", "upright", "joint")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A site's or body's position, its horizontal part, or a body's vertical axis."""
+
+    kind: str  # site, body or upright
+    name: str  # as written, .xy included
+    number: int  # of the site or body
+    tolerance: float  # [m], or [rad] of upright
+    axes: int = 3  # 2 of a horizontal part
+
+    @property
+    def label(self) -> str:
+        """`site:tool`."""
+        return f"{self.kind}:{self.name}"
+
+    @property
+    def unit(self) -> str:
+        """Of its tolerance."""
+        return "rad" if self.kind == UPRIGHT else "m"
+
+    def written(self) -> str:
+        """As a config has it."""
+        return f"{self.label}:{self.tolerance:.4g}"
+
+    def value(self, data: mujoco.MjData) -> np.ndarray:
+        """Where it is `[axes]` [m], or the vertical axis, of `data` whose kinematics are up to date."""
+        if self.kind == UPRIGHT:
+            axis: np.ndarray = data.xmat[self.number].reshape(3, 3)[:, 2].copy()
+            return axis
+        place: np.ndarray = (data.site_xpos if self.kind == SITE else data.xipos)[self.number, : self.axes].copy()
+        return place
+
+    def distance(self, value: np.ndarray, goal: np.ndarray) -> float:
+        """Between two values, in units of the tolerance."""
+        if self.kind == UPRIGHT:
+            return float(np.arccos(np.clip(value @ goal, -1.0, 1.0))) / self.tolerance
+        return float(np.linalg.norm(value - goal)) / self.tolerance
+
+    def body(self, model: mujoco.MjModel) -> int:
+        """The body that it belongs to."""
+        return int(model.site_bodyid[self.number]) if self.kind == SITE else self.number
+
+    def joints(self, model: mujoco.MjModel) -> list[int]:
+        """Joints that move it: those of its body and of all that carry it."""
+        body, found = self.body(model), list[int]()
+        while body:
+            found += range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body])
+            body = int(model.body_parentid[body])
+        return sorted(found)
+
+
+def split_places(model: mujoco.MjModel, written: Sequence[str]) -> tuple[list[str], list[Place]]:
+    """What is written of joints, and the places.
+
+    Raises ValueError: no site or body of that name (suggests others), nothing that moves, a tolerance that is missing or not above 0.
+    """
+    joints, places = list[str](), list[Place]()
+    known = joint_names(model)
+    for entry in written:
+        kind, colon, rest = entry.partition(":")
+        if not colon or kind not in KINDS or entry in known or entry.rpartition(":")[0] in known:
+            joints.append(entry)
+        elif kind == JOINT:
+            joints.append(rest)
+        else:
+            places.append(_place(model, kind, rest))
+    return joints, places
+
+
+def _place(model: mujoco.MjModel, kind: str, rest: str) -> Place:
+    name, colon, number = rest.rpartition(":")
+    try:
+        tolerance = float(number)
+    except ValueError:
+        tolerance = -1.0
+    if not colon or not 0 < tolerance < np.inf:
+        raise LatentMPCError(f"a place must be written {kind}:NAME:TOLERANCE, a number above 0, got {f'{kind}:{rest}'!r} in success")
+    count, named = (model.nsite, model.site) if kind == SITE else (model.nbody, model.body)
+    names = [named(i).name for i in range(count)]
+    stem, dot, suffix = name.rpartition(".")
+    horizontal = kind == BODY and dot == "." and suffix == PLANE and name not in names
+    plain = stem if horizontal else name
+    if not plain or plain not in names:
+        given = [one for one in names if one] or ["none with a name"]
+        there = difflib.get_close_matches(plain, given, n=3) or given
+        raise LatentMPCError(f"no {SITE if kind == SITE else BODY} {plain!r} in success; there are: {', '.join(there[:20])}")
+    place = Place(kind, name, names.index(plain), tolerance, 2 if horizontal else 3)
+    if not place.joints(model):
+        raise LatentMPCError(f"nothing moves {place.label} in success: no joint carries it; name what moves")
+    return place
