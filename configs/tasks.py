@@ -45,12 +45,13 @@ class _ModelTask(TaskConfig):
 
     control_period: float = 0.0  # time for which an action is held [s]; 0 = by the rule of envs/adapters/time_scale.py
     episode_steps: int = 0  # length of an episode [control steps]; 0 = by that rule
+    seconds: float = 0.0  # length of an episode, in the place of episode_steps; 0 = not [s]
     success: list[str] = field(default_factory=list)  # what must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
     camera: str = ""  # camera of the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that moves
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(self, control_period=0, episode_steps=0)
+        at_least(self, control_period=0, episode_steps=0, seconds=0)
 
 
 @dataclass

@@ -53,6 +53,7 @@ class CoordinateTask(Task):
         controls: what actions -1 and 1 stand for `[A, 2]`.
         control_period: over which an action is held [s]; 0 means by the rule of `envs/adapters/time_scale.py`.
         episode_steps: [control steps]; 0 means by that rule.
+        seconds: the same in seconds, in the place of `episode_steps`; 0 means not.
         success: what has to come to the goal: joints as in `coordinates.py`, places as in `places.py`; none means the default joints.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
         options: those of `Task`.
@@ -72,6 +73,7 @@ class CoordinateTask(Task):
         controls: np.ndarray,
         control_period: float = 0.0,
         episode_steps: int = 0,
+        seconds: float = 0.0,
         success: Sequence[str] = (),
         camera: str = "",
         **options: Any,
@@ -84,21 +86,26 @@ class CoordinateTask(Task):
         joints, self.places = split_places(model, success)
         require_named(model, joints)  # before seconds of simulation
         poses = None
-        if not (control_period and episode_steps and camera and success and all(":" in entry for entry in success)):
+        if not (control_period and (episode_steps or seconds) and camera and success and all(":" in entry for entry in success)):
             poses = time_scale.probe(np.random.default_rng(0), self._begin_probe, self._advance_probe, len(controls), step)
         flat = None if poses is None else poses.reshape(-1, model.nq)
         self.coordinates = read_coordinates(model, joints, flat) if joints or not self.places else NONE
         carried = [int(model.jnt_qposadr[j]) for place in self.places for j in place.joints(model)]
         self._counting = np.unique(np.concatenate([self.coordinates.index, np.array(carried, int)]))  # positions that success depends on
-        if poses is not None and not (control_period and episode_steps):
+        self._uncut = 0
+        if episode_steps and seconds:
+            raise LatentMPCError("an episode's length must be given once: task.seconds or task.episode_steps")
+        if poses is not None and not (control_period and (episode_steps or seconds)):
             names = joint_names(model)
             moved = [f"{names[j]}:1" for j in default_joints(model)]  # success may lie in what is rarely touched, a cube
             rule = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
+            self._uncut = 0 if episode_steps or seconds else rule.uncut_steps
             control_period, episode_steps = control_period or rule.control_period, episode_steps or rule.episode_steps
         self.steps_held = round(control_period / step)  # of the adapter's own
         if self.steps_held < 1 or abs(self.steps_held * step - control_period) > 1e-6:
             raise LatentMPCError(f"{self.name}: task.control_period must be a multiple of its step of {step:g} s, got {control_period:g}")
-        self.control_period, self.episode_steps = round(self.steps_held * step, 9), episode_steps
+        self.control_period = round(self.steps_held * step, 9)
+        self.episode_steps = max(1, round(seconds / self.control_period)) if seconds else episode_steps
         self.pace = self.control_period / time_scale.USUAL
         self._kept = _bystanders(model, self._counting)
         self._leave_out_markers()
@@ -216,6 +223,7 @@ class CoordinateTask(Task):
         return {
             "control_period": self.control_period,
             "episode_steps": self.episode_steps,
+            "seconds": 0.0,  # it is in episode_steps now
             "success": success,
             "camera": self.camera_names,
         }
@@ -228,7 +236,7 @@ class CoordinateTask(Task):
             *self._about_markers(),
             f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
             f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
-            f"(task.episode_steps={self.episode_steps})",
+            f"(task.episode_steps={self.episode_steps}){self._about_cut()}",
             f"  noise correlated over {0.3 * self.pace:.3g} s: collect.behaviour.correlation times {self.pace:.3g}, "
             f"as of a control step of {time_scale.USUAL} s",
             f"  pixels from {self.camera_names}  (task.camera={self.camera_names})",
@@ -257,6 +265,12 @@ class CoordinateTask(Task):
         set_integration_state(self.model, self._scratch, state)
         settle(self.model, self._scratch)
         return integration_state(self.model, self._scratch), constraint_violation(self.model, self._scratch)
+
+    def _about_cut(self) -> str:
+        """Where the rule's least or most decided, and not how slow the robot is."""
+        if self._uncut in (0, self.episode_steps):
+            return ""
+        return f"; {self._uncut} by its slowest part, cut to {time_scale.SHORTEST} to {time_scale.MOST}: longer ones by task.seconds"
 
     def _about_markers(self) -> list[str]:
         """A line where there are some; in pictures they are seen."""

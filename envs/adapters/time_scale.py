@@ -35,6 +35,7 @@ class TimeScale:
 
     control_period: float  # [s]
     episode_steps: int  # [control steps]
+    uncut_steps: int  # what seven times the longest T would be, beyond the least and the most too [control steps]
 
 
 def probe(
@@ -73,8 +74,8 @@ def follow_rule(poses: np.ndarray, coordinates: Coordinates, step: float) -> Tim
             f"full actions of {LONGEST:g} s move none of {', '.join(dict.fromkeys(coordinates.names))} by a third of its range"
         )
     period = step * max(1, round(float(np.median(times)) / STEPS / step))
-    episode = EPISODE * max(times) / period
-    return TimeScale(period, int(np.clip(np.ceil(episode / 10) * 10, SHORTEST, MOST)))
+    uncut = int(np.ceil(EPISODE * max(times) / period / 10) * 10)
+    return TimeScale(period, int(np.clip(uncut, SHORTEST, MOST)), uncut)
 
 
 def _moving_time(poses: np.ndarray, coordinates: Coordinates, c: int) -> float:
