@@ -210,8 +210,8 @@ def test_a_checkpoint_that_does_not_do_is_refused_and_no_out_is_made(
     assert refused() == "the checkpoint does not fit pointmaze-open: state must be [5], the task gives [4]"
     config.write_text(with_task(name="reachr"))
     assert refused().startswith("no task 'reachr'; there are: gymnasium, mjcf, pointmaze-giant, ")
-    config.write_text(text.replace("format: 1", "format: 2"))
-    assert refused() == f"{config}: checkpoint format must be 1, got 2; train it again with this version"
+    config.write_text(text.replace("format: 2", "format: 3"))
+    assert refused() == f"{config}: checkpoint format must be 2, got 3; train it again with this version"
     config.write_text(text.replace("name: cem", "name: cme"))
     assert refused() == f"{config}: no planner 'cme'; there are: cem, gradient, hybrid, icem, mppi, predictive_sampling, random"
     config.write_text("!!python/object/apply:os.mkdir [made]")

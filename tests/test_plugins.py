@@ -199,7 +199,9 @@ def test_what_no_package_brings_is_refused_with_what_there_is(installed: Path, c
         "cost: a constraint must be written gentle:MOST, with finite numbers, got 'gentle'"
     )
     assert refusal(capsys, *words, "model.encoder.state=deep") == "model.encoder: no encoder 'deep' of state; there are: linear, mlp"
-    assert refusal(capsys, *words, "model=flow").startswith("no model 'flow'; there are: jepa, pointmaze-giant, reconstruction, slow")
+    assert refusal(capsys, *words, "model=flow").startswith(
+        "no model 'flow'; there are: identity, jepa, pointmaze-giant, reconstruction, slow"
+    )
 
 
 def test_an_entry_point_that_is_no_part_of_its_seam_is_refused_by_name(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,8 +131,9 @@ def test_the_agent_tells_what_its_last_decision_did():
     assert agent.last_plan.info["evaluations"].tolist() == [384, 384]
 
 
+@pytest.mark.slow
 def test_results_say_how_often_a_constraint_was_violated_and_terms_change_plans(tmp_path):
-    words = ["evaluate", "checkpoint=pointmaze-large-state", "episodes=3", "pairs.seed=5"]
+    words = ["evaluate", "checkpoint=pointmaze-large-state", "episodes=2", "pairs.seed=5"]
     for name, more in (("free", []), ("kept", ["cost.constraints=[keep_out:0:0:0.9]"]), ("calm", ["cost.terms=[effort:2000]"])):
         assert cli.main([*words, *more, f"out={tmp_path / name}"]) == 0
     free, kept, calm = (json.loads((tmp_path / name / "results.json").read_text()) for name in ("free", "kept", "calm"))
