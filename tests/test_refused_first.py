@@ -17,6 +17,8 @@ from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.horizon import study, sweep
 from latent_mpc.agent.training import pipeline
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.adapters.gymnasium_task import GymnasiumTask
+from latent_mpc.envs.adapters.mjcf_task import MjcfTask
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.cameras import gl_library
 from latent_mpc.envs.collection.collect import collect
@@ -76,10 +78,65 @@ def test_goals_that_standing_still_reaches_are_refused_before_the_first_rollout(
 ) -> None:
     robot, out = tmp_path / "robot.xml", tmp_path / "out"
     robot.write_text(PENDULUM)
-    words = ["task=mjcf", f"task.xml={robot}", "task.success=[hinge:9]", *MODEL, f"out={out}"]
+    words = ["task=mjcf", f"task.xml={robot}", "task.success=[hinge:3]", *MODEL, f"out={out}"]
     said = refusal(capsys, "train", *words, alone=False)
     assert said.startswith("robot: 11 of 11 pairs were solved by standing still (at most half may be)")
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["task.success=[nosuch:0.1]"], "no joint 'nosuch' in success; there are: hinge"),
+        (["task.success=[hinge:abc]"], "a tolerance must be a number above 0, got 'hinge:abc' in success"),
+        (["task.success=[hinge:9]"], "robot: a goal must be missed somewhere, but every pose within the joints' limits reaches "),
+        (["task.camera=nosuch"], "no camera 'nosuch' in the model; there are: none"),
+        (["task.control_period=0.03"], "robot: task.control_period must be a multiple of its step of 0.02 s, got 0.03"),
+        (["data=nosuch"], "no rollouts at nosuch"),
+    ],
+)
+def test_mistakes_that_need_no_simulation_are_refused_before_the_robot_moves(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot, out = tmp_path / "robot.xml", tmp_path / "out"
+    robot.write_text(PENDULUM)
+    for name in ("begin", "advance_step"):
+        monkeypatch.setattr(MjcfTask, name, never)
+    assert refusal(capsys, "train", "task=mjcf", f"task.xml={robot}", *words, *MODEL, f"out={out}").startswith(said)
+    assert not out.exists()
+
+
+def test_data_of_another_robot_are_refused_before_a_robot_moves(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GymnasiumTask, "advance_step", never)
+    words = ["task=gymnasium", "task.id=Humanoid-v5", f"data={data}", *MODEL, f"out={tmp_path / 'out'}"]
+    assert (
+        refusal(capsys, "train", *words)
+        == f"data={data} must hold rollouts of gymnasium, it holds reacher; give task=reacher or other data"
+    )
+    with RolloutWriter(tmp_path / "ant", {"task": {"name": "gymnasium", "options": {"id": "Ant-v5", "control_period": 0.05}}}) as writer:
+        writer.append({"state": np.zeros((21, 29), np.float32), "action": np.zeros((21, 8), np.float32)})
+    words[2] = f"data={tmp_path / 'ant'}"
+    said = refusal(capsys, "train", *words)
+    assert said.endswith("must hold rollouts with task.id=Humanoid-v5, it holds Ant-v5; give that or other data")
+
+
+def test_a_goal_that_four_probes_stay_within_is_refused_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slide that its motor moves by a quarter of a metre, against a spring; it has no limits that would show 10 m to be too much."""
+    robot, begun = tmp_path / "robot.xml", []
+    spring = '<joint name="rail" type="slide" axis="1 0 0" stiffness="4" damping="9"/>'
+    robot.write_text(
+        f'<mujoco><worldbody><body>{spring}<geom size=".1"/></body></worldbody><actuator><motor joint="rail"/></actuator></mujoco>'
+    )
+    begin = MjcfTask.begin
+    monkeypatch.setattr(MjcfTask, "begin", lambda task, rng: begun.append(0) or begin(task, rng))
+    with pytest.raises(ValueError, match="robot: a goal must be missed somewhere, but 6 s of full actions from 4 resets never lead more"):
+        make("mjcf", xml=str(robot), success=["rail:10"])
+    assert len(begun) == 4
+    begun.clear()
+    make("mjcf", xml=str(robot), success=["rail:0.1"])
+    assert len(begun) == 16
 
 
 def test_the_pairs_drawn_before_the_first_rollout_are_those_that_are_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

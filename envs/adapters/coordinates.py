@@ -21,6 +21,7 @@ from latent_mpc.configs.errors import LatentMPCError
 SHARE = 0.05  # of its range: a coordinate's tolerance
 ANGLE = 0.1  # [rad] tolerance of an unlimited hinge
 SHOWN = 8  # names in a line for people
+LIMIT = 0.01  # of its range: how far outside it a joint may be, where its limits count as kept
 PLANE = "xy"  # the horizontal part of a free body's position
 HINGE, SLIDE, FREE = (int(getattr(mujoco.mjtJoint, f"mjJNT_{name}")) for name in ("HINGE", "SLIDE", "FREE"))
 
@@ -45,7 +46,22 @@ class Coordinates:
             return np.zeros((*np.broadcast_shapes(qpos.shape, goal.shape)[:-1], 0))
         difference = goal[..., self.index] - qpos[..., self.index]
         turned = (difference + np.pi) % (2 * np.pi) - np.pi
-        squares = (np.where(self.wraps, turned, difference) / self.tolerance) ** 2
+        return self._lengths(np.where(self.wraps, turned, difference))
+
+    def spread(self, qpos: np.ndarray) -> float:
+        """No two of the positions `[M, n]` are further apart than this, in tolerances: the diagonal of the box that holds them."""
+        range_ = np.ptp(qpos[:, self.index], axis=0)
+        return float(self._lengths(np.where(self.wraps, np.minimum(range_, np.pi), range_)).max())
+
+    def longest(self, model: mujoco.MjModel) -> float:
+        """The same of all positions that the joints' limits allow; inf where a joint that counts has none."""
+        owner = np.searchsorted(model.jnt_qposadr, self.index, side="right") - 1
+        limits = np.where(model.jnt_limited[owner], np.ptp(model.jnt_range[owner], axis=-1) * (1 + 2 * LIMIT), np.inf)
+        return float(self._lengths(np.where(self.wraps, np.pi, limits)).max())
+
+    def _lengths(self, difference: np.ndarray) -> np.ndarray:
+        """What differences `[..., C]` amount to of each name, in tolerances `[..., names]`."""
+        squares = (difference / self.tolerance) ** 2
         first = [c for c, name in enumerate(self.names) if c == 0 or name != self.names[c - 1]]
         return np.sqrt(np.add.reduceat(squares, first, axis=-1))
 
@@ -97,6 +113,12 @@ def require_named(model: mujoco.MjModel, written: Sequence[str]) -> None:
     known = joint_names(model)
     for entry in written:
         _parts(model, _split(entry, known)[0], known)
+
+
+def tolerances_written(model: mujoco.MjModel, written: Sequence[str]) -> bool:
+    """Whether coordinates are named, each with its tolerance, so that nothing of them is to be found by moving the model."""
+    known = joint_names(model)
+    return bool(written) and all(_split(entry, known)[1] for entry in written)
 
 
 def joint_names(model: mujoco.MjModel) -> list[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-LIMIT = 0.01  # of a joint's or tendon's range: how far outside it may be
+from latent_mpc.envs.adapters.coordinates import LIMIT
+
 GAP = 0.01  # of the model's extent: how far apart what is connected may be
 COUPLING = 0.02  # [rad, m] of joints and tendons that follow one another
 

@@ -21,6 +21,7 @@ from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters.coordinates import Coordinates
 
 PROBES = 16
+FIRST = 4  # of them: by these a goal that is far too loose is known
 LONGEST = 6.0  # [s] of a probe
 PART = 1 / 3  # of the range
 STEPS = 6  # model steps in which a typical coordinate covers that part under full action
@@ -44,12 +45,14 @@ def probe(
     advance: Callable[[np.ndarray], np.ndarray],
     width: int,
     step: float,
+    look: Callable[[np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """Positions `[K, T + 1, n]` while one full action is held.
 
     Args:
         begin: goes to a fresh reset; `advance` holds an action `[A]` in [-1, 1] for one step; both return positions `[n]`.
         step: of the environment [s].
+        look: given the positions `[M, n]` of the first FIRST probes, may raise and so spare the others.
     """
     steps = round(LONGEST / step)
     poses = []
@@ -58,6 +61,8 @@ def probe(
         action = rng.choice([-1.0, 1.0], width)
         places += [advance(action) for _ in range(steps)]
         poses.append(np.stack(places))
+        if look and len(poses) == FIRST:
+            look(np.concatenate(poses))
     return np.stack(poses)
 
 

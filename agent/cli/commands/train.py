@@ -28,13 +28,14 @@ from latent_mpc.agent.evaluation.results import make_folder, print_results, requ
 from latent_mpc.agent.training.curves import draw_curves
 from latent_mpc.agent.training.episode_length import require_length
 from latent_mpc.agent.training.imagined_frames import draw_imagined
-from latent_mpc.agent.training.open_data import open_rollouts
+from latent_mpc.agent.training.open_data import MODEL, open_rollouts, require_task
 from latent_mpc.agent.training.pipeline import describe, explore_once, gathered, initialise, save, task_options, train, validate
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
 from latent_mpc.envs.files import only_writer
 from latent_mpc.envs.registry import make
+from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
 from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.task import Task
 
@@ -43,6 +44,8 @@ def run(config: TrainConfig) -> int:
     """Collect if need be, train, validate. What can be refused is, before anything is written or takes long."""
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
     require_folder(folder)
+    if config.data:
+        require_data(config)
     task, completed = open_task(config.task, config.observations)
     config = replace(config, task=completed)
     same_run(folder, asdict(config))
@@ -62,6 +65,21 @@ def run(config: TrainConfig) -> int:
     make_folder(folder)
     with only_writer(folder):
         return run_locked(config, folder, task, parts, given, pairs, begin)
+
+
+def require_data(config: TrainConfig) -> None:
+    """Raise as `open_rollouts` for data that are not there, or of another task: making the task may take seconds of simulation.
+
+    What the user leaves open and probing will tell is taken to be what the data hold.
+    """
+    if config.data.startswith(SCHEME):
+        meta = MinariSet(config.data.removeprefix(SCHEME)).own
+    else:
+        meta = Rollouts(config.data, config.data_skip).meta
+    if meta is not None:
+        stored = meta.get("task", {}).get("options", {})
+        open_keys = [key for key in MODEL if key in stored and getattr(config.task, key, None) in ("", 0)]
+        require_task(f"data={config.data}", meta, replace(config, task=replace(config.task, **{key: stored[key] for key in open_keys})))
 
 
 def run_locked(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, pairs: Pairs, begin: float) -> int:

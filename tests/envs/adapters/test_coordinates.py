@@ -104,6 +104,21 @@ def test_coordinates_of_one_name_count_together_by_their_distance() -> None:
     assert found.distance(np.stack([start, goal]), goal) == pytest.approx([1.3, 0.0])
 
 
+def test_how_far_apart_positions_are_at_most_by_what_was_met_and_by_what_limits_allow() -> None:
+    model = model_of()
+    found = read_coordinates(model, ["spin:0.5", "bend:0.25"])
+    poses = np.zeros((3, 10))
+    poses[1, :2], poses[2, :2] = [0.4, -0.1], [0.1, 0.2]
+    assert found.spread(poses) == pytest.approx(1.2)  # bend: 0.3 rad of 0.25; spin: 0.4 of 0.5
+    assert max(found.distance(a, b) for a in poses for b in poses) <= found.spread(poses) + 1e-9
+    poses[2, 0] = 40.0  # as many turns as there may be, no two poses are more than half a turn apart
+    assert found.spread(poses) == pytest.approx(np.pi / 0.5)
+    bend = float(np.ptp(model.jnt_range[1]))
+    assert read_coordinates(model, ["bend:0.25"]).longest(model) == pytest.approx(bend * 1.02 / 0.25)
+    assert read_coordinates(model, ["spin+bend:0.5"]).longest(model) == pytest.approx(np.hypot(np.pi, bend * 1.02) / 0.5)
+    assert read_coordinates(model, ["bend:9", "cube:1"]).longest(model) == np.inf
+
+
 @pytest.mark.parametrize("success", ["[nosuch:0.1]", "[root:abc]", "[root+right_knee:0.1]", "[root.z:0.1]"])
 def test_a_goal_that_cannot_be_is_refused_before_anything_is_simulated(success, monkeypatch):
     def probe(*_):

@@ -47,3 +47,15 @@ def test_a_probe_holds_one_full_action() -> None:
     assert (held == held[:, :1]).all()
     assert (np.abs(held) == 1).all()
     assert len(np.unique(held[:, 0], axis=0)) == 4  # every corner comes up
+
+
+def test_the_first_four_probes_are_looked_at_and_may_end_it() -> None:
+    moves: list[int] = []
+
+    def look(poses: np.ndarray) -> None:
+        assert poses.shape == (4 * 7, 1)
+        raise ValueError("seen")
+
+    with pytest.raises(ValueError, match="seen"):
+        probe(np.random.default_rng(0), lambda rng: np.zeros(1), lambda action: moves.append(0) or np.zeros(1), 1, 1.0, look)
+    assert len(moves) == 4 * 6
