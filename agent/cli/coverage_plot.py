@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from latent_mpc.envs.files import replace
 
 
-def draw_coverage(points: np.ndarray, label: str, title: str, path: Path) -> None:
-    """Write positions `[N, 2]` as a plot, darker where the robot has been more often."""
+def draw_coverage(points: np.ndarray, names: Sequence[str], title: str, path: Path) -> None:
+    """Write positions `[N, 2]`, whose two axes have these names, as a plot, darker where the robot has been more often."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -19,8 +20,8 @@ def draw_coverage(points: np.ndarray, label: str, title: str, path: Path) -> Non
 
     figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
     axis.hexbin(points[:, 0], points[:, 1], gridsize=50, bins="log", mincnt=1, cmap="viridis_r", linewidths=0.1)
-    axis.set(title=title, xlabel=label)
-    axis.set_aspect("equal" if "[m]" in label else "auto")
+    axis.set(title=title, xlabel=names[0], ylabel=names[1])
+    axis.set_aspect("equal" if all("[m]" in name for name in names) else "auto")
     picture = io.BytesIO()
     figure.savefig(picture, dpi=120, format="png")
     plt.close(figure)

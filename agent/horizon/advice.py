@@ -78,9 +78,9 @@ def diagnose_bottleneck(
         numbers["more_samples"] = {"evaluations": more["evaluations"], "gain": gain}
     if rate >= GOOD:
         share = (
-            "Every goal of the choice is reached."
+            f"{best['label']} reaches every goal of the pairs that the choice was made on."
             if rate == 1
-            else f"{100 * rate:.0f} % of the goals are reached; too few are missed to tell why."
+            else f"{best['label']} reaches {100 * rate:.0f} % of the goals; too few are missed to tell why."
         )
         return {"what": "nothing", "why": share, "rests_on": numbers}
     alike = oracle is not None and oracle["success_end"]["low"] <= rate

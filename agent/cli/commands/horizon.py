@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from latent_mpc.agent.evaluation.results import command, write_json
+from latent_mpc.agent.horizon.advice import plural
 from latent_mpc.agent.horizon.report.report import write_figures, write_page
 from latent_mpc.agent.horizon.report.videos import film_pairs, open_film_camera
 from latent_mpc.agent.horizon.study import require_playable, settings_by_horizon, study
@@ -68,9 +69,8 @@ def print_advice(result: dict[str, Any]) -> None:
         time = f"{ms[row['label']]:.1f}" if row["label"] in ms else ""
         table.add_row(row["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time)
     Console().print(table)
-    print(
-        f"look {advised['horizon']} model steps ahead ({advised['horizon'] * result['step_seconds']:.2g} s); fastest: {advised['fastest']}"
-    )
+    ahead = f"{plural(advised['horizon'], 'model step')} ahead ({advised['horizon'] * result['step_seconds']:.2g} s)"
+    print(f"look {ahead}; fastest: {advised['fastest']}")
     print(f"what limits success: {advised['limit']['what']}. {advised['limit']['why']}")
 
 

@@ -108,7 +108,7 @@ def draw(rollouts: Rollouts, folder: Path) -> list[Path]:
         points, label = where
         share = f"{coverage(points):.0%} of the cells"
         print(f"coverage     {share}, {label}")
-        draw_coverage(points, label, share, folder / "coverage.png")
+        draw_coverage(points, label.split(" and "), share, folder / "coverage.png")
         written.append(folder / "coverage.png")
     shown = np.unique(np.linspace(0, len(rollouts) - 1, SHOWN[0]).astype(int)).tolist()
     pictures = frames(rollouts, task, shown, SHOWN[1])

@@ -71,7 +71,10 @@ def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) 
         "rate": {one["label"]: one["success_end"] for one in result["success"]},
         "best": rungs[advised["best"]],
         "chosen": chosen,
-        "others": [*shorter[-1:], *([] if last is chosen else [last])],  # what is said of shorter and of longer ones
+        "others": [
+            *shorter[-1:],
+            *([last] if last["label"] not in (advised["smallest"], advised["best"]) else []),
+        ],  # of shorter and longer ones
         "fresh": reported[advised["smallest"]],
         "fastest": reported[advised["fastest"]],
         "errors": [("latent", found["latent"], "std")]
