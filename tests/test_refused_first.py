@@ -124,13 +124,18 @@ def test_data_of_another_robot_are_refused_before_a_robot_moves(
 
 def test_a_goal_that_four_probes_stay_within_is_refused_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slide that its motor moves by a quarter of a metre, against a spring; it has no limits that would show 10 m to be too much."""
-    robot, begun = tmp_path / "robot.xml", []
+    robot, begun = tmp_path / "robot.xml", list[int]()
     spring = '<joint name="rail" type="slide" axis="1 0 0" stiffness="4" damping="9"/>'
     robot.write_text(
         f'<mujoco><worldbody><body>{spring}<geom size=".1"/></body></worldbody><actuator><motor joint="rail"/></actuator></mujoco>'
     )
     begin = MjcfTask.begin
-    monkeypatch.setattr(MjcfTask, "begin", lambda task, rng: begun.append(0) or begin(task, rng))
+
+    def counted(task: MjcfTask, rng: np.random.Generator) -> None:
+        begun.append(0)
+        begin(task, rng)
+
+    monkeypatch.setattr(MjcfTask, "begin", counted)
     with pytest.raises(ValueError, match="robot: a goal must be missed somewhere, but 6 s of full actions from 4 resets never lead more"):
         make("mjcf", xml=str(robot), success=["rail:10"])
     assert len(begun) == 4

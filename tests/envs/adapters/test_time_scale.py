@@ -56,6 +56,10 @@ def test_the_first_four_probes_are_looked_at_and_may_end_it() -> None:
         assert poses.shape == (4 * 7, 1)
         raise ValueError("seen")
 
+    def advance(action: np.ndarray) -> np.ndarray:
+        moves.append(0)
+        return np.zeros(1)
+
     with pytest.raises(ValueError, match="seen"):
-        probe(np.random.default_rng(0), lambda rng: np.zeros(1), lambda action: moves.append(0) or np.zeros(1), 1, 1.0, look)
+        probe(np.random.default_rng(0), lambda rng: np.zeros(1), advance, 1, 1.0, look)
     assert len(moves) == 4 * 6
