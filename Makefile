@@ -43,9 +43,9 @@ fuzz: $(DONE)-test
 	@FUZZ=10000 $(PY) -m pytest tests/test_fuzz.py
 
 check: $(DONE)-check
-	@.venv/bin/ruff format --check --quiet . || { echo 'make check: mend the format of these files with .venv/bin/ruff format'; \
-	  .venv/bin/ruff format --check . ; exit 1; }
-	@.venv/bin/ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet . || { echo 'make check: mend the format of these files with .venv/bin/python -m ruff format'; \
+	  $(PY) -m ruff format --check . ; exit 1; }
+	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy
 
 # An interpreter that can do it, told in one line if it cannot; then .venv, which sees the torch of that interpreter if there is one.
