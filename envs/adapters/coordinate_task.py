@@ -18,8 +18,8 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
+from latent_mpc.envs.adapters.bodies import bystanders, joint_of_position, moving_bodies, sensor_numbers, show_invisible, tracked_body
 from latent_mpc.envs.adapters.coordinates import (
-    FREE,
     HINGE,
     NONE,
     SHOWN,
@@ -30,12 +30,12 @@ from latent_mpc.envs.adapters.coordinates import (
     require_named,
     tolerances_written,
 )
-from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
+from latent_mpc.envs.adapters.feasible import constraint_violation
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
-from latent_mpc.envs.cameras.ray import find_camera, geom_rgba
+from latent_mpc.envs.cameras.ray import find_camera
 from latent_mpc.envs.cameras.view import choose_view, split_names
 from latent_mpc.envs.cameras.visible import require_visible
 from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
@@ -82,7 +82,7 @@ class CoordinateTask(Task):
         **options: Any,
     ) -> None:
         self.model, self.data, self._controls = model, data, controls
-        _show_invisible(model)
+        show_invisible(model)
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
@@ -112,18 +112,18 @@ class CoordinateTask(Task):
         self.control_period = round(self.steps_held * step, 9)
         self.episode_steps = max(1, round(seconds / self.control_period)) if seconds else episode_steps
         self.pace = self.control_period / time_scale.USUAL
-        self._kept = _bystanders(model, self._counting)
+        self._kept = bystanders(model, self._counting)
         self._leave_out_markers()
-        self._tracked = self.places[0].body(model) if self.places else _tracked_body(model, self.coordinates)
+        self._tracked = self.places[0].body(model) if self.places else tracked_body(model, self.coordinates)
         self._unlimited = [
             int(model.jnt_qposadr[j])
             for j in range(model.njnt)
             if int(model.jnt_type[j]) == HINGE and not model.jnt_limited[j] and j not in self._markers
         ]
-        shown = np.flatnonzero(~np.isin(_joint_of_position(model), self._markers))
+        shown = np.flatnonzero(~np.isin(joint_of_position(model), self._markers))
         self._plain = np.setdiff1d(shown, self._unlimited)
-        self._sensors = [i for s in range(model.nsensor) if model.sensor(s).name for i in _sensor_numbers(model, s)]
-        self.camera_names = camera or str(choose_view(model, _some(flat, PICTURED), _moving(model)))
+        self._sensors = [i for s in range(model.nsensor) if model.sensor(s).name for i in sensor_numbers(model, s)]
+        self.camera_names = camera or str(choose_view(model, _some(flat, PICTURED), moving_bodies(model)))
         model.geom_rgba[:], model.mat_rgba[:] = looks  # a reset may draw others: as in a process that need not probe
         super().__init__(model, data=data, actions=controls, camera=self.camera_names, **options)
         if "pixels" in self.obs_keys:
@@ -259,7 +259,7 @@ class CoordinateTask(Task):
 
     def _leave_out_markers(self) -> None:
         """Find the joints that the state leaves out, and the degrees of freedom that it shows."""
-        model, owner = self.model, _joint_of_position(self.model)
+        model, owner = self.model, joint_of_position(self.model)
         tree = model.dof_treeid[model.jnt_dofadr]
         markers = marker_trees(model, {int(tree[j]) for j in owner[self._counting]})
         self._markers = [j for j in range(model.njnt) if int(tree[j]) in markers]
@@ -328,52 +328,7 @@ def _to_change(written: list[str]) -> str:
     return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
 
 
-def _bystanders(model: mujoco.MjModel, counting_positions: np.ndarray) -> np.ndarray:
-    """Positions bool `[nq]` of the kinematic trees that hold none of those that count and are tied to none that does."""
-    owner = _joint_of_position(model)
-    tree = model.dof_treeid[model.jnt_dofadr]
-    counting = linked_trees(model, set(tree[owner[counting_positions]].tolist()))
-    return ~np.isin(tree[owner], list(counting))
-
-
-def _joint_of_position(model: mujoco.MjModel) -> np.ndarray:
-    """The joint of each position, `[nq]`."""
-    return np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
-
-
-def _tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
-    joints = set(_joint_of_position(model)[coordinates.index].tolist())
-    for joint in sorted(joints):
-        if int(model.jnt_type[joint]) == FREE:
-            return int(model.jnt_bodyid[joint])
-    moved = np.zeros(model.nbody, int)
-    for body in range(1, model.nbody):  # parents come first
-        own = range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body])
-        moved[body] = moved[model.body_parentid[body]] + len(joints.intersection(own))
-    return int(np.flatnonzero(moved == moved.max())[-1])
-
-
-def _moving(model: mujoco.MjModel) -> np.ndarray:
-    """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there is none."""
-    trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in default_joints(model)}
-    moving = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
-    return moving if moving.any() else model.body_weldid != 0
-
-
-def _show_invisible(model: mujoco.MjModel) -> None:
-    """Make bodies that move and consist of transparent geoms opaque: some environments draw a site instead, which rays do not meet."""
-    alpha = geom_rgba(model)[:, 3]
-    for body in np.flatnonzero(_moving(model)):
-        geoms = np.flatnonzero(model.geom_bodyid == body)
-        if len(geoms) and not alpha[geoms].any():
-            model.geom_rgba[geoms, 3], model.geom_matid[geoms] = 1.0, -1  # a material may be transparent, too
-
-
 def _some(poses: np.ndarray | None, count: int) -> np.ndarray:
     """Some of the poses that probing met, from `count` on."""
     assert poses is not None  # probing was done, as no camera was given
     return poses[:: max(1, len(poses) // count)]
-
-
-def _sensor_numbers(model: mujoco.MjModel, sensor: int) -> range:
-    return range(model.sensor_adr[sensor], model.sensor_adr[sensor] + model.sensor_dim[sensor])
