@@ -23,7 +23,6 @@ from latent_mpc.envs.adapters.coordinates import (
     HINGE,
     NONE,
     SHOWN,
-    Coordinates,
     default_joints,
     joint_names,
     read_coordinates,
@@ -33,17 +32,16 @@ from latent_mpc.envs.adapters.coordinates import (
 from latent_mpc.envs.adapters.feasible import constraint_violation
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
+from latent_mpc.envs.adapters.possible import require_apart, require_multiple, require_possible
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
-from latent_mpc.envs.cameras.ray import find_camera
-from latent_mpc.envs.cameras.view import choose_view, split_names
+from latent_mpc.envs.cameras.view import choose_view
 from latent_mpc.envs.cameras.visible import require_visible
 from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen
 MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
-LOOSE = 0.25  # tolerances: a goal within which full actions stay, for all of the first probes, is refused without drawing any pairs
 CHECKED = 8  # poses from which the pictures must change
 
 
@@ -93,8 +91,8 @@ class CoordinateTask(Task):
         poses = None
         if not (control_period and (episode_steps or seconds) and camera and success and all(":" in entry for entry in success)):
             goal = read_coordinates(model, joints) if not self.places and tolerances_written(model, joints) else None
-            self._require_possible(step, control_period, goal, camera)
-            look = partial(self._require_apart, goal) if goal else None
+            require_possible(self.name, model, step, control_period, goal, camera)
+            look = partial(require_apart, self.name, goal) if goal else None
             poses = time_scale.probe(np.random.default_rng(0), self._begin_probe, self._advance_probe, len(controls), step, look)
         flat = None if poses is None else poses.reshape(-1, model.nq)
         self.coordinates = read_coordinates(model, joints, flat) if joints or not self.places else NONE
@@ -107,7 +105,7 @@ class CoordinateTask(Task):
             rule = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
             self._uncut = 0 if episode_steps or seconds else rule.uncut_steps
             control_period, episode_steps = control_period or rule.control_period, episode_steps or rule.episode_steps
-        self._require_multiple(control_period, step)
+        require_multiple(self.name, control_period, step)
         self.steps_held = round(control_period / step)  # of the adapter's own
         self.control_period = round(self.steps_held * step, 9)
         self.episode_steps = max(1, round(seconds / self.control_period)) if seconds else episode_steps
@@ -283,32 +281,6 @@ class CoordinateTask(Task):
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         return [f"  left out of the state, as nothing moves or touches them: {', '.join(names[:4])}{more}"] if names else []
 
-    def _require_possible(self, step: float, control_period: float, goal: Coordinates | None, camera: str) -> None:
-        """Raise ValueError or KeyError for what is wrong with these options whatever the robot does."""
-        if goal and goal.longest(self.model) <= 1.0:
-            raise LatentMPCError(
-                f"{self.name}: a goal must be missed somewhere, but every pose within the joints' limits reaches {_asked(goal)}; "
-                "lower these tolerances"
-            )
-        for name in split_names(camera) if camera else []:
-            find_camera(self.model, name)
-        if control_period:
-            self._require_multiple(control_period, step)
-
-    def _require_multiple(self, control_period: float, step: float) -> None:
-        held = round(control_period / step)
-        if held < 1 or abs(held * step - control_period) > 1e-6:
-            raise LatentMPCError(f"{self.name}: task.control_period must be a multiple of its step of {step:g} s, got {control_period:g}")
-
-    def _require_apart(self, goal: Coordinates, poses: np.ndarray) -> None:
-        """Raise ValueError if all of the positions `[M, n]`, where the first probes led, lie well within the tolerances."""
-        if (spread := goal.spread(poses)) < LOOSE:
-            raise LatentMPCError(
-                f"{self.name}: a goal must be missed somewhere, but {time_scale.LONGEST:g} s of full actions from {time_scale.FIRST} "
-                f"resets never lead more than {spread:.2g} tolerances apart by {_asked(goal)}; "
-                "lower these tolerances, or name joints that actions move"
-            )
-
     def _begin_probe(self, rng: np.random.Generator) -> np.ndarray:
         self.begin(rng)
         return self.data.qpos.copy()
@@ -316,10 +288,6 @@ class CoordinateTask(Task):
     def _advance_probe(self, action: np.ndarray) -> np.ndarray:
         self.advance_step(self._controls.mean(axis=1) + np.ptp(self._controls, axis=1) / 2 * action)
         return self.data.qpos.copy()
-
-
-def _asked(goal: Coordinates) -> str:
-    return f"task.success=[{','.join(goal.written())}]"
 
 
 def _to_change(written: list[str]) -> str:
