@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import FREE, Coordinates, default_joints
+from latent_mpc.envs.adapters.coordinates import FREE, Coordinates, default_joints, joint_of_position
 from latent_mpc.envs.adapters.feasible import linked_trees
 from latent_mpc.envs.cameras.ray import geom_rgba
 
@@ -16,11 +16,6 @@ def bystanders(model: mujoco.MjModel, counting_positions: np.ndarray) -> np.ndar
     tree = model.dof_treeid[model.jnt_dofadr]
     counting = linked_trees(model, set(tree[owner[counting_positions]].tolist()))
     return ~np.isin(tree[owner], list(counting))
-
-
-def joint_of_position(model: mujoco.MjModel) -> np.ndarray:
-    """The joint of each position, `[nq]`."""
-    return np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
 
 
 def tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:

@@ -18,15 +18,16 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.bodies import bystanders, joint_of_position, moving_bodies, sensor_numbers, show_invisible, tracked_body
+from latent_mpc.envs.adapters.bodies import bystanders, moving_bodies, sensor_numbers, show_invisible, tracked_body
 from latent_mpc.envs.adapters.coordinates import (
     HINGE,
     NONE,
-    SHOWN,
     default_joints,
     joint_names,
+    joint_of_position,
     read_coordinates,
     require_named,
+    to_change,
     tolerances_written,
 )
 from latent_mpc.envs.adapters.feasible import constraint_violation
@@ -235,7 +236,7 @@ class CoordinateTask(Task):
         places = [f"{place.label} within {place.tolerance:.3g} {place.unit}" for place in self.places]
         return [
             f"{self.name}: {self.action_width} numbers in an action; followed from probing or from the command line:",
-            f"  reached: {', '.join([*self.coordinates.described(), *places])}  {_to_change(self._success())}",
+            f"  reached: {', '.join([*self.coordinates.described(), *places])}  {to_change(self._success())}",
             *self._about_markers(),
             f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
             f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
@@ -288,12 +289,6 @@ class CoordinateTask(Task):
     def _advance_probe(self, action: np.ndarray) -> np.ndarray:
         self.advance_step(self._controls.mean(axis=1) + np.ptp(self._controls, axis=1) / 2 * action)
         return self.data.qpos.copy()
-
-
-def _to_change(written: list[str]) -> str:
-    """How another goal is asked for; the whole of it where it is short enough to paste."""
-    setting = f"task.success='[{','.join(written)}]'"
-    return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
 
 
 def _some(poses: np.ndarray | None, count: int) -> np.ndarray:

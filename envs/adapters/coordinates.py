@@ -133,6 +133,17 @@ def joint_names(model: mujoco.MjModel) -> list[str]:
     return names
 
 
+def joint_of_position(model: mujoco.MjModel) -> np.ndarray:
+    """The joint of each position, `[nq]`."""
+    return np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
+
+
+def to_change(written: list[str]) -> str:
+    """How another goal is asked for; the whole of it where it is short enough to paste."""
+    setting = f"task.success='[{','.join(written)}]'"
+    return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
+
+
 def default_joints(model: mujoco.MjModel) -> list[int]:
     """Joints that actuators move, in the poses that the model begins in, and free joints."""
     data = mujoco.MjData(model)

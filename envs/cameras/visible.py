@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import HINGE, actuator_moment, joint_names
+from latent_mpc.envs.adapters.coordinates import HINGE, actuator_moment, joint_names, joint_of_position
 from latent_mpc.envs.cameras.ray import RayCamera, drawn_geoms
 from latent_mpc.envs.cameras.view import PREFIX
 
@@ -26,7 +26,7 @@ def require_visible(name: str, model: mujoco.MjModel, cameras: Sequence[RayCamer
         index: the coordinates' places in them.
     """
     index = _robots(model, index)
-    joints = _joint_of_position(model)[index]
+    joints = joint_of_position(model)[index]
     rng, data = np.random.default_rng(0), mujoco.MjData(model)
     for pose in poses:
         still = _pictures(model, data, cameras, pose)
@@ -66,11 +66,6 @@ def _robots(model: mujoco.MjModel, index: np.ndarray) -> np.ndarray:
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     moved = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 1e-9
-    trees = model.dof_treeid[model.jnt_dofadr[_joint_of_position(model)[index]]]
+    trees = model.dof_treeid[model.jnt_dofadr[joint_of_position(model)[index]]]
     robots = index[np.isin(trees, model.dof_treeid[moved])]
     return robots if len(robots) else index
-
-
-def _joint_of_position(model: mujoco.MjModel) -> np.ndarray:
-    """The joint of each position, `[nq]`."""
-    return np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
