@@ -1,6 +1,7 @@
 """The agent: observes, remembers, plans, acts, for a batch of episodes, each at its own time step.
 
-It plans anew every model step, from the true history, starting from its last plan moved one step on.
+It plans anew every model step, from the true history, starting from its last plan moved one step
+on.
 
 Shapes: B episodes, A control action, R control steps in a model step, H horizon, D latent.
 """
@@ -50,10 +51,20 @@ class Decision(Protocol):
         """Who searches."""
 
     def init(self, B: int, seed: int) -> Any:
-        """What is carried between decisions of B episodes: a value with `select`, `put` and `reset`, like `planners.Warm`."""
+        """What is carried between decisions of B episodes: a value with `select`, `put` and
+        `reset`, like `planners.Warm`.
+        """
 
-    def decide(self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Any) -> tuple[Plan, Any]:
-        """The plans of B episodes, and what is carried to the next decision, a model step on. `rest` keeps the robots where they are."""
+    def decide(
+        self,
+        memory: Memory,
+        z_goal: Float[Tensor, "B D"],
+        rest: Float[Tensor, "B 1 H A"],
+        warm: Any,
+    ) -> tuple[Plan, Any]:
+        """The plans of B episodes, and what is carried to the next decision, a model step on.
+        `rest` keeps the robots where they are.
+        """
 
 
 @dataclass
@@ -72,12 +83,23 @@ class FlatDecision:
     def init(self, B: int, seed: int) -> Any:
         return self.planner.init(B, seed)
 
-    def decide(self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Any) -> tuple[Plan, Any]:
-        # Doing nothing is always among the candidates: near the goal random ones are all worse, and the robot would hover.
-        plan = self.planner.plan(self.cost(memory, z_goal), warm, proposals=self._proposed(memory.z, z_goal, rest))
+    def decide(
+        self,
+        memory: Memory,
+        z_goal: Float[Tensor, "B D"],
+        rest: Float[Tensor, "B 1 H A"],
+        warm: Any,
+    ) -> tuple[Plan, Any]:
+        # Doing nothing is always among the candidates: near the goal random ones are all worse, and
+        # the robot would hover.
+        plan = self.planner.plan(
+            self.cost(memory, z_goal), warm, proposals=self._proposed(memory.z, z_goal, rest)
+        )
         return plan, plan.warm.shift(1)
 
-    def _proposed(self, z: Tensor, z_goal: Tensor, rest: Float[Tensor, "B 1 H A"]) -> Float[Tensor, "B P H A"]:
+    def _proposed(
+        self, z: Tensor, z_goal: Tensor, rest: Float[Tensor, "B 1 H A"]
+    ) -> Float[Tensor, "B P H A"]:
         """Rest, and what the network proposes: half of the candidates at most."""
         if self.proposals is None:
             return rest
@@ -86,21 +108,25 @@ class FlatDecision:
 
 
 class Agent:
-    """A trained world model, a cost and a planner. `Agent.load(path)`, for those who import it from `latent_mpc`, reads a checkpoint.
+    """A trained world model, a cost and a planner. `Agent.load(path)`, for those who import it from
+    `latent_mpc`, reads a checkpoint.
 
     Args:
         networks: the world model, the learned distance and the probe, in evaluation mode.
         planner: bounds and horizon fit the model's action blocks.
         cost: weights and kind of cost.
-        action_repeat: control steps in a model step; an action block holds their actions side by side.
+        action_repeat: control steps in a model step; an action block holds their actions side by
+            side.
         seed: of the planner's random numbers.
         proposals: what proposes plans beside the planner's own; none by default.
 
     Raises ValueError if the cost needs what the networks have not learned.
     """
 
-    load: ClassVar[Callable[..., Agent]]  # set by checkpoints/checkpoint.py: an agent knows no files
-    last_plan: Plan | None = None  # of the episodes that decided last; its `info` says what the decision did
+    # set by checkpoints/checkpoint.py: an agent knows no files
+    load: ClassVar[Callable[..., Agent]]
+    # of the episodes that decided last; its `info` says what the decision did
+    last_plan: Plan | None = None
     decision: Decision
 
     def __init__(
@@ -112,7 +138,12 @@ class Agent:
         seed: int = 0,
         proposals: Proposals | None = None,
     ) -> None:
-        self.networks, self.cost, self.action_repeat, self.seed = networks, cost, action_repeat, seed
+        self.networks, self.cost, self.action_repeat, self.seed = (
+            networks,
+            cost,
+            action_repeat,
+            seed,
+        )
         self.model, self.cost_to_go = networks.model, networks.cost_to_go
         self.device = next(networks.model.parameters()).device
         cost.bind(networks)
@@ -128,7 +159,9 @@ class Agent:
         return self.decision.planner
 
     def deciding(self, decision: Decision) -> Agent:
-        """The same agent, not yet begun, deciding in another way: `agent.deciding(ReplanEvery(agent.decision, 3))`."""
+        """The same agent, not yet begun, deciding in another way:
+        `agent.deciding(ReplanEvery(agent.decision, 3))`.
+        """
         other = copy.copy(self)
         other.decision, other.episodes, other.last_plan = decision, None, None
         return other
@@ -137,50 +170,79 @@ class Agent:
         """Begin episodes towards goals: all B of them, or those where the mask `[B]` is true.
 
         Args:
-            goal: observation at the goal, `[B, ...]` per key, or its latent; B as before where a mask is given.
+            goal: observation at the goal, `[B, ...]` per key, or its latent; B as before where a
+                mask is given.
 
         Raises:
             KeyError: an observation that the model was trained on is missing.
-            ValueError: a mask without earlier episodes, or of another length; an observation as in `act`.
+            ValueError: a mask without earlier episodes, or of another length; an observation as in
+                `act`.
         """
-        with torch.no_grad():  # not inference_mode: planners that take gradients need tensors that autograd may save
+        # not inference_mode: planners that take gradients need tensors that autograd may save
+        with torch.no_grad():
             if isinstance(goal, Tensor):
                 require_finite(goal.cpu().numpy(), "goal")
-            z_goal = goal if isinstance(goal, Tensor) else self.model.encode_goal(self._tensors(goal, "goal"))
+            z_goal = (
+                goal
+                if isinstance(goal, Tensor)
+                else self.model.encode_goal(self._tensors(goal, "goal"))
+            )
             batch = len(z_goal)
             if mask is None:
-                plan = torch.zeros(batch, self.planner.horizon, self.model.actions, device=self.device)
+                plan = torch.zeros(
+                    batch, self.planner.horizon, self.model.actions, device=self.device
+                )
                 elapsed = torch.zeros(batch, dtype=torch.int64)
-                self.episodes = Episodes(z_goal, self.model.memory(batch), self.decision.init(batch, self.seed), plan, elapsed)
+                self.episodes = Episodes(
+                    z_goal,
+                    self.model.memory(batch),
+                    self.decision.init(batch, self.seed),
+                    plan,
+                    elapsed,
+                )
                 return
             now = self._begun()
             if mask.shape != (len(now.elapsed),) or batch != len(now.elapsed):
-                raise LatentMPCError(f"mask and goal must be of {len(now.elapsed)} episodes, got {mask.shape} and {batch}")
+                raise LatentMPCError(
+                    f"mask and goal must be of {len(now.elapsed)} episodes, got {mask.shape} and"
+                    f" {batch}"
+                )
             again = torch.as_tensor(mask, dtype=torch.bool)
             there = again.to(self.device)
             now.z_goal = torch.where(there[:, None], z_goal, now.z_goal)
             now.memory, now.warm = now.memory.reset(there), now.warm.reset(again)
             now.elapsed = torch.where(again, 0, now.elapsed)
 
-    def act(self, obs: Arrays, still: Float[np.ndarray, "B A"] | None = None) -> Float[np.ndarray, "B A"]:
+    def act(
+        self, obs: Arrays, still: Float[np.ndarray, "B A"] | None = None
+    ) -> Float[np.ndarray, "B A"]:
         """The next control action of every episode, in [-1, 1].
 
         Args:
             obs: as the model was trained on, B first.
-            still: the actions that keep each robot where it is (`Task.still`): a candidate of the planner's. Zeros by default.
+            still: the actions that keep each robot where it is (`Task.still`): a candidate of the
+                planner's. Zeros by default.
 
         Raises:
             KeyError: an observation that the model was trained on is missing.
-            ValueError: before `reset`; B differs; pictures that are not uint8; states that are not finite numbers.
+            ValueError: before `reset`; B differs; pictures that are not uint8; states that are not
+                finite numbers.
         """
         now = self._begun()
         if len(now.elapsed) != (actual := len(next(iter(obs.values()), ()))):
-            raise LatentMPCError(f"observations must be of {len(now.elapsed)} episodes, got {actual}")
+            raise LatentMPCError(
+                f"observations must be of {len(now.elapsed)} episodes, got {actual}"
+            )
         phase = now.elapsed % self.action_repeat
         due = (phase == 0).nonzero()[:, 0]
         with torch.no_grad(), one_thread() if len(due) == 1 else nullcontext():
             if len(due):
-                self._decide(now, self._tensors(obs), due, rest_plan(still, self.action_repeat, now.plan)[due.to(self.device)])
+                self._decide(
+                    now,
+                    self._tensors(obs),
+                    due,
+                    rest_plan(still, self.action_repeat, now.plan)[due.to(self.device)],
+                )
         width = self.model.actions // self.action_repeat
         block = now.plan[:, 0].cpu().unflatten(-1, (self.action_repeat, width))
         action = block[torch.arange(len(phase)), phase]
@@ -203,12 +265,18 @@ class Agent:
         with torch.inference_mode():
             return self.cost_to_go(now.memory.z, now.z_goal).cpu().numpy()
 
-    def _decide(self, now: Episodes, obs: dict[str, Tensor], due: Tensor, rest: Float[Tensor, "B 1 H A"]) -> None:
+    def _decide(
+        self, now: Episodes, obs: dict[str, Tensor], due: Tensor, rest: Float[Tensor, "B 1 H A"]
+    ) -> None:
         """Observe and plan anew for the episodes that are due."""
         there = due.to(self.device)
         last_action = now.plan[there, 0]
-        memory = self.model.observe(now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action)
-        self.last_plan, warm = self.decision.decide(memory, now.z_goal[there], rest, now.warm.select(due))
+        memory = self.model.observe(
+            now.memory.select(there), {key: value[there] for key, value in obs.items()}, last_action
+        )
+        self.last_plan, warm = self.decision.decide(
+            memory, now.z_goal[there], rest, now.warm.select(due)
+        )
         now.memory = now.memory.put(there, memory)
         now.warm = now.warm.put(due, warm)
         now.plan = now.plan.index_copy(0, there, self.last_plan.actions)
@@ -222,8 +290,12 @@ class Agent:
         return as_tensors(obs, self.model.shapes, self.device, what)
 
 
-def rest_plan(still: Float[np.ndarray, "B A"] | None, action_repeat: int, plans: Float[Tensor, "B H RA"]) -> Float[Tensor, "B 1 H RA"]:
-    """Plans like `plans` that hold one action of each robot all the time; zeros if there is none."""
+def rest_plan(
+    still: Float[np.ndarray, "B A"] | None, action_repeat: int, plans: Float[Tensor, "B H RA"]
+) -> Float[Tensor, "B 1 H RA"]:
+    """Plans like `plans` that hold one action of each robot all the time; zeros if there is
+    none.
+    """
     if still is None:
         return torch.zeros_like(plans)[:, None]
     block = torch.as_tensor(still, dtype=plans.dtype, device=plans.device).repeat(1, action_repeat)

@@ -1,4 +1,6 @@
-"""What the measurements share: commands run as the console script runs them, the time they took over several calls, what is left to do."""
+"""What the measurements share: commands run as the console script runs them, the time they took
+over several calls, what is left to do.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,21 @@ BEAT = 5.0  # [s] between two notes of the time: what a kill may lose of it
 
 
 def latent_mpc(*arguments: str) -> None:
-    """`latent-mpc COMMAND KEY=VALUE …` in this process, which dies with it; what goes wrong is raised. Results name this command."""
+    """`latent-mpc COMMAND KEY=VALUE …` in this process, which dies with it; what goes wrong is
+    raised. Results name this command.
+    """
     sys.argv = ["latent-mpc", *arguments]
     print(f"\n$ {' '.join(sys.argv)}", flush=True)
-    import_module(f"latent_mpc.agent.cli.commands.{arguments[0]}").run(compose_config(arguments[0], arguments[1:]))
+    import_module(f"latent_mpc.agent.cli.commands.{arguments[0]}").run(
+        compose_config(arguments[0], arguments[1:])
+    )
 
 
 @contextmanager
 def clock(path: Path) -> Iterator[None]:
-    """Adds the seconds spent within to those in the file, while they pass: a killed call's are kept."""
+    """Adds the seconds spent within to those in the file, while they pass: a killed call's are
+    kept.
+    """
     before, begin, done = noted(path), time.perf_counter(), threading.Event()
     path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -62,7 +70,11 @@ def read(path: Path) -> dict[str, Any]:
 
 def tell_left(left: Mapping[str, float]) -> None:
     """Print what is still to be done, and the estimate of each in seconds."""
-    print(f"\nleft: {len(left)}, about {minutes(sum(left.values()))}" if left else "\nnothing is left to do")
+    print(
+        f"\nleft: {len(left)}, about {minutes(sum(left.values()))}"
+        if left
+        else "\nnothing is left to do"
+    )
     for name, seconds in left.items():
         print(f"  {name:<32} about {minutes(seconds)}")
 
@@ -74,11 +86,17 @@ def minutes(seconds: float) -> str:
 
 
 def pick(asked: Sequence[str], known: Mapping[str, Sequence[str]], what: str) -> list[str]:
-    """The names asked for, all if none is; each name goes by several. Raises KeyError listing the valid ones."""
+    """The names asked for, all if none is; each name goes by several. Raises KeyError listing the
+    valid ones.
+    """
     for one in asked:
         if not any(one == name or one in others for name, others in known.items()):
             raise UnknownNameError(f"no {what} {one!r}; there are: {', '.join(known)}")
-    return [name for name, others in known.items() if not asked or name in asked or set(others) & set(asked)]
+    return [
+        name
+        for name, others in known.items()
+        if not asked or name in asked or set(others) & set(asked)
+    ]
 
 
 def tell(error: BaseException) -> int:

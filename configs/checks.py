@@ -20,14 +20,20 @@ def above(config: object, **bounds: float) -> None:
 
 
 def within(config: object, **ranges: tuple[float, float]) -> None:
-    """Raise ValueError unless a field lies within its range, ends included: `within(self, momentum=(0, 1))`."""
+    """Raise ValueError unless a field lies within its range, ends included: `within(self,
+    momentum=(0, 1))`.
+    """
     for name, (least, most) in ranges.items():
         if not least <= getattr(config, name) <= most:
-            raise LatentMPCError(f"{name} must be within [{least}, {most}], got {getattr(config, name)}")
+            raise LatentMPCError(
+                f"{name} must be within [{least}, {most}], got {getattr(config, name)}"
+            )
 
 
 def one_of(config: object, **choices: tuple[str, ...]) -> None:
     """Raise ValueError if a field is none of its choices: `one_of(self, obs=OBS)`."""
     for name, valid in choices.items():
         if getattr(config, name) not in valid:
-            raise LatentMPCError(f"{name} must be one of {', '.join(valid)}; got {getattr(config, name)!r}")
+            raise LatentMPCError(
+                f"{name} must be one of {', '.join(valid)}; got {getattr(config, name)!r}"
+            )

@@ -1,4 +1,6 @@
-"""How commands are written down to be pasted: a POSIX shell and our own command line read them back as they were meant."""
+"""How commands are written down to be pasted: a POSIX shell and our own command line read them back
+as they were meant.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def write(command: str, settings: Mapping[str, object], *flags: str) -> str:
 
 
 def setting(key: str, value: object) -> str:
-    """`KEY=VALUE` as `compose.parse` reads it: text as it stands, in quotes only where it would be read as something else."""
+    """`KEY=VALUE` as `compose.parse` reads it: text as it stands, in quotes only where it would be
+    read as something else.
+    """
     if isinstance(value, (list, tuple)):
         return f"{key}=[{','.join(map(_item, value))}]"
     if value is None or isinstance(value, bool):
@@ -32,8 +36,15 @@ def setting(key: str, value: object) -> str:
 
 def task_settings(task: TaskConfig) -> dict[str, object]:
     """What a user chose of a task: its name, and the keys that are not at their default."""
-    default = {item.name: item.default if item.default_factory is MISSING else item.default_factory() for item in fields(task)}
-    chosen = {key: value for key, value in vars(task).items() if key not in FILLED_IN and value != default.get(key)}
+    default = {
+        item.name: item.default if item.default_factory is MISSING else item.default_factory()
+        for item in fields(task)
+    }
+    chosen = {
+        key: value
+        for key, value in vars(task).items()
+        if key not in FILLED_IN and value != default.get(key)
+    }
     return {"task": task.name, **{f"task.{key}": value for key, value in chosen.items()}}
 
 
@@ -50,4 +61,8 @@ def _item(value: object) -> str:
 
 def _quoted(text: str) -> str:
     """In quotes, where quotes and the backslashes before them are escaped."""
-    return "'" + re.sub(r"(\\*)('|\Z)", lambda part: 2 * part[1] + ("\\'" if part[2] else ""), text) + "'"
+    return (
+        "'"
+        + re.sub(r"(\\*)('|\Z)", lambda part: 2 * part[1] + ("\\'" if part[2] else ""), text)
+        + "'"
+    )

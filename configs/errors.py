@@ -1,4 +1,6 @@
-"""What the package refuses, told apart from its own faults: the console script ends with 2 for these and with 1 for anything else."""
+"""What the package refuses, told apart from its own faults: the console script ends with 2 for
+these and with 1 for anything else.
+"""
 
 from __future__ import annotations
 
@@ -15,4 +17,6 @@ class UnknownNameError(LatentMPCError, KeyError):
 
 
 class FailedError(LatentMPCError, RuntimeError):
-    """Work that came to no good end, though it was asked for correctly: a loss that is not finite, a driver that is missing."""
+    """Work that came to no good end, though it was asked for correctly: a loss that is not finite,
+    a driver that is missing.
+    """

@@ -1,9 +1,10 @@
 """Config groups: which choices there are, and which dataclass each one follows.
 
-A choice is a class of a seam's folder (`planners/cem.py` is `planner=cem`), one that a package brings by entry point, or a yaml file of
-configs/GROUP/ that departs from one of these. A planner, cost or model comes with its fields only; here it gets `name` (and `horizon`)
-in front, so that one node of the config says all about it. `register` puts the schemas into Hydra's ConfigStore, for the groups that a
-command uses and no others: `collect` does not wait for torch.
+A choice is a class of a seam's folder (`planners/cem.py` is `planner=cem`), one that a package
+brings by entry point, or a yaml file of configs/GROUP/ that departs from one of these. A planner,
+cost or model comes with its fields only; here it gets `name` (and `horizon`) in front, so that one
+node of the config says all about it. `register` puts the schemas into Hydra's ConfigStore, for the
+groups that a command uses and no others: `collect` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from omegaconf import MISSING
 
 from latent_mpc.configs import schema
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.configs.field_docs import PACKAGE, Field, derives, find_class, has_class, read_fields
+from latent_mpc.configs.field_docs import (
+    PACKAGE,
+    Field,
+    derives,
+    find_class,
+    has_class,
+    read_fields,
+)
 from latent_mpc.configs.plugins import TASK_POINTS, load, plugins
 from latent_mpc.configs.structured import structured
 from latent_mpc.configs.tasks import task_config
@@ -43,13 +51,25 @@ GROUPS = {
     "cost": Group("latent_mpc.agent.costs.{name}", "{name}cost", "latent_mpc.costs"),
 }
 HEADS = Group("latent_mpc.agent.heads.{name}", "{name}config", "latent_mpc.heads")
-POSITIONAL = {"inspect": ("path",), "export": ("format", "path")}  # keys of a command that may be given as bare words, in this order
-BASES: dict[str, type] = {"planner": schema.PlannerConfig, "cost": schema.CostConfig, "model": schema.NamedConfig}
+# keys of a command that may be given as bare words, in this order
+POSITIONAL = {"inspect": ("path",), "export": ("format", "path")}
+BASES: dict[str, type] = {
+    "planner": schema.PlannerConfig,
+    "cost": schema.CostConfig,
+    "model": schema.NamedConfig,
+}
 
 
 def read_yaml(*path: str) -> dict[str, Any]:
     """A file of this package, without its `.yaml`: `read_yaml("planner", "cem")`."""
-    return yaml.safe_load(files(PACKAGE).joinpath("configs", *path[:-1], path[-1] + ".yaml").read_text(encoding="utf-8")) or {}
+    return (
+        yaml.safe_load(
+            files(PACKAGE)
+            .joinpath("configs", *path[:-1], path[-1] + ".yaml")
+            .read_text(encoding="utf-8")
+        )
+        or {}
+    )
 
 
 def commands() -> list[str]:
@@ -82,7 +102,12 @@ def read_choice(group: str, choice: str) -> dict[str, Any]:
 def groups(command: str) -> dict[str, str]:
     """The groups a command uses, each with the choice it starts from (`???`: has to be given)."""
     entries = read_yaml(command).get("defaults", [])
-    named = {group: choice for entry in entries if isinstance(entry, dict) for group, choice in entry.items()}
+    named = {
+        group: choice
+        for entry in entries
+        if isinstance(entry, dict)
+        for group, choice in entry.items()
+    }
     if "training" not in named:
         return named
     before = list(named)[: list(named).index("training") + 1]
@@ -93,7 +118,11 @@ def groups(command: str) -> dict[str, str]:
 def added(command: str) -> list[str]:
     """The groups that its yaml does not name: the learned heads."""
     entries = read_yaml(command).get("defaults", [])
-    return [group for group in groups(command) if not any(isinstance(entry, dict) and group in entry for entry in entries)]
+    return [
+        group
+        for group in groups(command)
+        if not any(isinstance(entry, dict) and group in entry for entry in entries)
+    ]
 
 
 def part_name(group: str, choice: str) -> str:
@@ -104,7 +133,9 @@ def part_name(group: str, choice: str) -> str:
     for entry in read_yaml(group, choice).get("defaults", []):
         if isinstance(entry, str) and entry.startswith(prefix):
             return entry.removeprefix(prefix).removesuffix("@_here_")
-    raise LatentMPCError(f"configs/{group}/{choice}.yaml must begin with 'defaults: [{prefix}NAME@_here_, _self_]'")
+    raise LatentMPCError(
+        f"configs/{group}/{choice}.yaml must begin with 'defaults: [{prefix}NAME@_here_, _self_]'"
+    )
 
 
 def locate(group: str, name: str) -> tuple[str, str]:
@@ -116,7 +147,9 @@ def locate(group: str, name: str) -> tuple[str, str]:
 
 @cache
 def part(group: str, name: str) -> type:
-    """The dataclass of a part, with `name` (and `horizon`) in front for a planner, a cost or a model."""
+    """The dataclass of a part, with `name` (and `horizon`) in front for a planner, a cost or a
+    model.
+    """
     if is_plugin(group, name):
         cls = task_config(name) if group == "task" else _config_of(load(GROUPS[group].points, name))
     elif group not in GROUPS and group not in _classes(HEADS):
@@ -134,7 +167,9 @@ def command_class(command: str) -> type:
     learned = added(command)
     if not learned:
         return cls
-    made = dataclasses.make_dataclass("", [(head, Any, dataclasses.field(default=MISSING)) for head in learned], bases=(cls,))
+    made = dataclasses.make_dataclass(
+        "", [(head, Any, dataclasses.field(default=MISSING)) for head in learned], bases=(cls,)
+    )
     return _named(made, "command", command)
 
 
@@ -144,15 +179,24 @@ def command_fields(command: str) -> list[Field]:
 
 
 def part_fields(group: str, name: str) -> list[Field]:
-    """The fields of a part's dataclass as its node of the config has them, read without importing it; plugins are imported."""
+    """The fields of a part's dataclass as its node of the config has them, read without importing
+    it; plugins are imported.
+    """
     if is_plugin(group, name) or (group not in GROUPS and group not in _classes(HEADS)):
-        return [Field(item.name, str(item.type), _written(item), "", schema.__name__) for item in dataclasses.fields(part(group, name))]
+        return [
+            Field(item.name, str(item.type), _written(item), "", schema.__name__)
+            for item in dataclasses.fields(part(group, name))
+        ]
     base = read_fields(schema.__name__, BASES[group].__name__) if group in BASES else []
-    return list({field.name: field for field in (*base, *read_fields(*locate(group, name)))}.values())
+    return list(
+        {field.name: field for field in (*base, *read_fields(*locate(group, name)))}.values()
+    )
 
 
 def register(command: str, named: Collection[str]) -> None:
-    """Store the schemas of a command and of every choice of its groups in Hydra's ConfigStore; of plugins only those named."""
+    """Store the schemas of a command and of every choice of its groups in Hydra's ConfigStore; of
+    plugins only those named.
+    """
     from hydra.core.config_store import ConfigStore
 
     _register_own(command)
@@ -199,18 +243,27 @@ def _plugins(group: str) -> Collection[str]:
 def _classes(where: Group) -> tuple[str, ...]:
     """Names of a folder's files that hold the class called so."""
     folder = files(PACKAGE).joinpath(*where.module.split(".")[1:-1])
-    names = sorted(entry.name.removesuffix(".py") for entry in folder.iterdir() if entry.name.endswith(".py"))
+    names = sorted(
+        entry.name.removesuffix(".py") for entry in folder.iterdir() if entry.name.endswith(".py")
+    )
     modules = {name: where.module.format(name=name) for name in names if not name.startswith("_")}
-    found = {name: module for name, module in modules.items() if has_class(module, where.cls.format(name=name))}
+    found = {
+        name: module
+        for name, module in modules.items()
+        if has_class(module, where.cls.format(name=name))
+    }
     return tuple(
         name
         for name, module in found.items()
-        if not where.base or derives(module, find_class(module, where.cls.format(name=name)), where.base)
+        if not where.base
+        or derives(module, find_class(module, where.cls.format(name=name)), where.base)
     )
 
 
 def _named(cls: type, *path: str) -> type:
-    """A class made here, so that pickles hold its name and not a copy of it: read back in the same process, a copy overwrites the class."""
+    """A class made here, so that pickles hold its name and not a copy of it: read back in the same
+    process, a copy overwrites the class.
+    """
     cls.__module__, cls.__name__ = __name__, "__".join(path)
     cls.__qualname__ = cls.__name__
     return cls
@@ -235,18 +288,27 @@ def _with_name(cls: type, base: type, group: str, name: str) -> type:
         if all(_has_default(item) for item in dataclasses.fields(cls) if item.init):
             cls(**{item.name: getattr(self, item.name) for item in own})  # its own checks
 
-    fields = [("name", str, name), *((item.name, hints[item.name], _copy(item)) for item in own if item.name != "name")]
-    made = dataclasses.make_dataclass("", fields, bases=(base,), namespace={"__post_init__": check, "__doc__": cls.__doc__})
+    fields = [
+        ("name", str, name),
+        *((item.name, hints[item.name], _copy(item)) for item in own if item.name != "name"),
+    ]
+    made = dataclasses.make_dataclass(
+        "", fields, bases=(base,), namespace={"__post_init__": check, "__doc__": cls.__doc__}
+    )
     return _named(made, group, name)
 
 
 def _has_default(item: dataclasses.Field[Any]) -> bool:
-    return item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
+    return (
+        item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
+    )
 
 
 def _written(item: dataclasses.Field[Any]) -> str:
     """Its default, as one would write it."""
-    made = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
+    made = (
+        item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
+    )
     return str(made)
 
 
@@ -259,4 +321,12 @@ def _copy(item: dataclasses.Field[Any]) -> Any:
 @cache
 def _stems(*folder: str) -> tuple[str, ...]:
     place = files(PACKAGE).joinpath("configs", *folder)
-    return tuple(sorted(e.name.removesuffix(".yaml") for e in place.iterdir() if e.name.endswith(".yaml"))) if place.is_dir() else ()
+    return (
+        tuple(
+            sorted(
+                e.name.removesuffix(".yaml") for e in place.iterdir() if e.name.endswith(".yaml")
+            )
+        )
+        if place.is_dir()
+        else ()
+    )

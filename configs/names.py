@@ -1,4 +1,6 @@
-"""Names that settings may have, listed once: commands are checked by them here, and where they are acted on arguments are."""
+"""Names that settings may have, listed once: commands are checked by them here, and where they are
+acted on arguments are.
+"""
 
 from __future__ import annotations
 
@@ -8,4 +10,5 @@ EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
 PAIR_KINDS = ("independent", "same_trajectory")
 PRECISIONS = ("auto", "fp32", "bf16")
-NOVELTIES = ("density", "disagreement")  # in the order of `agent/training/exploration.py`, which says what each is
+# in the order of `agent/training/exploration.py`, which says what each is
+NOVELTIES = ("density", "disagreement")

@@ -1,4 +1,6 @@
-"""Yaml from elsewhere, read as data: no tags of Python, no aliases by which ten lines stand for a billion values, no interpolations."""
+"""Yaml from elsewhere, read as data: no tags of Python, no aliases by which ten lines stand for a
+billion values, no interpolations.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,15 @@ def read_plain(file: Path) -> dict[str, Any]:
     """Keys and values of a file. Raises ValueError if it cannot be read or holds something else."""
     try:
         values = yaml.load(file.read_text(encoding="utf-8"), Plain)
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:  # of damaged text
+    # of damaged text
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise LatentMPCError(f"{file} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise LatentMPCError(f"{file} must hold keys and values, got {type(values).__name__}")

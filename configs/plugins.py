@@ -1,7 +1,7 @@
 """What there is by name: the classes of a folder, and what installed packages bring by entry point.
 
-A seam is a folder whose files each hold a class derived from one base. Adding a choice is adding its file; a package adds one by an entry
-point of the seam's group, `NAME = "module:Class"`.
+A seam is a folder whose files each hold a class derived from one base. Adding a choice is adding
+its file; a package adds one by an entry point of the seam's group, `NAME = "module:Class"`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 from latent_mpc.configs.errors import LatentMPCError
 
 TASK_POINTS = "latent_mpc.tasks"  # name -> callable(**options) -> Task
-CONFIG_POINTS = "latent_mpc.configs"  # the same name -> subclass of TaskConfig, where the task has options of its own
+# the same name -> subclass of TaskConfig, where the task has options of its own
+CONFIG_POINTS = "latent_mpc.configs"
 
 
 @cache
@@ -32,7 +33,8 @@ def load(group: str, name: str) -> Any:
         return entry.load()
     except (ImportError, AttributeError) as error:
         raise LatentMPCError(
-            f"the entry point {name} of {group} must be importable, got {entry.value}: {error}; mend that package"
+            f"the entry point {name} of {group} must be importable, got {entry.value}: {error};"
+            " mend that package"
         ) from error
 
 
@@ -41,8 +43,11 @@ def _name(kind: Any) -> str:
     return name
 
 
-def registered(folder: str, base: type[Any], group: str, key: Callable[[Any], Hashable] = _name) -> dict[Any, Any]:
-    """The classes derived from `base` that have a name: those of a folder's files, then those of a group of entry points.
+def registered(
+    folder: str, base: type[Any], group: str, key: Callable[[Any], Hashable] = _name
+) -> dict[Any, Any]:
+    """The classes derived from `base` that have a name: those of a folder's files, then those of a
+    group of entry points.
 
     Args:
         key: what they are found by.
@@ -54,20 +59,38 @@ def registered(folder: str, base: type[Any], group: str, key: Callable[[Any], Ha
 
 
 @cache
-def _registered(folder: str, base: Any, group: str, key: Callable[[Any], Hashable]) -> dict[Any, Any]:
+def _registered(
+    folder: str, base: Any, group: str, key: Callable[[Any], Hashable]
+) -> dict[Any, Any]:
     modules = [
-        importlib.import_module(f"{folder}.{module.name}") for module in pkgutil.iter_modules(importlib.import_module(folder).__path__)
+        importlib.import_module(f"{folder}.{module.name}")
+        for module in pkgutil.iter_modules(importlib.import_module(folder).__path__)
     ]
-    members = [(module, member) for module in modules for member in vars(module).values() if isinstance(member, type)]
-    own = [kind for module, kind in members if kind.__module__ == module.__name__ and issubclass(kind, base) and hasattr(kind, "name")]
-    return {key(kind): kind for kind in (*own, *(_derived(group, name, base) for name in plugins(group)))}
+    members = [
+        (module, member)
+        for module in modules
+        for member in vars(module).values()
+        if isinstance(member, type)
+    ]
+    own = [
+        kind
+        for module, kind in members
+        if kind.__module__ == module.__name__ and issubclass(kind, base) and hasattr(kind, "name")
+    ]
+    return {
+        key(kind): kind
+        for kind in (*own, *(_derived(group, name, base) for name in plugins(group)))
+    }
 
 
 def _derived(group: str, name: str, base: type[Any]) -> Any:
     found = load(group, name)
-    if not (isinstance(found, type) and issubclass(found, base) and getattr(found, "name", "") == name):
+    if not (
+        isinstance(found, type) and issubclass(found, base) and getattr(found, "name", "") == name
+    ):
         raise LatentMPCError(
-            f"the entry point {name} of {group} must be a subclass of {base.__module__}.{base.__name__} with name = {name!r}, got {found!r}"
+            f"the entry point {name} of {group} must be a subclass of"
+            f" {base.__module__}.{base.__name__} with name = {name!r}, got {found!r}"
         )
     return found
 

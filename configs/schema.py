@@ -1,7 +1,8 @@
-"""Config dataclass of each command. The comment on a field's line is its help; its default stands here only.
+"""Config dataclass of each command. The comment on a field's line is its help; its default stands
+here only.
 
-Groups (`task`, `model`, `training`, `planner`, `cost`, and each learned head) have choices: `hydra_groups.py` finds them. Nothing here
-imports torch.
+Groups (`task`, `model`, `training`, `planner`, `cost`, and each learned head) have choices:
+`hydra_groups.py` finds them. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class CostConfig:
 
 @dataclass
 class NamedConfig:
-    """What every family of world models has; its own fields come from its dataclass in agent/models/."""
+    """What every family of world models has; its own fields come from its dataclass in
+    agent/models/.
+    """
 
     name: str = MISSING  # set by model=NAME
 
@@ -65,7 +68,8 @@ class CollectionConfig:
 
     episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # number of processes; 0 = one per core; never changes the data
-    start: list[int] = field(default_factory=list)  # cell [row,column] of every start, mazes only; empty = anywhere
+    # cell [row,column] of every start, mazes only; empty = anywhere
+    start: list[int] = field(default_factory=list)
     patience: float = 300.0  # time for an episode [s], beyond which its worker is replaced
     behaviour: BehaviourConfig = field(default_factory=BehaviourConfig)
 
@@ -93,7 +97,8 @@ class PairsConfig:
 
     seed: int = 0  # seed of the pairs: 0 validates training, 1 is the demo, 7 is reported
     kind: str = "independent"  # one of PAIR_KINDS
-    offset: int = 25  # control steps from start to goal of a same_trajectory pair; its episode has twice as many
+    # control steps from start to goal of a same_trajectory pair; its episode has twice as many
+    offset: int = 25
 
     def __post_init__(self) -> None:
         at_least(self, seed=0, offset=1)
@@ -147,7 +152,8 @@ class TrainConfig(_Experience):
     """`latent-mpc train`; a field for each learned head is added (`hydra_groups.command_class`)."""
 
     data: str = ""  # folder of rollouts or minari:NAME; empty = collect to out/data
-    data_skip: list[int] = field(default_factory=list)  # episodes left out, as the message on damage or NaN names them
+    # episodes left out, as the message on damage or NaN names them
+    data_skip: list[int] = field(default_factory=list)
     device: str = "auto"  # auto | cpu | any torch device
     collect: CollectionConfig = field(default_factory=CollectionConfig)
     explore: ExploreConfig = field(default_factory=ExploreConfig)
@@ -161,12 +167,23 @@ class TrainConfig(_Experience):
         super().__post_init__()
         at_least(self, validation_episodes=1)
         if self.explore.rounds and self.data:
-            raise LatentMPCError("explore.rounds goes on with rollouts of its own in out/data; leave data empty")
-        if self.explore.rounds and self.explore.novelty == "disagreement" and self.model.ensemble == 1:
-            raise LatentMPCError("explore.novelty=disagreement needs model.ensemble of 2 or more, got 1")
+            raise LatentMPCError(
+                "explore.rounds goes on with rollouts of its own in out/data; leave data empty"
+            )
+        if (
+            self.explore.rounds
+            and self.explore.novelty == "disagreement"
+            and self.model.ensemble == 1
+        ):
+            raise LatentMPCError(
+                "explore.novelty=disagreement needs model.ensemble of 2 or more, got 1"
+            )
         rank, latent = self.training.least_rank, getattr(self.model, "latent", None)
         if latent and rank > latent:
-            raise LatentMPCError(f"training.least_rank must be at most model.latent, which no rank is above, got {rank} and {latent}")
+            raise LatentMPCError(
+                "training.least_rank must be at most model.latent, which no rank is above, got"
+                f" {rank} and {latent}"
+            )
 
     def folder(self) -> Path:
         """The checkpoint's folder."""
@@ -177,7 +194,8 @@ class TrainConfig(_Experience):
 class TrustConfig:
     """What a user says of a checkpoint's task."""
 
-    id: str = ""  # task.id of the checkpoint, repeated to allow the import of the module that it names
+    # task.id of the checkpoint, repeated to allow the import of the module that it names
+    id: str = ""
 
 
 @dataclass
@@ -201,9 +219,11 @@ class _Evaluation:
 class EvaluateConfig(_Evaluation):
     """`latent-mpc evaluate`."""
 
-    oracle: bool = False  # evaluate the planner in the real simulator too, minutes; kept in out/cache
+    # evaluate the planner in the real simulator too, minutes; kept in out/cache
+    oracle: bool = False
     oracle_horizon: int = 0  # plan length of the oracle [model steps]; 0 = planner.horizon
-    reuse: list[str] = field(default_factory=list)  # other folders of this command, whose oracle results are reused
+    # other folders of this command, whose oracle results are reused
+    reuse: list[str] = field(default_factory=list)
     out: str = ""  # folder to write; empty = under runs/
 
     def __post_init__(self) -> None:
@@ -228,14 +248,21 @@ class DemoConfig(_Evaluation):
 class HorizonConfig(_Evaluation):
     """`latent-mpc horizon`."""
 
-    horizons: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8, 12, 16, 24])  # plan lengths to compare [model steps]
-    full: bool = False  # everything at every horizon and on both seeds, the oracle on all pairs; hours
+    # plan lengths to compare [model steps]
+    horizons: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8, 12, 16, 24])
+    # everything at every horizon and on both seeds, the oracle on all pairs; hours
+    full: bool = False
     oracle: bool = True  # evaluate the planner in the real simulator too, at three horizons
-    report_seed: int = 7  # pairs on which the chosen settings are reported; the choice is made on pairs.seed
-    data_seed: int = 1000  # seed of the random episodes that model and cost are measured on; not the training's
+    # pairs on which the chosen settings are reported; the choice is made on pairs.seed
+    report_seed: int = 7
+    # seed of the random episodes that model and cost are measured on; not the training's
+    data_seed: int = 1000
     data_episodes: int = 120  # random episodes, of which three quarters fit the probes [episodes]
-    only: str = ""  # sweep = fill the cache at these horizons, as one of several machines, without a report; empty = all
-    reuse: list[str] = field(default_factory=list)  # other folders of this command, whose results are reused
+    # sweep = fill the cache at these horizons, as one of several machines, without a report; empty
+    # = all
+    only: str = ""
+    # other folders of this command, whose results are reused
+    reuse: list[str] = field(default_factory=list)
     videos: bool = True  # show episodes in the report
     camera: CameraConfig = field(default_factory=CameraConfig)
     out: str = ""  # folder to write; empty = under runs/
@@ -245,9 +272,14 @@ class HorizonConfig(_Evaluation):
         at_least(self, report_seed=0, data_seed=0, data_episodes=8)
         one_of(self, only=("", "sweep"))
         if not self.horizons or min(self.horizons) < 1:
-            raise LatentMPCError(f"horizons must be one or more numbers of at least 1, got {self.horizons}")
+            raise LatentMPCError(
+                f"horizons must be one or more numbers of at least 1, got {self.horizons}"
+            )
         if self.report_seed == self.pairs.seed:
-            raise LatentMPCError(f"report_seed must differ from pairs.seed, on which the choice is made, both are {self.report_seed}")
+            raise LatentMPCError(
+                "report_seed must differ from pairs.seed, on which the choice is made, both are"
+                f" {self.report_seed}"
+            )
 
     def folder(self) -> Path:
         """Where horizon.json and report.html go."""
@@ -264,7 +296,9 @@ class InspectConfig:
 
     def __post_init__(self) -> None:
         if not self.path:
-            raise LatentMPCError("path must be given: latent-mpc inspect PATH, a folder of rollouts or a checkpoint")
+            raise LatentMPCError(
+                "path must be given: latent-mpc inspect PATH, a folder of rollouts or a checkpoint"
+            )
 
     def folder(self) -> Path:
         """Where the pictures go."""
@@ -282,4 +316,6 @@ class ExportConfig:
     def __post_init__(self) -> None:
         one_of(self, format=EXPORTS)
         if not self.path:
-            raise LatentMPCError("path must be given: latent-mpc export FORMAT PATH, a folder of rollouts")
+            raise LatentMPCError(
+                "path must be given: latent-mpc export FORMAT PATH, a folder of rollouts"
+            )

@@ -1,4 +1,6 @@
-"""Dataclasses from keys and values that came from elsewhere: OmegaConf checks types and names, the dataclass its own bounds."""
+"""Dataclasses from keys and values that came from elsewhere: OmegaConf checks types and names, the
+dataclass its own bounds.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 
-TYPE_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "text", dict: "keys and values"}
+TYPE_NAMES = {
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    dict: "keys and values",
+}
 TYPE_NAMES |= {list[str]: "a list: [A,B]", list[int]: "a list of integers like [3,5]"}
 Config = TypeVar("Config")
 
@@ -23,7 +31,8 @@ def structured(cls: type) -> DictConfig:
 
 
 def from_values(cls: type[Config], values: Mapping[str, Any], path: str = "") -> Config:
-    """The dataclass with these values, the others at their defaults. Raises ValueError, naming the key, for what does not fit.
+    """The dataclass with these values, the others at their defaults. Raises ValueError, naming the
+    key, for what does not fit.
 
     Args:
         path: what the values are called in messages.
@@ -45,7 +54,9 @@ def _fill(node: DictConfig, values: Mapping[str, Any], path: str) -> None:
     for key, value in values.items():
         where = f"{path}.{key}".lstrip(".")
         if key not in hints:
-            raise UnknownNameError(f"no key {key!r:.60}{f' in {path}' if path else ''}; there are: {', '.join(hints)}")
+            raise UnknownNameError(
+                f"no key {key!r:.60}{f' in {path}' if path else ''}; there are: {', '.join(hints)}"
+            )
         child = node._get_node(key)
         if isinstance(child, DictConfig):
             if not isinstance(value, Mapping):
@@ -56,11 +67,14 @@ def _fill(node: DictConfig, values: Mapping[str, Any], path: str) -> None:
             raise LatentMPCError(f"{where} must not hold interpolations, got {value!r:.60}")
         try:
             node[key] = value
-            taken = isinstance(value, float) or bool(node[key] == value)  # else it became another one: "3" a number, [1] a list of texts
+            # else it became another one: "3" a number, [1] a list of texts
+            taken = isinstance(value, float) or bool(node[key] == value)
         except OmegaConfBaseException:
             taken = False
         if not taken:
-            raise LatentMPCError(f"{where} must be {TYPE_NAMES.get(hints[key], hints[key])}, got {value!r:.60}")
+            raise LatentMPCError(
+                f"{where} must be {TYPE_NAMES.get(hints[key], hints[key])}, got {value!r:.60}"
+            )
 
 
 def _thaw(node: DictConfig) -> None:

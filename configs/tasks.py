@@ -1,4 +1,6 @@
-"""Config dataclass of each kind of task. The comment on a field's line is its help; its default stands here only."""
+"""Config dataclass of each kind of task. The comment on a field's line is its help; its default
+stands here only.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class TaskConfig:
 
     def options(self) -> dict[str, Any]:
         """What the task itself takes, for `registry.make(name, **options)`."""
-        return {key: value for key, value in vars(self).items() if key not in ("name", "action_repeat")}
+        return {
+            key: value for key, value in vars(self).items() if key not in ("name", "action_repeat")
+        }
 
 
 @dataclass
@@ -41,13 +45,19 @@ class DefaultTask(TaskConfig):
 
 @dataclass
 class _ModelTask(TaskConfig):
-    """A task made of a model: what is left open follows from probing, is printed, and is stored with the checkpoint."""
+    """A task made of a model: what is left open follows from probing, is printed, and is stored
+    with the checkpoint.
+    """
 
-    control_period: float = 0.0  # time for which an action is held [s]; 0 = by the rule of envs/adapters/time_scale.py
+    # time for which an action is held [s]; 0 = by the rule of envs/adapters/time_scale.py
+    control_period: float = 0.0
     episode_steps: int = 0  # length of an episode [control steps]; 0 = by that rule
     seconds: float = 0.0  # length of an episode, in the place of episode_steps; 0 = not [s]
-    success: list[str] = field(default_factory=list)  # what must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
-    camera: str = ""  # camera of the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that moves
+    # what must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
+    success: list[str] = field(default_factory=list)
+    # camera of the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that
+    # moves
+    camera: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,7 +68,8 @@ class _ModelTask(TaskConfig):
 class GymnasiumTask(_ModelTask):
     """Any Gymnasium environment that stands on MuJoCo."""
 
-    id: str = ""  # id as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
+    # id as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
+    id: str = ""
 
     @property
     def label(self) -> str:
@@ -70,14 +81,16 @@ class MjcfTask(_ModelTask):
     """A MuJoCo model in a file."""
 
     xml: str = ""  # path of the MJCF file; meshes and textures beside it are found
-    fingerprint: str = ""  # hash of the model, filled in, so that another one under the same name is noticed
+    # hash of the model, filled in, so that another one under the same name is noticed
+    fingerprint: str = ""
 
     @property
     def label(self) -> str:
         return Path(self.xml or self.name).stem
 
 
-TASK_CONFIGS: dict[str, type[TaskConfig]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # by the task's name; all others: TaskConfig
+# by the task's name; all others: TaskConfig
+TASK_CONFIGS: dict[str, type[TaskConfig]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}
 
 
 def task_config(name: str) -> type[TaskConfig]:
@@ -87,6 +100,7 @@ def task_config(name: str) -> type[TaskConfig]:
     found = load(CONFIG_POINTS, name)
     if not (isinstance(found, type) and issubclass(found, TaskConfig)):
         raise LatentMPCError(
-            f"the entry point {name} of {CONFIG_POINTS} must be a subclass of latent_mpc.configs.tasks.TaskConfig, got {found!r}"
+            f"the entry point {name} of {CONFIG_POINTS} must be a subclass of"
+            f" latent_mpc.configs.tasks.TaskConfig, got {found!r}"
         )
     return found

@@ -1,7 +1,7 @@
 """What the collector does: sequences of actions that do not look at the observation.
 
-"coloured" is noise with a correlation time, so that the robot gets somewhere, interrupted by rests, so that it also stops: goals at
-rest are what teaches an agent to stop. "random" is white.
+"coloured" is noise with a correlation time, so that the robot gets somewhere, interrupted by rests,
+so that it also stops: goals at rest are what teaches an agent to stop. "random" is white.
 
 Shapes: T control steps, A action width.
 """
@@ -34,15 +34,22 @@ class BehaviourConfig:
 
     def __post_init__(self) -> None:
         if self.name not in BEHAVIOURS:
-            raise UnknownNameError(f"no behaviour {self.name!r}; there are: {', '.join(sorted(BEHAVIOURS))}")
+            raise UnknownNameError(
+                f"no behaviour {self.name!r}; there are: {', '.join(sorted(BEHAVIOURS))}"
+            )
         if not 0.0 <= self.correlation < np.inf:
-            raise LatentMPCError(f"correlation must be a time of 0 s or more, got {self.correlation}")
+            raise LatentMPCError(
+                f"correlation must be a time of 0 s or more, got {self.correlation}"
+            )
         if not 0.0 < self.std < np.inf:
             raise LatentMPCError(f"std must be above 0, got {self.std}")
         if not 0.0 <= self.rest < 1.0:
             raise LatentMPCError(f"rest must be a share in [0, 1), got {self.rest}")
         if not 0.0 < self.rest_shortest <= self.rest_longest < np.inf:
-            raise LatentMPCError(f"rests must have 0 s < rest_shortest <= rest_longest, got {self.rest_shortest} and {self.rest_longest}")
+            raise LatentMPCError(
+                f"rests must have 0 s < rest_shortest <= rest_longest, got {self.rest_shortest} and"
+                f" {self.rest_longest}"
+            )
 
 
 class Still(Protocol):
@@ -53,7 +60,8 @@ class Still(Protocol):
 
 
 class Motion:
-    """One episode's actions. A rest holds the action that keeps the robot where it is when the rest begins.
+    """One episode's actions. A rest holds the action that keeps the robot where it is when the rest
+    begins.
 
     Args:
         steps: T [control steps].
@@ -61,12 +69,21 @@ class Motion:
         control_period: [s].
     """
 
-    def __init__(self, rng: np.random.Generator, steps: int, action_width: int, control_period: float, config: BehaviourConfig) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        steps: int,
+        action_width: int,
+        control_period: float,
+        config: BehaviourConfig,
+    ) -> None:
         self.noise, self.rest = actions(rng, steps, action_width, control_period, config)
         self._resting: np.ndarray | None = None
 
     def action(self, t: int, task: Still) -> np.ndarray:
-        """The action float32 `[A]` of step t of a task that has come to it; asked of each step in order."""
+        """The action float32 `[A]` of step t of a task that has come to it; asked of each step in
+        order.
+        """
         if not self.rest[t]:
             self._resting = None
             return self.noise[t]
@@ -76,14 +93,22 @@ class Motion:
 
 
 def actions(
-    rng: np.random.Generator, steps: int, action_width: int, control_period: float, config: BehaviourConfig
+    rng: np.random.Generator,
+    steps: int,
+    action_width: int,
+    control_period: float,
+    config: BehaviourConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One episode's noise, float32 `[T, A]` in [-1, 1], and which steps rest instead, bool `[T]`; arguments as for `Motion`."""
+    """One episode's noise, float32 `[T, A]` in [-1, 1], and which steps rest instead, bool `[T]`;
+    arguments as for `Motion`.
+    """
     noise, rest = BEHAVIOURS[config.name](rng, steps, action_width, control_period, config)
     return noise.astype(np.float32), rest
 
 
-def coloured(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> tuple[np.ndarray, np.ndarray]:
+def coloured(
+    rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig
+) -> tuple[np.ndarray, np.ndarray]:
     """A stationary Ornstein-Uhlenbeck process, clipped, interrupted by rests."""
     decay = np.exp(-period / config.correlation) if config.correlation else 0.0
     noise = rng.standard_normal((steps, width))
@@ -92,13 +117,19 @@ def coloured(rng: np.random.Generator, steps: int, width: int, period: float, co
     return np.clip(config.std * noise, -1.0, 1.0), resting(rng, steps, period, config)
 
 
-def white(rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig) -> tuple[np.ndarray, np.ndarray]:
+def white(
+    rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig
+) -> tuple[np.ndarray, np.ndarray]:
     """Independent uniform actions, no rests."""
     return rng.uniform(-1.0, 1.0, (steps, width)), np.zeros(steps, dtype=bool)
 
 
-def resting(rng: np.random.Generator, steps: int, period: float, config: BehaviourConfig) -> np.ndarray:
-    """Which steps are rests, bool `[T]`; their expected share is `config.rest`, and their places are uniform."""
+def resting(
+    rng: np.random.Generator, steps: int, period: float, config: BehaviourConfig
+) -> np.ndarray:
+    """Which steps are rests, bool `[T]`; their expected share is `config.rest`, and their places
+    are uniform.
+    """
     rests = _rest_lengths(rng, steps, period, config)
     gaps = steps - rests.sum()  # steps in motion; rest k comes after cuts[k] of them
     cuts = np.sort(rng.choice(gaps + 1, len(rests), replace=len(rests) > gaps + 1))
@@ -109,19 +140,26 @@ def resting(rng: np.random.Generator, steps: int, period: float, config: Behavio
     return mask
 
 
-def _rest_lengths(rng: np.random.Generator, steps: int, period: float, config: BehaviourConfig) -> np.ndarray:
-    """Lengths of the episode's rests [control steps], int64 `[K]`; their sum is `rest * steps` on average."""
+def _rest_lengths(
+    rng: np.random.Generator, steps: int, period: float, config: BehaviourConfig
+) -> np.ndarray:
+    """Lengths of the episode's rests [control steps], int64 `[K]`; their sum is `rest * steps` on
+    average.
+    """
     lengths: list[int] = []
     left = config.rest * steps
     while left > 0:
         seconds = rng.uniform(config.rest_shortest, config.rest_longest)
         length = int(np.clip(round(seconds / period), 1, steps - sum(lengths)))
-        if length > left and rng.random() > left / length:  # the last one is kept as often as makes the average right
+        # the last one is kept as often as makes the average right
+        if length > left and rng.random() > left / length:
             break
         lengths.append(length)
         left -= length
     return np.array(lengths, dtype=np.int64)
 
 
-Behaviour = Callable[[np.random.Generator, int, int, float, BehaviourConfig], tuple[np.ndarray, np.ndarray]]
+Behaviour = Callable[
+    [np.random.Generator, int, int, float, BehaviourConfig], tuple[np.ndarray, np.ndarray]
+]
 BEHAVIOURS: dict[str, Behaviour] = {"coloured": coloured, "random": white}

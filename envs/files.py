@@ -14,7 +14,9 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def whole(path: Path, part: str = "") -> Iterator[Path]:
-    """An atomic write: a path to write to, `part` beside it, that becomes `path` when all is written and is removed otherwise."""
+    """An atomic write: a path to write to, `part` beside it, that becomes `path` when all is
+    written and is removed otherwise.
+    """
     temporary = path.with_name(part or path.name + ".tmp")
     try:
         yield temporary
@@ -37,30 +39,51 @@ def replace(path: Path, content: bytes) -> None:
 def unwritten(path: Path, error: OSError) -> OSError:
     """The error of a file that could not be written, in words."""
     reason = error.strerror or str(error)
-    return OSError(f"cannot write {path}: {reason}; what was written before is whole: make room, and give the same command again")
+    return OSError(
+        f"cannot write {path}: {reason}; what was written before is whole: make room, and give the"
+        " same command again"
+    )
 
 
 def reason(folder: Path, error: OSError) -> str:
-    """Why a folder cannot be made, in words: of a link to what is gone, the system says that it exists."""
-    gone = next((path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None)
-    return f"{gone} is a link to {os.readlink(gone)}, which is not there" if gone else error.strerror or str(error)
+    """Why a folder cannot be made, in words: of a link to what is gone, the system says that it
+    exists.
+    """
+    gone = next(
+        (path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()),
+        None,
+    )
+    return (
+        f"{gone} is a link to {os.readlink(gone)}, which is not there"
+        if gone
+        else error.strerror or str(error)
+    )
 
 
 def acquire(file: Path, what: str) -> FileLock:
-    """Take the lock of the folder that `file` stands in, making the folder if need be; it ends with the process, however that ends.
+    """Take the lock of the folder that `file` stands in, making the folder if need be; it ends with
+    the process, however that ends.
 
-    Raises BlockingIOError if another process holds it (named), OSError if the folder cannot be written (`what` to it).
+    Raises BlockingIOError if another process holds it (named), OSError if the folder cannot be
+    written (`what` to it).
     """
     lock, holder = FileLock(file, timeout=0, thread_local=False), b""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        holder = file.read_bytes()[:200] if file.exists() else b""  # before: filelock 3 empties what it cannot take
+        # before: filelock 3 empties what it cannot take
+        holder = file.read_bytes()[:200] if file.exists() else b""
         lock.acquire()
     except Timeout:
         who = holder.decode(errors="replace").strip() or "another process"
-        raise BlockingIOError(f"{file.parent} is being written by {who}, which holds {file}; wait or give another folder") from None
+        raise BlockingIOError(
+            f"{file.parent} is being written by {who}, which holds {file}; wait or give another"
+            " folder"
+        ) from None
     except OSError as error:
-        raise OSError(f"cannot write {what} to {file.parent}: {reason(file.parent, error)}; give another folder") from error
+        raise OSError(
+            f"cannot write {what} to {file.parent}: {reason(file.parent, error)}; give another"
+            " folder"
+        ) from error
     with contextlib.suppress(OSError):  # a full disk; the name of the holder is a courtesy
         file.write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
     return lock
@@ -68,13 +91,18 @@ def acquire(file: Path, what: str) -> FileLock:
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, and say after Ctrl-C how to resume. Raises BlockingIOError if another process holds it."""
+    """Hold a run's folder, and say after Ctrl-C how to resume. Raises BlockingIOError if another
+    process holds it.
+    """
     file = folder / "training" / "run.lock"
     lock = acquire(file, "training states")
     try:
         yield
     except KeyboardInterrupt as stop:
-        message = str(stop) or f"stopped: what was saved is in {folder}; the same command again goes on from there"
+        message = (
+            str(stop)
+            or f"stopped: what was saved is in {folder}; the same command again goes on from there"
+        )
         raise KeyboardInterrupt(message) from None
     finally:
         if os.listdir(file.parent) == [file.name]:  # nothing was begun

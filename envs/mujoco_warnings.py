@@ -1,4 +1,6 @@
-"""MuJoCo's warnings, in one line each on standard error. Left to itself MuJoCo appends them to a MUJOCO_LOG.TXT in the user's folder."""
+"""MuJoCo's warnings, in one line each on standard error. Left to itself MuJoCo appends them to a
+MUJOCO_LOG.TXT in the user's folder.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ import sys
 
 import mujoco
 
-SHOWN = "LATENT_MPC_MUJOCO_WARNINGS"  # kinds that were shown, in the environment, so that worker processes do not repeat them
+# kinds that were shown, in the environment, so that worker processes do not repeat them
+SHOWN = "LATENT_MPC_MUJOCO_WARNINGS"
 
 
 def listen() -> None:
@@ -18,7 +21,9 @@ def listen() -> None:
 
 
 def show(text: str) -> None:
-    """Print a warning if it is the first of its kind: one that differs in more than its numbers (time, joint, element)."""
+    """Print a warning if it is the first of its kind: one that differs in more than its numbers
+    (time, joint, element).
+    """
     line = " ".join(text.split())
     kind, shown = re.sub(r"-?\d[\d.e+-]*", "#", line), os.environ.get(SHOWN, "").splitlines()
     if kind not in shown:

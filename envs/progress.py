@@ -1,4 +1,5 @@
-"""How far a long phase is: a bar on a terminal; in a pipe, a log file or a continuous build a plain line a minute, and one at its end.
+"""How far a long phase is: a bar on a terminal; in a pipe, a log file or a continuous build a plain
+line a minute, and one at its end.
 
 with Progress("world model", 6000, "steps") as progress:
     for step in range(6000):
@@ -35,7 +36,9 @@ class Progress:
         shown: False = nothing is written.
     """
 
-    def __init__(self, phase: str, total: float, unit: str = "", done: float = 0.0, *, shown: bool = True) -> None:
+    def __init__(
+        self, phase: str, total: float, unit: str = "", done: float = 0.0, *, shown: bool = True
+    ) -> None:
         self.phase, self.total, self.unit, self.done, self.note = phase, total, unit, done, ""
         self.shown, self._bar = shown, _bar(unit) if shown and _on_a_terminal() else None
         self._first, self._begin, self._due = done, clock(), float("inf")
@@ -82,9 +85,12 @@ class Progress:
     def _show(self, now: float, over: bool = False) -> None:
         if self._bar:
             task = self._bar.task_ids[0]
-            self._bar.update(task, total=self.total, completed=self.done, description=self.phase, note=self.note)
+            self._bar.update(
+                task, total=self.total, completed=self.done, description=self.phase, note=self.note
+            )
             return
-        with contextlib.suppress(OSError):  # a log that cannot be written must not end what it is about
+        # a log that cannot be written must not end what it is about
+        with contextlib.suppress(OSError):
             print(_plain(self._line(now - self._begin, over)), file=sys.stderr, flush=True)
 
     def _line(self, elapsed: float, over: bool) -> str:
@@ -92,11 +98,15 @@ class Progress:
         much = f"{self.done:.0f} of {self.total:.0f} {self.unit}" if self.unit else share
         parts = [much, self.note, f"{_time(elapsed)} elapsed"]
         if not over and self.done > self._first:
-            parts.append(f"{_time(elapsed * (self.total - self.done) / (self.done - self._first))} left")
+            parts.append(
+                f"{_time(elapsed * (self.total - self.done) / (self.done - self._first))} left"
+            )
         return f"{self.phase}: {', '.join(part for part in parts if part)}"
 
 
-def track(items: Iterable[T], phase: str, total: int, unit: str, *, shown: bool = True) -> Iterator[T]:
+def track(
+    items: Iterable[T], phase: str, total: int, unit: str, *, shown: bool = True
+) -> Iterator[T]:
     """The items, with progress: each counts as done when the next one is asked for."""
     with Progress(phase, total, unit, shown=shown) as progress:
         for item in items:
@@ -105,13 +115,21 @@ def track(items: Iterable[T], phase: str, total: int, unit: str, *, shown: bool 
 
 
 def _on_a_terminal() -> bool:
-    """Rich would take the word of FORCE_COLOR, which continuous builds set, and fill their logs with control characters."""
-    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    """Rich would take the word of FORCE_COLOR, which continuous builds set, and fill their logs
+    with control characters.
+    """
+    return (
+        sys.stderr is not None
+        and sys.stderr.isatty()
+        and os.environ.get("TERM") not in ("dumb", "unknown")
+    )
 
 
 def _bar(unit: str) -> rich.Progress:
     text = rich.TextColumn("{task.description}", markup=False)  # a name may hold brackets
-    much = (rich.MofNCompleteColumn(), rich.TextColumn(unit)) if unit else (rich.TaskProgressColumn(),)
+    much = (
+        (rich.MofNCompleteColumn(), rich.TextColumn(unit)) if unit else (rich.TaskProgressColumn(),)
+    )
     note = rich.TextColumn("{task.fields[note]}", markup=False)
     times = (rich.TimeElapsedColumn(), rich.TimeRemainingColumn())
     return rich.Progress(text, rich.BarColumn(), *much, *times, note, console=Console(stderr=True))

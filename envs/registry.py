@@ -15,16 +15,24 @@ from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.reacher import Reacher
 from latent_mpc.envs.task import Task
 
-TASKS: dict[str, Callable[..., Task]] = {"reacher": Reacher, **{f"pointmaze-{maze}": partial(PointMaze, maze) for maze in MAPS}}
-ADAPTERS: dict[str, Callable[..., Task]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}  # need to know what of
+TASKS: dict[str, Callable[..., Task]] = {
+    "reacher": Reacher,
+    **{f"pointmaze-{maze}": partial(PointMaze, maze) for maze in MAPS},
+}
+# need to know what of
+ADAPTERS: dict[str, Callable[..., Task]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}
 
 
 def make(name: str, **options: Any) -> Task:
-    """Build a task by name, e.g. `make("reacher", obs=("pixels",))`. Raises KeyError listing the valid names."""
+    """Build a task by name, e.g. `make("reacher", obs=("pixels",))`. Raises KeyError listing the
+    valid names.
+    """
     known = TASKS | ADAPTERS
     if name in known:
         return known[name](**options)
     if name not in plugins():
-        raise UnknownNameError(f"no task {name!r}; there are: {', '.join(sorted({*known, *plugins()}))}")
+        raise UnknownNameError(
+            f"no task {name!r}; there are: {', '.join(sorted({*known, *plugins()}))}"
+        )
     task: Task = load(TASK_POINTS, name)(**options)
     return task

@@ -1,7 +1,8 @@
 """The contract of a task: a goal-reaching problem in one MuJoCo environment. No learning here.
 
-A task family subclasses `Task` and writes `draw_state`, `state_vector`, `distance`, `reached`, `steps_to_go` and
-`tracked_point`; stepping, pairs, snapshots and observations are written once, here.
+A task family subclasses `Task` and writes `draw_state`, `state_vector`, `distance`, `reached`,
+`steps_to_go` and `tracked_point`; stepping, pairs, snapshots and observations are written once,
+here.
 
 Shapes: S observed state, A action, n simulator state (`mjSTATE_INTEGRATION`), H and W pixels.
 """
@@ -45,9 +46,11 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         model: the MuJoCo model; its actuators' control ranges are mapped to actions in [-1, 1].
         obs: keys of the observation: "state", "pixels" or both.
         size: rows and columns of the pixels.
-        camera: the model's camera that takes them, by name, or a view (`envs/cameras/view.py`); several are stacked along channels:
-        "front+top". data: the simulation to advance, where somebody else owns it.
-        actions: range `[A, 2]` of the controls that actions in [-1, 1] are mapped to, if not that of the actuators.
+        camera: the model's camera that takes them, by name, or a view (`envs/cameras/view.py`);
+        several are stacked along channels: "front+top". data: the simulation to advance, where
+        somebody else owns it.
+        actions: range `[A, 2]` of the controls that actions in [-1, 1] are mapped to, if not that
+            of the actuators.
         render_mode: "rgb_array", or None; there for `gymnasium.make`, `render` works either way.
 
     Raises:
@@ -74,12 +77,19 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     ) -> None:
         unknown = [key for key in obs if key not in OBSERVATIONS]
         if unknown or not obs:
-            raise LatentMPCError(f"obs must be one or more of {', '.join(OBSERVATIONS)}, got {', '.join(unknown) or 'nothing'}")
+            raise LatentMPCError(
+                f"obs must be one or more of {', '.join(OBSERVATIONS)}, got"
+                f" {', '.join(unknown) or 'nothing'}"
+            )
         if size < 16:
             raise LatentMPCError(f"size must be at least 16 pixels, got {size}")
         if render_mode not in (None, "rgb_array"):
             raise LatentMPCError(f"render_mode must be rgb_array, got {render_mode!r}")
-        self.model, self.data, self._scratch = model, data or mujoco.MjData(model), mujoco.MjData(model)
+        self.model, self.data, self._scratch = (
+            model,
+            data or mujoco.MjData(model),
+            mujoco.MjData(model),
+        )
         names = split_names(camera)
         self.cameras = [RayCamera(model, name, size) for name in names]
         self.camera, self.view = self.cameras[0], names[0]
@@ -101,7 +111,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     # What a task family writes
 
     def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        """A full simulator state at rest `[n]`, drawn from the task's distribution of starts and goals."""
+        """A full simulator state at rest `[n]`, drawn from the task's distribution of starts and
+        goals.
+        """
         raise NotImplementedError
 
     def state_vector(self) -> np.ndarray:
@@ -113,7 +125,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         raise NotImplementedError
 
     def distances(self, state: np.ndarray, goal: np.ndarray) -> dict[str, float]:
-        """Where several things have to come to the goal, each by name, reached at 1 or less; none by default."""
+        """Where several things have to come to the goal, each by name, reached at 1 or less; none
+        by default.
+        """
         return {}
 
     def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
@@ -121,7 +135,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         raise NotImplementedError
 
     def steps_to_go(self, states: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Privileged estimate `[M]` of the control steps from states `[M, n]` to the goal `[n]`; for the oracle and reports only."""
+        """Privileged estimate `[M]` of the control steps from states `[M, n]` to the goal `[n]`;
+        for the oracle and reports only.
+        """
         raise NotImplementedError
 
     def tracked_point(self, state: np.ndarray) -> np.ndarray:
@@ -141,7 +157,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return len(self._control_mid)
 
     def settings(self) -> dict[str, Any]:
-        """Options that were left open and what they came to be, so that the same task can be made again; none by default."""
+        """Options that were left open and what they came to be, so that the same task can be made
+        again; none by default.
+        """
         return {}
 
     def about(self) -> list[str]:
@@ -149,7 +167,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return []
 
     def keep(self, folder: Path) -> dict[str, Any]:
-        """Copy what the task is made of into a checkpoint's folder; returns the options that name it there. Nothing by default."""
+        """Copy what the task is made of into a checkpoint's folder; returns the options that name
+        it there. Nothing by default.
+        """
         return {}
 
     def without_pixels(self) -> Task:
@@ -158,8 +178,12 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         blind.obs_keys = ("state",)
         return blind
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Begin an episode at `options["pair"]`, or at a pair drawn from the environment's own generator."""
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Begin an episode at `options["pair"]`, or at a pair drawn from the environment's own
+        generator.
+        """
         super().reset(seed=seed)
         pair = (options or {}).get("pair") or self.draw_pair(self.np_random)
         self.elapsed, self.goal = 0, np.asarray(pair.goal, dtype=np.float64)
@@ -167,19 +191,26 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self.restore(pair.start)
         return self.observation(), self._info()
 
-    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Apply one action `[A]` in [-1, 1] for one control period; the reward is always 0."""
         self.apply(action)
         self.elapsed += 1
         return self.observation(), 0.0, False, self.elapsed >= self.episode_steps, self._info()
 
     def apply(self, action: np.ndarray) -> None:
-        """Advance the physics by one control step, without observing. Raises ValueError for an action of another shape or with NaN."""
+        """Advance the physics by one control step, without observing. Raises ValueError for an
+        action of another shape or with NaN.
+        """
         action = np.asarray(action, dtype=np.float64)
         if action.shape != (self.action_width,) or not np.isfinite(action).all():
-            raise LatentMPCError(f"action must be {self.action_width} finite numbers in [-1, 1], got {action}")
+            raise LatentMPCError(
+                f"action must be {self.action_width} finite numbers in [-1, 1], got {action}"
+            )
         self.advance(self.control(action))
-        mujoco.mj_forward(self.model, self.data)  # positions of geoms that belong to the new state, for pixels and metrics
+        # positions of geoms that belong to the new state, for pixels and metrics
+        mujoco.mj_forward(self.model, self.data)
 
     def advance(self, control: np.ndarray) -> None:
         """Hold a control for one control period."""
@@ -187,13 +218,17 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         mujoco.mj_step(self.model, self.data, self.substeps)
 
     def control(self, action: np.ndarray) -> np.ndarray:
-        """What the actuators are told for actions `[..., A]`: clipped to [-1, 1], then scaled to their control ranges."""
+        """What the actuators are told for actions `[..., A]`: clipped to [-1, 1], then scaled to
+        their control ranges.
+        """
         return self._control_mid + self._control_half * np.clip(action, -1.0, 1.0)
 
     def still(self) -> np.ndarray:
-        """The action `[A]` that, held from now on, keeps the robot where it is now; here: that without effect, zero of each control.
+        """The action `[A]` that, held from now on, keeps the robot where it is now; here: that
+        without effect, zero of each control.
 
-        One meaning everywhere: the floor that stays, pairs that are solved by it, the collector's rests, the planner's candidate.
+        One meaning everywhere: the floor that stays, pairs that are solved by it, the collector's
+        rests, the planner's candidate.
         """
         return self._neutral
 
@@ -206,7 +241,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         set_integration_state(self.model, self.data, state)
 
     def observation(self, state: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """The observation at the current simulator state, or at a given one (the current one is left as it was)."""
+        """The observation at the current simulator state, or at a given one (the current one is
+        left as it was).
+        """
         if state is not None:
             set_integration_state(self.model, self._scratch, state)
             self.data, self._scratch = self._scratch, self.data
@@ -215,7 +252,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             observation["state"] = self.state_vector()
         if "pixels" in self.obs_keys:
             pictures = [camera.render(self.data) for camera in self.cameras]
-            observation["pixels"] = pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=-1)
+            observation["pixels"] = (
+                pictures[0] if len(pictures) == 1 else np.concatenate(pictures, axis=-1)
+            )
         if state is not None:
             self.data, self._scratch = self._scratch, self.data
         return observation
@@ -229,15 +268,22 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return Pair(self.draw_state(rng), self.draw_state(rng))
 
     def draw_pair(self, rng: np.random.Generator) -> Pair:
-        """An independent start and goal, not already solved. Raises ValueError if nearly every pair is."""
+        """An independent start and goal, not already solved. Raises ValueError if nearly every pair
+        is.
+        """
         for _ in range(MAX_DRAWS):
             pair = self.draw_start_and_goal(rng)
             if not self.reached(pair.start, pair.goal):
                 return pair
-        raise LatentMPCError(f"{self.name}: none of {MAX_DRAWS} pairs was unsolved at the start; the task's tolerance is too loose")
+        raise LatentMPCError(
+            f"{self.name}: none of {MAX_DRAWS} pairs was unsolved at the start; the task's"
+            " tolerance is too loose"
+        )
 
     def qpos_qvel(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions `[..., nq]` and velocities `[..., nv]` within simulator states `[..., n]` (which begin with time, qpos, qvel)."""
+        """Positions `[..., nq]` and velocities `[..., nv]` within simulator states `[..., n]`
+        (which begin with time, qpos, qvel).
+        """
         nq, nv = self.model.nq, self.model.nv
         return state[..., 1 : 1 + nq], state[..., 1 + nq : 1 + nq + nv]
 
@@ -250,14 +296,23 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _info(self) -> dict[str, Any]:
         state = self.snapshot()
-        goal = {key: value.copy() for key, value in self._goal_observation.items()}  # the caller may keep or change what it is given
-        return {"goal": goal, "success": self.reached(state, self.goal), "distance": self.distance(state, self.goal)}
+        # the caller may keep or change what it is given
+        goal = {key: value.copy() for key, value in self._goal_observation.items()}
+        return {
+            "goal": goal,
+            "success": self.reached(state, self.goal),
+            "distance": self.distance(state, self.goal),
+        }
 
 
 def action_of(control: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """The action `[A]` in [-1, 1] nearest to a control `[A]`, where actions -1 and 1 stand for `ends` `[A, 2]`."""
+    """The action `[A]` in [-1, 1] nearest to a control `[A]`, where actions -1 and 1 stand for
+    `ends` `[A, 2]`.
+    """
     low, high = ends.T
-    return np.clip((control - (low + high) / 2) / np.where(high == low, 1.0, (high - low) / 2), -1.0, 1.0)
+    return np.clip(
+        (control - (low + high) / 2) / np.where(high == low, 1.0, (high - low) / 2), -1.0, 1.0
+    )
 
 
 def integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
@@ -271,6 +326,9 @@ def set_integration_state(model: mujoco.MjModel, data: mujoco.MjData, state: np.
     """Put a full integration state into `data` and bring its kinematics up to date."""
     size = mujoco.mj_stateSize(model, INTEGRATION)
     if np.shape(state) != (size,):
-        raise LatentMPCError(f"simulator state must have {size} numbers, got shape {np.shape(state)}; it belongs to another model")
+        raise LatentMPCError(
+            f"simulator state must have {size} numbers, got shape {np.shape(state)}; it belongs to"
+            " another model"
+        )
     mujoco.mj_setState(model, data, np.asarray(state, dtype=np.float64), INTEGRATION)
     mujoco.mj_forward(model, data)

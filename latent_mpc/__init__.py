@@ -1,6 +1,8 @@
-"""Latent world models that plan. The code stands in agent/, envs/, planners/ and configs/; this package only gives it one name.
+"""Latent world models that plan. The code stands in agent/, envs/, planners/ and configs/; this
+package only gives it one name.
 
-`import latent_mpc` registers the tasks in Gymnasium (`gym.make("latent_mpc/Reacher-v0")`) and imports neither torch nor MuJoCo.
+`import latent_mpc` registers the tasks in Gymnasium (`gym.make("latent_mpc/Reacher-v0")`) and
+imports neither torch nor MuJoCo.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Agent", "LatentMPCError", "__version__", "make_task"]
 
-_LAZY = {"Agent": ("latent_mpc.agent.checkpoints.checkpoint", "Agent"), "make_task": ("latent_mpc.envs.registry", "make")}
+_LAZY = {
+    "Agent": ("latent_mpc.agent.checkpoints.checkpoint", "Agent"),
+    "make_task": ("latent_mpc.envs.registry", "make"),
+}
 _LAZY |= {"LatentMPCError": ("latent_mpc.configs.errors", "LatentMPCError")}
 
 
@@ -34,7 +39,9 @@ def __getattr__(name: str) -> Any:
 
 
 def gymnasium_id(task: str) -> str:
-    """The name of a task in Gymnasium's registry: `pointmaze-umaze` -> `latent_mpc/PointMazeUmaze-v0`."""
+    """The name of a task in Gymnasium's registry: `pointmaze-umaze` ->
+    `latent_mpc/PointMazeUmaze-v0`.
+    """
     words = task.replace("pointmaze", "point-maze").split("-")
     return f"latent_mpc/{''.join(word.capitalize() for word in words)}-v0"
 
@@ -43,7 +50,11 @@ def _register() -> None:
     """Make every task known to `gymnasium.make`, by name: nothing is imported until one is made."""
     for path in sorted((Path(__file__).parent / "configs" / "task").glob("*.yaml")):
         if gymnasium_id(path.stem) not in gymnasium.registry:
-            gymnasium.register(gymnasium_id(path.stem), entry_point="latent_mpc.envs.registry:make", kwargs={"name": path.stem})
+            gymnasium.register(
+                gymnasium_id(path.stem),
+                entry_point="latent_mpc.envs.registry:make",
+                kwargs={"name": path.stem},
+            )
 
 
 _register()

@@ -1,7 +1,8 @@
 """Pure search over action sequences: a planner knows a cost and bounds, no network and no MuJoCo.
 
-An algorithm is one file of this folder: a frozen dataclass with a `name`, its fields, a `sample` and an `update`
-(`algorithm.py`). The loop around them is written once (`planner.py`). Importing this package does not import torch.
+An algorithm is one file of this folder: a frozen dataclass with a `name`, its fields, a `sample`
+and an `update` (`algorithm.py`). The loop around them is written once (`planner.py`). Importing
+this package does not import torch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
     from latent_mpc.planners.planner import Plan, Planner
     from latent_mpc.planners.warm_start import Warm
 
-__all__ = ["CEM", "MPPI", "Algorithm", "Budget", "Plan", "Planner", "Search", "Warm", "algorithms", "make"]
+__all__ = [
+    "CEM",
+    "MPPI",
+    "Algorithm",
+    "Budget",
+    "Plan",
+    "Planner",
+    "Search",
+    "Warm",
+    "algorithms",
+    "make",
+]
 
 _HOME = {"Budget": "budget", "Plan": "planner", "Planner": "planner", "Warm": "warm_start"}
 _HOME |= {"Algorithm": "algorithm", "Search": "algorithm", "CEM": "cem", "MPPI": "mppi"}
@@ -31,12 +43,16 @@ _HOME |= {"Algorithm": "algorithm", "Search": "algorithm", "CEM": "cem", "MPPI":
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; there are: {', '.join(__all__)}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}; there are: {', '.join(__all__)}"
+        )
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
 def algorithms() -> dict[str, type[Algorithm]]:
-    """Every algorithm by its name: those of this folder, and those of installed packages (entry points `latent_mpc.planners`)."""
+    """Every algorithm by its name: those of this folder, and those of installed packages (entry
+    points `latent_mpc.planners`).
+    """
     from latent_mpc.planners.algorithm import Algorithm
 
     return registered(__name__, Algorithm, "latent_mpc.planners")
@@ -63,5 +79,7 @@ def make(name: str, *, low: Tensor, high: Tensor, horizon: int, **fields: Any) -
     valid = [f.name for f in dataclasses.fields(known[name])]
     for field in fields:
         if field not in valid:
-            raise UnknownNameError(f"planner {name!r} has no field {field!r}; there are: {', '.join(valid)}")
+            raise UnknownNameError(
+                f"planner {name!r} has no field {field!r}; there are: {', '.join(valid)}"
+            )
     return Planner(known[name](**fields), low=low, high=high, horizon=horizon)

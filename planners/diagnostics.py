@@ -1,4 +1,6 @@
-"""What a decision did, drawn: cost, standard deviation and effective sample size per iteration. No planner imports this."""
+"""What a decision did, drawn: cost, standard deviation and effective sample size per iteration. No
+planner imports this.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ PANELS: list[tuple[str, str, dict[str, str]]] = [
 
 
 def draw(info: Mapping[str, Tensor], problem: int = 0) -> Figure:
-    """A figure of one problem's decision, a panel for each kind of diagnostic that its algorithm gives.
+    """A figure of one problem's decision, a panel for each kind of diagnostic that its algorithm
+    gives.
 
     Args:
-        info: `Plan.info`; entries of shape `[B, I]` are drawn over the I iterations. Infinite costs are left out.
+        info: `Plan.info`; entries of shape `[B, I]` are drawn over the I iterations. Infinite costs
+            are left out.
         problem: which of the B problems.
 
     Raises:
@@ -37,7 +41,9 @@ def draw(info: Mapping[str, Tensor], problem: int = 0) -> Figure:
         raise IndexError(f"problem must be within [0, {problems - 1}], got {problem}")
     panels = [(title, unit, lines) for title, unit, lines in PANELS if lines.keys() & info.keys()]
     figure = Figure(figsize=(4 * len(panels), 3), layout="constrained")
-    for axes, (title, unit, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    for axes, (title, unit, lines) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+    ):
         for name in [name for name in lines if name in info]:
             values = info[name][problem].detach().cpu()
             finite = values.masked_fill(~values.isfinite(), float("nan")).tolist()

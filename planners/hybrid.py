@@ -1,4 +1,6 @@
-"""Sampling finds the valley, gradients its bottom: rounds of CEM, then steps of Adam from the mean and the kept elites."""
+"""Sampling finds the valley, gradients its bottom: rounds of CEM, then steps of Adam from the mean
+and the kept elites.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ from latent_mpc.planners.cem import CEM
 
 @dataclass(frozen=True)
 class Hybrid(CEM):
-    """CEM, then gradient steps on its elites (CEM-GD, Huang et al. 2021; GradCEM, Bharadhwaj et al. 2020).
+    """CEM, then gradient steps on its elites (CEM-GD, Huang et al. 2021; GradCEM, Bharadhwaj et al.
+    2020).
 
-    Differs: gradient steps come after all sampling, from a few plans at once, so that most of the budget needs no graph.
+    Differs: gradient steps come after all sampling, from a few plans at once, so that most of the
+    budget needs no graph.
     """
 
     name: ClassVar[str] = "hybrid"
@@ -30,7 +34,8 @@ class Hybrid(CEM):
     iterations: int = 10
     # iterations of these, the last ones, that are steps of Adam; at least one samples. Source: ours
     steps: int = 6
-    # share of the elites that is kept and descended from, beside the mean. Source: ours; an iteration of 5 plans is cheap
+    # share of the elites that is kept and descended from, beside the mean. Source: ours; an
+    # iteration of 5 plans is cheap
     keep_elites: float = 0.5
     # length of a step of Adam [half-ranges]. Source: ours
     rate: float = 0.05
@@ -55,14 +60,18 @@ class Hybrid(CEM):
         fresh = super().sample(search, noise)
         return search.memory.candidates(fresh) if isinstance(search.memory, Descent) else fresh
 
-    def update(self, search: Search, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
+    def update(
+        self, search: Search, candidates: Tensor, score: Tensor
+    ) -> tuple[Search, dict[str, Tensor]]:
         if isinstance(search.memory, Descent):
             return self._descend(search, search.memory, candidates, score)
         new, diagnostics = super().update(search, candidates, score)
         done = (search.memory or 0) + 1
         return new._replace(memory=done if done < self.rounds else _starts(new)), diagnostics
 
-    def _descend(self, search: Search, descent: Descent, candidates: Tensor, score: Tensor) -> tuple[Search, dict[str, Tensor]]:
+    def _descend(
+        self, search: Search, descent: Descent, candidates: Tensor, score: Tensor
+    ) -> tuple[Search, dict[str, Tensor]]:
         new, _ = descent.step(search, candidates, score, self.rate)
         pool = torch.cat([candidates.detach(), search.elites], 1)
         elites, top_score = ranked(pool, torch.cat([score.detach(), search.score], 1), self.kept)

@@ -1,4 +1,5 @@
-"""What a planner carries from one decision to the next, as a value: nothing of it hides in a planner.
+"""What a planner carries from one decision to the next, as a value: nothing of it hides in a
+planner.
 
 B problems, K kept elites, H horizon, A action.
 """
@@ -17,8 +18,9 @@ from latent_mpc.configs.errors import LatentMPCError
 class Warm(NamedTuple):
     """The state of B independent searches.
 
-    mean, std, elites: of the last plan, in action units; from step `known` on they mean nothing, and the next decision
-        puts the last known action (or the middle of the bounds), the initial std and fresh samples there.
+    mean, std, elites: of the last plan, in action units; from step `known` on they mean nothing,
+        and the next decision puts the last known action (or the middle of the bounds), the initial
+        std and fresh samples there.
     known: leading steps that come from an earlier plan, 0 after `reset` [model steps].
     key: one random key per problem, always on the CPU.
     """
@@ -41,8 +43,11 @@ class Warm(NamedTuple):
                 raise LatentMPCError(f"steps must be at least 0, got {steps}")
             steps = torch.full((B,), steps, device=device)
         if steps.shape != (B,):
-            raise LatentMPCError(f"steps must be an int or a tensor of {B} problems, got shape {tuple(steps.shape)}")
-        source = (torch.arange(H, device=device) + steps.to(device)[:, None]).clamp(0, H - 1)  # (B, H)
+            raise LatentMPCError(
+                f"steps must be an int or a tensor of {B} problems, got shape {tuple(steps.shape)}"
+            )
+        # (B, H)
+        source = (torch.arange(H, device=device) + steps.to(device)[:, None]).clamp(0, H - 1)
         return self._replace(
             mean=_take(self.mean, source),
             std=_take(self.std, source),
@@ -60,7 +65,9 @@ class Warm(NamedTuple):
 
     def put(self, index: Tensor, warm: Warm) -> Warm:
         """These problems with those of index replaced by warm's."""
-        return Warm(*(x.index_put((index.to(x.device),), y) for x, y in zip(self, warm, strict=True)))
+        return Warm(
+            *(x.index_put((index.to(x.device),), y) for x, y in zip(self, warm, strict=True))
+        )
 
 
 def _take(x: Tensor, source: Tensor) -> Tensor:

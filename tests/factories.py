@@ -25,7 +25,9 @@ def write_checkpoint(folder: Path, settings: Sequence[str]) -> Path:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object, alone: bool = True) -> str:
-    """The one line on stderr of a call that must be refused; not `alone`: below what was said of the work before it."""
+    """The one line on stderr of a call that must be refused; not `alone`: below what was said of
+    the work before it.
+    """
     capsys.readouterr()
     assert cli.main(list(map(str, arguments))) == 2
     out, err = capsys.readouterr()
@@ -37,6 +39,12 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object, alone: bool 
 
 def look_again() -> None:
     """As in another process: what is installed is looked for anew."""
-    for cached in (plugins.plugins, plugins._registered, hydra_groups.part, hydra_groups.command_class, hydra_groups._register_own):
+    for cached in (
+        plugins.plugins,
+        plugins._registered,
+        hydra_groups.part,
+        hydra_groups.command_class,
+        hydra_groups._register_own,
+    ):
         cached.cache_clear()
     compose._compose_once.cache_clear()

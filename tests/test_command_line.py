@@ -1,4 +1,6 @@
-"""Commands that are printed can be pasted: a shell and our own command line read back what was meant. And paths may be any text."""
+"""Commands that are printed can be pasted: a shell and our own command line read back what was
+meant. And paths may be any text.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,14 @@ QUOTED = ["a,b", "'", '"', "'a'", "'a", " a", "a ", "\\'", "'\\", "a,\\", "it's,
 ARM = """<mujoco><worldbody><body><joint name="{}" type="hinge" axis="0 1 0" range="-90 90" damping="1"/>
 <geom type="capsule" size="0.02" fromto="0 0 0 0.2 0 0"/></body></worldbody>
 <actuator><motor joint="{}" gear="1" ctrlrange="-1 1"/></actuator></mujoco>"""
-SMALL = ["collect.episodes=6", "collect.workers=1", "model.hidden=16", "model.latent=8", "training.steps=6", "training.batch=8"]
+SMALL = [
+    "collect.episodes=6",
+    "collect.workers=1",
+    "model.hidden=16",
+    "model.latent=8",
+    "training.steps=6",
+    "training.batch=8",
+]
 SMALL += [
     "training.horizon=3",
     "cost_to_go.steps=6",
@@ -69,7 +78,9 @@ SMALL += ["planner.horizon=3", "validation_episodes=2"]
 
 
 def texts() -> st.SearchStrategy[str]:
-    characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0") | st.sampled_from("'\"\\,= ()[]{}:~#$\n")
+    characters = st.characters(
+        exclude_categories=["Cs"], exclude_characters="\0"
+    ) | st.sampled_from("'\"\\,= ()[]{}:~#$\n")
     return st.text(characters, max_size=8).filter(lambda text: "${" not in text)
 
 
@@ -79,7 +90,10 @@ def test_a_text_is_taken_as_it_is_typed(text: str) -> None:
     assert config.out == config.task.xml == text.strip()
 
 
-@pytest.mark.parametrize(("typed", "held"), [("'a,b'", "a,b"), ('"a,b"', "a,b"), (r"'it\'s, or'", "it's, or"), ("' a'", " a"), ("''", "")])
+@pytest.mark.parametrize(
+    ("typed", "held"),
+    [("'a,b'", "a,b"), ('"a,b"', "a,b"), (r"'it\'s, or'", "it's, or"), ("' a'", " a"), ("''", "")],
+)
 def test_a_text_in_quotes_is_what_they_hold(typed: str, held: str) -> None:
     assert parse(f"out={typed}").value == held
 
@@ -92,7 +106,9 @@ def test_a_text_that_is_written_is_read_back(text: str) -> None:
 
 @given(text=texts(), items=st.lists(texts(), max_size=3))
 @example(text="'\\", items=["null", "NaN", "1", "a,b", "größe", "x:0.5", "-a"])
-def test_what_is_written_is_read_back_by_the_shell_and_by_our_own_command_line(text: str, items: list[str]) -> None:
+def test_what_is_written_is_read_back_by_the_shell_and_by_our_own_command_line(
+    text: str, items: list[str]
+) -> None:
     line = write("horizon", {"out": text, "reuse": items, "full": True, "seed": 3, "pairs": None})
     program, command, *words = shlex.split(line)
     assert (program, command) == ("latent-mpc", "horizon")
@@ -110,33 +126,74 @@ def test_plain_text_is_written_plainly(text: str) -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("out='it", "cannot read \"out='it\": what begins with ' must end with it, any ' within written \\'"),
+        (
+            "out='it",
+            (
+                "cannot read \"out='it\": what begins with ' must end with it, any ' within"
+                " written \\'"
+            ),
+        ),
         ("out=größe,b", "cannot take 'out=größe,b': one value at a time; quote text with commas"),
-        ("out=choice(a,b)", "cannot take 'out=choice(a,b)': one value at a time; quote text with commas"),
+        (
+            "out=choice(a,b)",
+            "cannot take 'out=choice(a,b)': one value at a time; quote text with commas",
+        ),
         ("seed=ö", "seed must be an integer, got 'ö'"),
         ("seed=(", "seed must be an integer, got '('"),
         ("seed=range(1)", "seed must be an integer, got 'range(1)'"),
         ("collect.patience=x(1)", "collect.patience must be a number, got 'x(1)'"),
-        ("task.success=[größe:1]", "task.success must be a list: [A,B], got '[größe:1]': ö must stand in quotes, like ['aöb']"),
-        ("task.success=['a(b',c=d]", "task.success must be a list: [A,B], got '['a(b',c=d]': = must stand in quotes, like ['a=b']"),
+        (
+            "task.success=[größe:1]",
+            (
+                "task.success must be a list: [A,B], got '[größe:1]': ö must stand in quotes, like"
+                " ['aöb']"
+            ),
+        ),
+        (
+            "task.success=['a(b',c=d]",
+            (
+                "task.success must be a list: [A,B], got '['a(b',c=d]': = must stand in quotes,"
+                " like ['a=b']"
+            ),
+        ),
         ("data_skip=[ö]", "data_skip must be a list of integers like [3,5], got '[ö]'"),
-        ("collect={episodes: ö}", "collect has keys of its own: write collect.KEY=VALUE, got '{episodes: ö}'"),
+        (
+            "collect={episodes: ö}",
+            "collect has keys of its own: write collect.KEY=VALUE, got '{episodes: ö}'",
+        ),
         ("größe=1", "no key 'größe'; there are: "),
         ("task=größe", "no task 'größe'; there are: "),
         ("+größe=1", "cannot take '+größe=1': keys cannot be added"),
         ("task@x=reacher", "cannot take 'task@x=reacher': keys cannot be added, removed or moved"),
         ("=1", "cannot read '=1': write KEY=VALUE"),
-        ("out=größe${oc.env:HOME}", "cannot take 'out=größe${oc.env:HOME}': interpolations such as ${…} are refused"),
+        (
+            "out=größe${oc.env:HOME}",
+            "cannot take 'out=größe${oc.env:HOME}': interpolations such as ${…} are refused",
+        ),
     ],
 )
-def test_what_is_no_value_of_its_key_is_answered_in_one_line(word: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_value_of_its_key_is_answered_in_one_line(
+    word: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["train", "task=mjcf", "task.xml=x.xml", word]) == 2
-    said = " ".join(capsys.readouterr().err.removeprefix("latent-mpc: ").replace("\"['", "'['").replace(']"', "]'").split())
+    said = " ".join(
+        capsys.readouterr()
+        .err.removeprefix("latent-mpc: ")
+        .replace("\"['", "'['")
+        .replace(']"', "]'")
+        .split()
+    )
     assert said.startswith(message)
 
 
 def test_lists_dicts_numbers_and_quotes_stay_what_they_are() -> None:
-    words = ["task=mjcf", "task.success=['größe (1):0.1',b:0.2]", "collect={episodes: 3}", "seed=2", "task.control_period=1e-1"]
+    words = [
+        "task=mjcf",
+        "task.success=['größe (1):0.1',b:0.2]",
+        "collect={episodes: 3}",
+        "seed=2",
+        "task.control_period=1e-1",
+    ]
     config = compose_config("train", words)
     assert (config.task.success, config.collect.episodes) == (["größe (1):0.1", "b:0.2"], 3)
     assert (config.seed, config.task.control_period) == (2, 0.1)
@@ -162,14 +219,17 @@ def test_of_a_task_what_was_chosen_is_written_and_no_default() -> None:
         "task.control_period": 0.1,
         "task.id": "m:A-v0",
     }
-    assert task_settings(MjcfTask("mjcf", xml="a.xml", fingerprint="0", success=["x:1"], size=32)) == {
+    assert task_settings(
+        MjcfTask("mjcf", xml="a.xml", fingerprint="0", success=["x:1"], size=32)
+    ) == {
         "task": "mjcf",
         "task.size": 32,
         "task.success": ["x:1"],
         "task.xml": "a.xml",
     }
-    assert write("train", task_settings(OwnTask("own", weights=[2, 3], fast=True))) == (
-        "latent-mpc train task=own 'task.weights=[2,3]' task.fast=true"
+    assert (
+        write("train", task_settings(OwnTask("own", weights=[2, 3], fast=True)))
+        == "latent-mpc train task=own 'task.weights=[2,3]' task.fast=true"
     )
 
 
@@ -178,7 +238,9 @@ def test_a_module_to_import_is_repeated_and_nothing_else() -> None:
     assert checkpoint_settings("a", "A-v0") == checkpoint_settings("a", "") == {"checkpoint": "a"}
 
 
-def test_a_folder_named_like_a_checkpoint_that_ships_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_named_like_a_checkpoint_that_ships_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = shipped.shipped()[0]
     monkeypatch.chdir(tmp_path)
     shutil.copytree(shipped.SHIPPED / name, name)
@@ -190,7 +252,11 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
     """The words of the commands that a successful call prints for what comes next."""
     capsys.readouterr()
     assert cli.main(list(words)) == 0, capsys.readouterr().err
-    printed = [line.partition("latent-mpc ")[2] for line in capsys.readouterr().out.splitlines() if ": latent-mpc " in line]
+    printed = [
+        line.partition("latent-mpc ")[2]
+        for line in capsys.readouterr().out.splitlines()
+        if ": latent-mpc " in line
+    ]
     assert len(printed) == 1
     return shlex.split(printed[0])
 
@@ -205,7 +271,9 @@ def test_each_command_prints_one_that_goes_on_whatever_its_paths_are_called(
     xml, out, run_ = "my größe (1)/arm #1, 'x'=[y].xml", "~/d,a", "runs/it's"
     Path(xml).write_text(ARM.format("a", "a"))
     model = [setting("task.xml", xml), "task.control_period=0.1", "task.episode_steps=12"]
-    train = run(capsys, "collect", "task=mjcf", *model, "episodes=6", "workers=1", setting("out", out))
+    train = run(
+        capsys, "collect", "task=mjcf", *model, "episodes=6", "workers=1", setting("out", out)
+    )
     assert {"task.control_period=0.1", "task.episode_steps=12"} < set(train)
     verify = run(capsys, "inspect", out, "out=pictures")
     assert (verify, cli.main(verify)) == (["inspect", setting("path", out), "--verify"], 0)
@@ -229,4 +297,10 @@ def test_an_export_prints_the_command_that_trains_on_it(
     model = ["task=mjcf", "task.xml=my arm.xml", "task.control_period=0.1", "task.episode_steps=12"]
     run(capsys, "collect", *model, "episodes=6", "workers=1", "out=data")
     train = run(capsys, "export", "minari", "data", "name=me/arm-v0")
-    assert {"task=mjcf", "task.xml=my arm.xml", "task.control_period=0.1", "obs=state", "data=minari:me/arm-v0"} == set(train[1:])
+    assert {
+        "task=mjcf",
+        "task.xml=my arm.xml",
+        "task.control_period=0.1",
+        "obs=state",
+        "data=minari:me/arm-v0",
+    } == set(train[1:])

@@ -1,4 +1,6 @@
-"""The whole line through the console script, small: collect, train, evaluate, demo; killed and resumed; the same digits twice."""
+"""The whole line through the console script, small: collect, train, evaluate, demo; killed and
+resumed; the same digits twice.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,14 @@ from latent_mpc.envs.rollouts.reader import Rollouts
 from tests.factories import refusal
 
 DATA = ["collect.episodes=8", "collect.workers=1"]
-MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "model.width=4", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
+MODEL = [
+    "model.hidden=16",
+    "model.latent=8",
+    "model.embedding=8",
+    "model.width=4",
+    "cost_to_go.hidden=16",
+    "cost_to_go.metric=8",
+]
 STEPS = [
     "training.steps=6",
     "training.batch=8",
@@ -34,7 +43,13 @@ STEPS = [
     "probe.steps=5",
     "cost_to_go.batch=16",
 ]
-PLAN = ["planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=2"]
+PLAN = [
+    "planner.samples=8",
+    "planner.iterations=1",
+    "planner.elites=4",
+    "planner.horizon=2",
+    "validation_episodes=2",
+]
 TINY = ["task=reacher", *DATA, *MODEL, *STEPS, *PLAN]
 ASKED: dict[str, Any] = {  # what the protocol writes
     "task": str,
@@ -59,8 +74,18 @@ ASKED: dict[str, Any] = {  # what the protocol writes
     "versions": {"python", "latent-mpc", "torch", "mujoco", "numpy", "gymnasium"},
 }
 EXTRAS = {"horizon_seconds", "time_at_goal", "oracle", "settings", "constraints", "missed"}
-TIMES = ("plan_ms", "plan_ms_batch", "train_seconds", "resumed", "command", "checkpoint")  # what two runs may differ in
-FILES = ["config.yaml", "curves.png", "data", "metrics.jsonl", "model.safetensors", "results.json", "run.json", "training"]
+# what two runs may differ in
+TIMES = ("plan_ms", "plan_ms_batch", "train_seconds", "resumed", "command", "checkpoint")
+FILES = [
+    "config.yaml",
+    "curves.png",
+    "data",
+    "metrics.jsonl",
+    "model.safetensors",
+    "results.json",
+    "run.json",
+    "training",
+]
 
 
 def latent_mpc(*arguments: str) -> None:
@@ -96,7 +121,9 @@ def test_training_leaves_a_whole_checkpoint_and_nothing_else(trained: Path) -> N
     assert iio.imread(trained / "curves.png").std() > 1
 
 
-def test_an_evaluation_writes_the_results_that_were_asked_for_and_the_same_digits_twice(trained: Path, tmp_path: Path) -> None:
+def test_an_evaluation_writes_the_results_that_were_asked_for_and_the_same_digits_twice(
+    trained: Path, tmp_path: Path
+) -> None:
     for name in ("a", "b"):
         latent_mpc("evaluate", f"checkpoint={trained}", "episodes=3", f"out={tmp_path / name}")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["results.json"]
@@ -104,12 +131,24 @@ def test_an_evaluation_writes_the_results_that_were_asked_for_and_the_same_digit
     assert digits(one) == digits(two)
     assert one.keys() == ASKED.keys() | EXTRAS
     for key, wanted in ASKED.items():
-        assert one[key].keys() == wanted if isinstance(wanted, set) else isinstance(one[key], wanted), key
+        assert (
+            one[key].keys() == wanted if isinstance(wanted, set) else isinstance(one[key], wanted)
+        ), key
     for rate in (one["success_end"], one["success_any"], *one["floors"].values()):
         assert 0 <= rate["low"] <= rate["rate"] <= rate["high"] <= 1
-    assert (one["pairs"]["kind"], one["pairs"]["seed"], one["pairs"]["rejected"].keys()) == ("independent", 7, {"at_start", "stay"})
+    assert (one["pairs"]["kind"], one["pairs"]["seed"], one["pairs"]["rejected"].keys()) == (
+        "independent",
+        7,
+        {"at_start", "stay"},
+    )
     assert one["pairs"]["drawn"] == 3 + sum(one["pairs"]["rejected"].values())
-    assert (one["task"], one["horizon"], one["planner"], one["cost"], one["distance_end"]["unit"]) == (
+    assert (
+        one["task"],
+        one["horizon"],
+        one["planner"],
+        one["cost"],
+        one["distance_end"]["unit"],
+    ) == (
         "reacher",
         2,
         "cem",
@@ -121,22 +160,46 @@ def test_an_evaluation_writes_the_results_that_were_asked_for_and_the_same_digit
     json.dumps(one, allow_nan=False)
 
 
-def test_an_evaluation_with_another_planner_cost_or_seed_says_so_and_differs(trained: Path, tmp_path: Path) -> None:
-    settings = ["planner=mppi", "planner.horizon=3", "cost=latent", "seed=4", "pairs.kind=same_trajectory", "pairs.offset=5"]
+def test_an_evaluation_with_another_planner_cost_or_seed_says_so_and_differs(
+    trained: Path, tmp_path: Path
+) -> None:
+    settings = [
+        "planner=mppi",
+        "planner.horizon=3",
+        "cost=latent",
+        "seed=4",
+        "pairs.kind=same_trajectory",
+        "pairs.offset=5",
+    ]
     latent_mpc("evaluate", f"checkpoint={trained}", "episodes=2", f"out={tmp_path}", *settings)
     result = read(tmp_path / "results.json")
-    assert (result["planner"], result["horizon"], result["cost"], result["pairs"]["kind"]) == ("mppi", 3, "latent", "same_trajectory")
-    assert (result["settings"]["planner_seed"], result["settings"]["planner"]["name"]) == (4, "mppi")
+    assert (result["planner"], result["horizon"], result["cost"], result["pairs"]["kind"]) == (
+        "mppi",
+        3,
+        "latent",
+        "same_trajectory",
+    )
+    assert (result["settings"]["planner_seed"], result["settings"]["planner"]["name"]) == (
+        4,
+        "mppi",
+    )
 
 
 @pytest.mark.slow
 def test_the_oracle_plays_the_same_pairs_beside_the_agent_and_is_cached(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     better = ["planner.samples=64", "planner.iterations=4", "oracle_horizon=3"]
     for name in ("a", "b", "without"):
-        more = [f"oracle={name != 'without'}", f"out={tmp_path / name}", f"reuse=[{tmp_path / 'a'}]" if name == "b" else "reuse=[]"]
+        more = [
+            f"oracle={name != 'without'}",
+            f"out={tmp_path / name}",
+            f"reuse=[{tmp_path / 'a'}]" if name == "b" else "reuse=[]",
+        ]
         latent_mpc("evaluate", f"checkpoint={trained}", "episodes=3", *better, *more)
         out = " ".join(capsys.readouterr().out.split())
         assert ("oracle: cem in the simulator" in out) == (name != "without")
@@ -144,26 +207,54 @@ def test_the_oracle_plays_the_same_pairs_beside_the_agent_and_is_cached(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     first = read(tmp_path / "a" / "results.json")
-    latent_mpc("evaluate", f"checkpoint={trained}", "episodes=3", *better, "oracle=true", f"out={tmp_path / 'a'}")
+    latent_mpc(
+        "evaluate",
+        f"checkpoint={trained}",
+        "episodes=3",
+        *better,
+        "oracle=true",
+        f"out={tmp_path / 'a'}",
+    )
     assert list(Path().iterdir()) == []
-    again, second, without = (read(tmp_path / name / "results.json") for name in ("a", "b", "without"))
+    again, second, without = (
+        read(tmp_path / name / "results.json") for name in ("a", "b", "without")
+    )
     oracle = first["oracle"]
     assert again["oracle"] == second["oracle"] == {**oracle, "cached": True}
     assert without["oracle"] is None
     assert digits(first) | {"oracle": None} == digits(without)
     assert oracle["success_end"].keys() == oracle["success_any"].keys() == {"rate", "low", "high"}
-    assert (oracle["success_end"]["rate"], oracle["planner"], oracle["horizon"], first["horizon"]) == (1.0, "cem", 3, 2)
+    assert (
+        oracle["success_end"]["rate"],
+        oracle["planner"],
+        oracle["horizon"],
+        first["horizon"],
+    ) == (1.0, "cem", 3, 2)
     assert oracle["plan_ms"].keys() == {"median", "p95"}
     assert [path.parent for path in tmp_path.rglob("cache/*.json")] == [tmp_path / "a" / "cache"]
 
 
 @pytest.mark.slow
 def test_a_demo_leaves_a_video_a_gif_and_a_json(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(demo, "PICTURE", 64)  # scaled up in the video; large ray pictures take their time
-    latent_mpc("demo", f"checkpoint={trained}", "episodes=1", "camera.backend=ray", f"out={tmp_path / 'videos'}")
-    assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == ["state.gif", "state.json", "state.mp4"]
+    # scaled up in the video; large ray pictures take their time
+    monkeypatch.setattr(demo, "PICTURE", 64)
+    latent_mpc(
+        "demo",
+        f"checkpoint={trained}",
+        "episodes=1",
+        "camera.backend=ray",
+        f"out={tmp_path / 'videos'}",
+    )
+    assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == [
+        "state.gif",
+        "state.json",
+        "state.mp4",
+    ]
     report = read(tmp_path / "videos" / "state.json")
     assert (report["task"], report["episodes"], len(report["goals"])) == ("reacher", 1, 1)
     assert report["reached"] == sum(goal["reached"] for goal in report["goals"])
@@ -185,7 +276,9 @@ def test_pixels_go_the_same_way(obs: str, tmp_path: Path) -> None:
     settings = ["training.batch=4", "task.action_repeat=2", f"data={data}", "validation_episodes=1"]
     latent_mpc("train", *TINY, f"obs={obs}", *settings, f"out={tmp_path / 'run'}")
     assert not (tmp_path / "run" / "data").exists()
-    latent_mpc("evaluate", f"checkpoint={tmp_path / 'run'}", "episodes=1", f"out={tmp_path / 'evaluation'}")
+    latent_mpc(
+        "evaluate", f"checkpoint={tmp_path / 'run'}", "episodes=1", f"out={tmp_path / 'evaluation'}"
+    )
     result = read(tmp_path / "evaluation" / "results.json")
     assert (result["obs"], result["horizon_seconds"]) == (obs, pytest.approx(0.4))
     task = make("reacher", obs=tuple(obs.split("+")))
@@ -195,13 +288,20 @@ def test_pixels_go_the_same_way(obs: str, tmp_path: Path) -> None:
     assert agent.act(seen).shape == (1, 2)
 
 
-def test_the_same_settings_and_seed_train_the_same_weights_another_seed_others(trained: Path, tmp_path: Path) -> None:
+def test_the_same_settings_and_seed_train_the_same_weights_another_seed_others(
+    trained: Path, tmp_path: Path
+) -> None:
     torch.manual_seed(99)  # what the caller did before must not matter
     latent_mpc("train", *TINY, f"data={trained / 'data'}", f"out={tmp_path / 'same'}")
     latent_mpc("train", *TINY, f"data={trained / 'data'}", "seed=1", f"out={tmp_path / 'other'}")
-    weights = [(folder / "model.safetensors").read_bytes() for folder in (trained, tmp_path / "same", tmp_path / "other")]
+    weights = [
+        (folder / "model.safetensors").read_bytes()
+        for folder in (trained, tmp_path / "same", tmp_path / "other")
+    ]
     assert weights[0] == weights[1] != weights[2]
-    assert digits(read(tmp_path / "same" / "results.json")) == digits(read(trained / "results.json"))
+    assert digits(read(tmp_path / "same" / "results.json")) == digits(
+        read(trained / "results.json")
+    )
 
 
 KILLING = """
@@ -224,8 +324,11 @@ sys.exit(cli.main(sys.argv[2:]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("saves", [2, 4])  # within the world model's training, and after the cost-to-go's
-def test_a_killed_run_goes_on_with_the_same_out_to_the_same_checkpoint(trained: Path, tmp_path: Path, saves: int) -> None:
+# within the world model's training, and after the cost-to-go's
+@pytest.mark.parametrize("saves", [2, 4])
+def test_a_killed_run_goes_on_with_the_same_out_to_the_same_checkpoint(
+    trained: Path, tmp_path: Path, saves: int
+) -> None:
     command = ["train", *TINY, f"out={tmp_path / 'run'}"]
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     script = [sys.executable, "-c", KILLING, str(saves), *command]
@@ -241,7 +344,9 @@ def test_a_killed_run_goes_on_with_the_same_out_to_the_same_checkpoint(trained: 
     assert results["resumed"]
 
 
-def test_a_finished_run_called_again_changes_nothing_and_says_so(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_run_called_again_changes_nothing_and_says_so(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()}
     latent_mpc("train", *TINY, f"out={trained}")
     assert "was finished before" in capsys.readouterr().out
@@ -287,7 +392,18 @@ def test_before_the_first_weights_are_saved_other_settings_take_over(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "train_world_model", interrupted)
-        assert cli.main(["train", *TINY, "training.horizon=4", "collect.episodes=2", f"out={tmp_path / 'run'}"]) == 130
+        assert (
+            cli.main(
+                [
+                    "train",
+                    *TINY,
+                    "training.horizon=4",
+                    "collect.episodes=2",
+                    f"out={tmp_path / 'run'}",
+                ]
+            )
+            == 130
+        )
     assert read(tmp_path / "run" / "run.json")["training.horizon"] == 4
     latent_mpc("train", *TINY, "collect.episodes=2", f"out={tmp_path / 'run'}")
 
@@ -297,5 +413,8 @@ def test_weights_without_a_note_of_their_run_are_not_written_over(
 ) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"precious")
     said = refusal(capsys, "train", *TINY, f"data={trained / 'data'}", f"out={tmp_path}")
-    assert said == f"{tmp_path} holds weights, but no run.json that says of which run; give another out="
+    assert (
+        said
+        == f"{tmp_path} holds weights, but no run.json that says of which run; give another out="
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]

@@ -1,4 +1,6 @@
-"""Every command on every kind of task, through the console script, as small as can be: what one kind needs, all commands must know."""
+"""Every command on every kind of task, through the console script, as small as can be: what one
+kind needs, all commands must know.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,38 @@ from tests.factories import look_again
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["collect.episodes=6", "collect.workers=1", "training.steps=6", "training.batch=8", "training.horizon=3"]
-SMALL += ["model.hidden=16", "model.latent=8", "model.embedding=8", "model.width=4", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
-SMALL += ["cost_to_go.steps=6", "cost_to_go.batch=16", "planner.samples=8", "planner.iterations=1", "planner.elites=4"]
+SMALL = [
+    "collect.episodes=6",
+    "collect.workers=1",
+    "training.steps=6",
+    "training.batch=8",
+    "training.horizon=3",
+]
+SMALL += [
+    "model.hidden=16",
+    "model.latent=8",
+    "model.embedding=8",
+    "model.width=4",
+    "cost_to_go.hidden=16",
+    "cost_to_go.metric=8",
+]
+SMALL += [
+    "cost_to_go.steps=6",
+    "cost_to_go.batch=16",
+    "planner.samples=8",
+    "planner.iterations=1",
+    "planner.elites=4",
+]
 SMALL += ["planner.horizon=2", "validation_episodes=2", "probe.steps=4"]
 SHORT = ["task.episode_steps=8", "task.control_period=0.1"]
 NEAR = ("pairs.kind=same_trajectory", "pairs.offset=4")
-PROPOSALS = ["proposals.samples=2", "proposals.steps=4", "proposals.batch=8", "proposals.hidden=8", "proposals.horizon=2"]
+PROPOSALS = [
+    "proposals.samples=2",
+    "proposals.steps=4",
+    "proposals.batch=8",
+    "proposals.hidden=8",
+    "proposals.horizon=2",
+]
 
 ROBOT = """<mujoco><worldbody>{}<light pos="0 0 3"/><body><joint name="x" type="slide" axis="1 0 0" range="-1 1" limited="true"
 damping="2"/><geom size=".1"/></body></worldbody><actuator><motor joint="x" gear="20" ctrlrange="-1 1" ctrllimited="true"/></actuator>
@@ -93,7 +120,10 @@ class CityBlock(Cost):
     def towards(self, cost_to_go, z_goal):
         return z_goal, lambda z, goal: self.sharpness * (z - goal).abs().mean(dim=-1)
 """
-POINTS = "[latent_mpc.tasks]\nloaded = conforming:Loaded\n[latent_mpc.configs]\nloaded = conforming:LoadedConfig\n"
+POINTS = (
+    "[latent_mpc.tasks]\nloaded = conforming:Loaded\n[latent_mpc.configs]\nloaded ="
+    " conforming:LoadedConfig\n"
+)
 POINTS += "[latent_mpc.costs]\ncity_block = conforming_costs:CityBlock\n"
 
 
@@ -109,7 +139,12 @@ class Kind:
 
     @property
     def words(self) -> list[str]:
-        return [f"task={self.task}", f"obs={self.obs}", *self.settings, *([f"task.id={self.id}"] if self.id else [])]
+        return [
+            f"task={self.task}",
+            f"obs={self.obs}",
+            *self.settings,
+            *([f"task.id={self.id}"] if self.id else []),
+        ]
 
     @property
     def trust(self) -> list[str]:
@@ -120,22 +155,32 @@ KINDS = {
     "own": Kind("reacher", ("task.action_repeat=2",), pairs=NEAR),
     "maze": Kind("pointmaze-open", pairs=NEAR),
     "gymnasium": Kind("gymnasium", ("task.episode_steps=8",), "conforming:Blind-v0"),
-    "gymnasium-camera": Kind("gymnasium", ("task.camera=front", "task.size=16", *SHORT), "conforming:Seen-v0", "state+pixels"),
+    "gymnasium-camera": Kind(
+        "gymnasium",
+        ("task.camera=front", "task.size=16", *SHORT),
+        "conforming:Seen-v0",
+        "state+pixels",
+    ),
     "mjcf": Kind("mjcf", ("task.xml=blind.xml", *SHORT)),
     "mjcf-camera": Kind("mjcf", ("task.xml=seen.xml", "task.size=16", *SHORT), obs="pixels"),
     "plugin": Kind("loaded", ("task.load=0.2",), pairs=NEAR),
 }
 TRAINED_WITH = {"maze": PROPOSALS}
 STUDIED_WITH_A_THIRD_COST = "maze"
-PICTURED = ("maze", "gymnasium")  # with and without a plane to draw costs over; elsewhere figures are not written
+# with and without a plane to draw costs over; elsewhere figures are not written
+PICTURED = ("maze", "gymnasium")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The working directory: an installed package with environments and a task, two models. What only takes time is cut short."""
+    """The working directory: an installed package with environments and a task, two models. What
+    only takes time is cut short.
+    """
     folder = tmp_path_factory.mktemp("place")
     (folder / "conforming-1.0.dist-info").mkdir()
-    (folder / "conforming-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: conforming\nVersion: 1.0\n")
+    (folder / "conforming-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: conforming\nVersion: 1.0\n"
+    )
     (folder / "conforming-1.0.dist-info" / "entry_points.txt").write_text(POINTS)
     (folder / "conforming.py").write_text(MODULE)
     (folder / "conforming_costs.py").write_text(COST)
@@ -148,7 +193,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MINARI_DATASETS_PATH", str(folder / "minari"))
         for module, name, value in (
             *((model_quality, "PROBE_STEPS", 4), (evaluate, "TIMED", 2)),
-            *((demo, "PICTURE", 32), (videos, "SCENE", 32), (cost_quality, "GOALS", 3), (cost_quality, "GRID", 6), (style, "DPI", 30)),
+            *(
+                (demo, "PICTURE", 32),
+                (videos, "SCENE", 32),
+                (cost_quality, "GOALS", 3),
+                (cost_quality, "GRID", 6),
+                (style, "DPI", 30),
+            ),
         ):
             patch.setattr(module, name, value)
         look_again()
@@ -171,7 +222,9 @@ def latent_mpc(*arguments: str) -> None:
 
 def read(path: Path) -> dict[str, Any]:
     """Strict json: no NaN."""
-    return json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{path} holds {name}"))
+    return json.loads(
+        path.read_text(), parse_constant=lambda name: pytest.fail(f"{path} holds {name}")
+    )
 
 
 def check_rate(rate: Mapping[str, float]) -> None:
@@ -201,31 +254,59 @@ def trained(name: str, kind: Kind, place: Path) -> Path:
 @pytest.fixture(scope="module")
 def evaluated(kind: Kind, trained: Path) -> Path:
     folder = trained.with_name(f"{trained.name}-evaluation")
-    latent_mpc("evaluate", f"checkpoint={trained}", *kind.trust, "episodes=2", "oracle=true", f"out={folder}")
+    latent_mpc(
+        "evaluate",
+        f"checkpoint={trained}",
+        *kind.trust,
+        "episodes=2",
+        "oracle=true",
+        f"out={folder}",
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def studied(name: str, kind: Kind, trained: Path) -> Path:
     folder = trained.with_name(f"{trained.name}-study")
-    words = [f"checkpoint={trained}", *kind.trust, *kind.pairs, "horizons=[2]", "episodes=2", "data_episodes=8", "camera.backend=ray"]
+    words = [
+        f"checkpoint={trained}",
+        *kind.trust,
+        *kind.pairs,
+        "horizons=[2]",
+        "episodes=2",
+        "data_episodes=8",
+        "camera.backend=ray",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         if name not in PICTURED:
             patch.setattr(report, "save", lambda figure, path: "data:,")
-        if not kind.id:  # what is there is taken; workers that import the user's module are started for the others
+        # what is there is taken; workers that import the user's module are started for the others
+        if not kind.id:
             parts = load_parts(trained)
-            random_episodes(parts, make_task(parts.config), 8, 1000, folder / "episodes-1000", workers=1)
+            random_episodes(
+                parts, make_task(parts.config), 8, 1000, folder / "episodes-1000", workers=1
+            )
         own = ["cost=city_block", "cost.sharpness=2"] if name == STUDIED_WITH_A_THIRD_COST else []
         latent_mpc("horizon", *words, *own, f"out={folder}")
     return folder
 
 
 def test_train(name: str, kind: Kind, trained: Path) -> None:
-    result, config = read(trained / "results.json"), yaml.safe_load((trained / "config.yaml").read_text())
-    assert {"model.safetensors", "metrics.jsonl", "run.json"} <= {path.name for path in trained.iterdir()}
+    result, config = (
+        read(trained / "results.json"),
+        yaml.safe_load((trained / "config.yaml").read_text()),
+    )
+    assert {"model.safetensors", "metrics.jsonl", "run.json"} <= {
+        path.name for path in trained.iterdir()
+    }
     assert (trained / "curves.png").exists() == (name in PICTURED)
     assert len(Rollouts(trained / "data")) == 6
-    assert (result["obs"], result["episodes"], len(result["outcomes"]["end"]), config["task"]["name"]) == (kind.obs, 2, 2, kind.task)
+    assert (
+        result["obs"],
+        result["episodes"],
+        len(result["outcomes"]["end"]),
+        config["task"]["name"],
+    ) == (kind.obs, 2, 2, kind.task)
     assert set(config["spaces"]) == set(kind.obs.split("+"))
     check_rate(result["success_end"])
 
@@ -242,15 +323,30 @@ def test_collect(name: str, kind: Kind, place: Path) -> None:
 def test_evaluate_with_the_oracle(kind: Kind, evaluated: Path) -> None:
     result = read(evaluated / "results.json")
     assert (result["obs"], result["episodes"], len(result["outcomes"]["end"])) == (kind.obs, 2, 2)
-    for rate in (result["success_end"], result["oracle"]["success_end"], *result["floors"].values()):
+    for rate in (
+        result["success_end"],
+        result["oracle"]["success_end"],
+        *result["floors"].values(),
+    ):
         check_rate(rate)
     assert result["oracle"]["cached"] is False
 
 
 def test_demo(name: str, kind: Kind, trained: Path, place: Path) -> None:
-    latent_mpc("demo", f"checkpoint={trained}", *kind.trust, *kind.pairs, "episodes=1", "camera.backend=ray", f"out={place / 'videos'}")
+    latent_mpc(
+        "demo",
+        f"checkpoint={trained}",
+        *kind.trust,
+        *kind.pairs,
+        "episodes=1",
+        "camera.backend=ray",
+        f"out={place / 'videos'}",
+    )
     told = read(place / "videos" / f"{name}.json")
-    assert (told["episodes"], told["reached"]) == (1, sum(goal["reached"] for goal in told["goals"]))
+    assert (told["episodes"], told["reached"]) == (
+        1,
+        sum(goal["reached"] for goal in told["goals"]),
+    )
     frames = iio.imread(place / "videos" / f"{name}.mp4")
     assert len(frames) > told["goals"][0]["steps"]
     assert np.abs(frames[0].astype(int) - frames[-1]).max() > 50
@@ -259,7 +355,9 @@ def test_demo(name: str, kind: Kind, trained: Path, place: Path) -> None:
 def test_horizon(name: str, kind: Kind, trained: Path, studied: Path) -> None:
     result = read(studied / "horizon.json")
     assert (result["obs"], {one["horizon"] for one in result["success"]}) == (kind.obs, {2})
-    assert {"horizon", "oracle", "replan", "samples", "cost"} <= {one["role"] for one in result["success"]}
+    assert {"horizon", "oracle", "replan", "samples", "cost"} <= {
+        one["role"] for one in result["success"]
+    }
     for one in result["success"]:
         check_rate(one["success_end"])
         assert len(one["end"]) == one["pairs"] == 2
@@ -278,7 +376,9 @@ def test_horizon(name: str, kind: Kind, trained: Path, studied: Path) -> None:
     assert frames.std() > 1
 
 
-def test_inspect(kind: Kind, trained: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect(
+    kind: Kind, trained: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = place / "looked" / trained.name
     latent_mpc("inspect", str(trained / "data"), "--verify", f"out={out}")
     assert "every checksum holds" in capsys.readouterr().out
@@ -292,7 +392,10 @@ def test_inspect(kind: Kind, trained: Path, place: Path, capsys: pytest.CaptureF
 def test_export(name: str, trained: Path) -> None:
     latent_mpc("export", "minari", str(trained / "data"), f"name=conforming/{name}-v0")
     data = minari.load_dataset(f"conforming/{name}-v0")
-    assert (data.total_episodes, data.total_steps) == (6, int(Rollouts(trained / "data").lengths.sum()))
+    assert (data.total_episodes, data.total_steps) == (
+        6,
+        int(Rollouts(trained / "data").lengths.sum()),
+    )
 
 
 def test_compare(evaluated: Path, studied: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,5 +407,7 @@ def test_compare(evaluated: Path, studied: Path, capsys: pytest.CaptureFixture[s
 
 def test_tasks(kind: Kind, capsys: pytest.CaptureFixture[str]) -> None:
     latent_mpc("tasks")
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == [kind.task]]
+    (line,) = [
+        line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == [kind.task]
+    ]
     assert len(line.split()) > 1, "nothing is said of it"

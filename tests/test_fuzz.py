@@ -1,4 +1,5 @@
-"""Damaged and forged rollouts, settings, checkpoints and runs: one line and its status, never a traceback, never code executed.
+"""Damaged and forged rollouts, settings, checkpoints and runs: one line and its status, never a
+traceback, never code executed.
 
 300 cases; as many as FUZZ says, and other ones every time, with `make fuzz`.
 """
@@ -30,17 +31,56 @@ from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.format import index_line, meta_file
 
 CASES = int(os.environ.get("FUZZ", "300"))
-SMALL = ["task=reacher", "model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
-MEMORY = 6 * 2**30  # [bytes] of addresses: what asks for more is refused by the system, not by the reaper
-EXECUTED = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "socket.connect")
-CODE = ["!!python/object/apply:os.mkdir [made]", "!!python/name:os.system", "${oc.env:HOME}", "__import__('os').mkdir('made')"]
-TEXTS = ["", "x", "../../etc", "reacher", "cem", "a b", "\0", "[", "{", "*a", "&a", "x" * 300, "1e400", "_target_", *CODE]
+SMALL = [
+    "task=reacher",
+    "model.hidden=16",
+    "model.latent=8",
+    "model.embedding=8",
+    "cost_to_go.hidden=16",
+    "planner.samples=16",
+]
+# [bytes] of addresses: what asks for more is refused by the system, not by the reaper
+MEMORY = 6 * 2**30
+EXECUTED = (
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "subprocess.Popen",
+    "pickle.find_class",
+    "socket.connect",
+)
+CODE = [
+    "!!python/object/apply:os.mkdir [made]",
+    "!!python/name:os.system",
+    "${oc.env:HOME}",
+    "__import__('os').mkdir('made')",
+]
+TEXTS = [
+    "",
+    "x",
+    "../../etc",
+    "reacher",
+    "cem",
+    "a b",
+    "\0",
+    "[",
+    "{",
+    "*a",
+    "&a",
+    "x" * 300,
+    "1e400",
+    "_target_",
+    *CODE,
+]
 NUMBERS = [0, -1, 1, 3, 2**31, 2**63, 10**30, 1.5, -0.1, 1e308, float("nan"), float("inf")]
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.sampled_from([None, True, False, *NUMBERS, *TEXTS]) | st.integers() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["name", "shape", "dtype", "seed", "x", "_target_"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "shape", "dtype", "seed", "x", "_target_"]), inner, max_size=3
+        )
     ),
     max_leaves=6,
 )
@@ -62,7 +102,11 @@ def cases(share: float) -> Any:
     """Settings of one test, which has that share of all cases."""
     slow = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
     return settings(
-        max_examples=max(1, int(share * CASES)), deadline=None, derandomize=CASES == 300, suppress_health_check=slow, database=None
+        max_examples=max(1, int(share * CASES)),
+        deadline=None,
+        derandomize=CASES == 300,
+        suppress_health_check=slow,
+        database=None,
     )
 
 
@@ -79,7 +123,18 @@ def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def rollouts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("fuzz") / "rollouts"
-    collect("reacher", {"size": 16}, ("pixels", "state"), BehaviourConfig(), 3, 0, path, workers=1, progress=False, steps=5)
+    collect(
+        "reacher",
+        {"size": 16},
+        ("pixels", "state"),
+        BehaviourConfig(),
+        3,
+        0,
+        path,
+        workers=1,
+        progress=False,
+        steps=5,
+    )
     return path
 
 
@@ -96,7 +151,13 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(rollouts: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was begun."""
     path = tmp_path_factory.mktemp("fuzz") / "run"
-    short = ["training.horizon=1", "training.steps=1", "training.batch=4", "cost_to_go.steps=1", "validation_episodes=1"]
+    short = [
+        "training.horizon=1",
+        "training.steps=1",
+        "training.batch=4",
+        "cost_to_go.steps=1",
+        "validation_episodes=1",
+    ]
     assert cli.main([*train(rollouts, path), *short, "probe.steps=1", "planner.iterations=1"]) == 0
     (path / "results.json").unlink()
     return path
@@ -114,7 +175,8 @@ def survives(capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
     listening = True
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)  # numbers that overflow are to be refused, not computed with
+            # numbers that overflow are to be refused, not computed with
+            warnings.simplefilter("error", RuntimeWarning)
             status = cli.main(list(arguments))
     finally:
         listening = False
@@ -122,7 +184,8 @@ def survives(capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
     assert "Traceback" not in out + err
     assert status in (0, 2), err
     if status:
-        told = [line for line in err.splitlines() if "-:--:--" not in line]  # but a progress bar that had not begun to move
+        # but a progress bar that had not begun to move
+        told = [line for line in err.splitlines() if "-:--:--" not in line]
         assert len(told) == 1 and told[0].startswith("latent-mpc: "), err
     assert heard == []
     assert not Path("made").exists()
@@ -160,7 +223,9 @@ PLACE = st.lists(st.integers(0, 30), min_size=1, max_size=5)
 @pytest.mark.slow
 @cases(0.4)
 @given(data=st.data())
-def test_damaged_and_forged_rollouts(rollouts: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject) -> None:
+def test_damaged_and_forged_rollouts(
+    rollouts: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject
+) -> None:
     folder = fresh(rollouts)
     names = sorted(path.name for path in folder.iterdir() if path.name != "rollouts.lock")
     kind = data.draw(st.sampled_from(["bytes", "bytes", "meta", "meta", "index", "missing"]))
@@ -170,25 +235,57 @@ def test_damaged_and_forged_rollouts(rollouts: Path, capsys: pytest.CaptureFixtu
     elif kind == "missing":
         (folder / name).unlink()
     elif kind == "meta":  # with a checksum that holds
-        meta = {key: value for key, value in json.loads((folder / "meta.json").read_text()).items() if key != "crc32"}
+        meta = {
+            key: value
+            for key, value in json.loads((folder / "meta.json").read_text()).items()
+            if key != "crc32"
+        }
         forged = put(meta, data.draw(PLACE), data.draw(VALUES))
         if isinstance(forged, dict):
             (folder / "meta.json").write_bytes(meta_file(forged))
     else:
-        lines = data.draw(st.lists(st.tuples(*[st.integers(-1, 10) | st.sampled_from([2**31, 10**12])] * 3), max_size=3))
-        (folder / "episodes.index").write_bytes(b"".join(index_line(offset, length, number, [0] * 4) for offset, length, number in lines))
+        lines = data.draw(
+            st.lists(
+                st.tuples(*[st.integers(-1, 10) | st.sampled_from([2**31, 10**12])] * 3), max_size=3
+            )
+        )
+        (folder / "episodes.index").write_bytes(
+            b"".join(
+                index_line(offset, length, number, [0] * 4) for offset, length, number in lines
+            )
+        )
     if data.draw(st.integers(0, 4)):  # mostly, for Hydra's composing takes 0.2 s
-        survives(capsys, "inspect", "copy", "out=pictures", *data.draw(st.sampled_from([["--verify"], []])))
+        survives(
+            capsys,
+            "inspect",
+            "copy",
+            "out=pictures",
+            *data.draw(st.sampled_from([["--verify"], []])),
+        )
     else:
         survives(capsys, *train(folder, Path("run")))
 
 
 @cases(0.2)
 @given(data=st.data())
-def test_mutated_settings(checkpoint: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject) -> None:
+def test_mutated_settings(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject
+) -> None:
     command = data.draw(st.sampled_from(["train", "collect", "evaluate", "demo", "inspect"]))
     Path("file").touch()
-    group = ["task", "model", "training", "cost_to_go", "planner", "cost", "collect", "behaviour", "pairs", "camera", "data"]
+    group = [
+        "task",
+        "model",
+        "training",
+        "cost_to_go",
+        "planner",
+        "cost",
+        "collect",
+        "behaviour",
+        "pairs",
+        "camera",
+        "data",
+    ]
     field = [
         "name",
         "seed",
@@ -219,53 +316,93 @@ def test_mutated_settings(checkpoint: Path, capsys: pytest.CaptureFixture[str], 
         "kind",
         "offset",
     ]
-    keys = st.sampled_from(group + field) | st.builds("{}.{}".format, st.sampled_from(group), st.sampled_from(field))
+    keys = st.sampled_from(group + field) | st.builds(
+        "{}.{}".format, st.sampled_from(group), st.sampled_from(field)
+    )
     values = (
         st.sampled_from([*TEXTS, "[1,2]", "{a: 1}", "true", "null", "'a,b'", "mppi", "pixels"])
         | st.sampled_from(NUMBERS).map(str)
         | st.text(max_size=6)
     )
     words = data.draw(
-        st.lists(st.builds("{}{}{}".format, keys, st.sampled_from(["=", "=", "=", "", "=="]), values), min_size=1, max_size=3)
+        st.lists(
+            st.builds("{}{}{}".format, keys, st.sampled_from(["=", "=", "=", "", "=="]), values),
+            min_size=1,
+            max_size=3,
+        )
     )
-    needed = {"train": ["task=reacher", "device=cpu", "data=nowhere"], "collect": ["task=reacher"], "inspect": ["path=nowhere"]}
-    last = needed.get(command, [f"checkpoint={checkpoint}", "device=cpu", *(["camera.backend=ray"] if command == "demo" else [])])
-    survives(capsys, command, *words, *last, "out=file/beneath")  # where nothing can be written, so that nothing is begun
+    needed = {
+        "train": ["task=reacher", "device=cpu", "data=nowhere"],
+        "collect": ["task=reacher"],
+        "inspect": ["path=nowhere"],
+    }
+    last = needed.get(
+        command,
+        [
+            f"checkpoint={checkpoint}",
+            "device=cpu",
+            *(["camera.backend=ray"] if command == "demo" else []),
+        ],
+    )
+    # where nothing can be written, so that nothing is begun
+    survives(capsys, command, *words, *last, "out=file/beneath")
 
 
 @cases(0.3)
 @given(data=st.data())
-def test_damaged_and_forged_checkpoints(checkpoint: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject) -> None:
+def test_damaged_and_forged_checkpoints(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject
+) -> None:
     folder = fresh(checkpoint)
     kind = data.draw(st.sampled_from(["bytes", "config", "config", "text", "weights"]))
     if kind == "bytes":
         name = data.draw(st.sampled_from(["config.yaml", "model.safetensors"]))
         damage(folder / name, data.draw(BYTES), data.draw(KEPT), data.draw(st.booleans()))
     elif kind == "config":
-        config = put(yaml.safe_load((folder / "config.yaml").read_text()), data.draw(PLACE), data.draw(VALUES))
+        config = put(
+            yaml.safe_load((folder / "config.yaml").read_text()),
+            data.draw(PLACE),
+            data.draw(VALUES),
+        )
         (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     elif kind == "text":
         lines = (folder / "config.yaml").read_text().splitlines()
         at = data.draw(st.integers(0, len(lines) - 1))
-        lines[at] = lines[at].partition(":")[0] + ": " + data.draw(st.sampled_from(TEXTS) | st.text(max_size=8))
+        lines[at] = (
+            lines[at].partition(":")[0]
+            + ": "
+            + data.draw(st.sampled_from(TEXTS) | st.text(max_size=8))
+        )
         (folder / "config.yaml").write_text("\n".join(lines), encoding="utf-8", errors="replace")
     else:  # a forged header of safetensors
         content = (folder / "model.safetensors").read_bytes()
         size = int.from_bytes(content[:8], "little")
-        header = json.dumps(put(json.loads(content[8 : 8 + size]), data.draw(PLACE), data.draw(VALUES))).encode()
-        (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + content[8 + size :])
+        header = json.dumps(
+            put(json.loads(content[8 : 8 + size]), data.draw(PLACE), data.draw(VALUES))
+        ).encode()
+        (folder / "model.safetensors").write_bytes(
+            len(header).to_bytes(8, "little") + header + content[8 + size :]
+        )
     Path("file").touch()
     if data.draw(st.integers(0, 4)):  # mostly, for Hydra's composing takes 0.2 s
         survives(capsys, "inspect", "copy")
     else:
-        survives(capsys, "evaluate", "checkpoint=copy", "episodes=1", "device=cpu", "out=file/beneath")
+        survives(
+            capsys, "evaluate", "checkpoint=copy", "episodes=1", "device=cpu", "out=file/beneath"
+        )
 
 
 @cases(0.1)
 @given(data=st.data())
-def test_damaged_and_forged_runs(run: Path, rollouts: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject) -> None:
+def test_damaged_and_forged_runs(
+    run: Path, rollouts: Path, capsys: pytest.CaptureFixture[str], data: st.DataObject
+) -> None:
     folder = fresh(run)
-    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != "run.lock")
+    names = sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "run.lock"
+    )
     name = data.draw(st.sampled_from(names))
     if name == "run.json" and data.draw(st.booleans()):
         forged = put(json.loads((folder / name).read_text()), data.draw(PLACE), data.draw(VALUES))
@@ -278,7 +415,12 @@ def test_damaged_and_forged_runs(run: Path, rollouts: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("text", ["a: &a [x, x]\nb: [*a, *a]\n", "a: &a [*a]\n"])
-def test_a_config_with_aliases_is_refused(checkpoint: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+def test_a_config_with_aliases_is_refused(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
     (fresh(checkpoint) / "config.yaml").write_text(text)
     assert cli.main(["inspect", "copy"]) == 2
-    assert capsys.readouterr().err == "latent-mpc: copy/config.yaml cannot be read: it must not hold aliases (*NAME)\n"
+    assert (
+        capsys.readouterr().err
+        == "latent-mpc: copy/config.yaml cannot be read: it must not hold aliases (*NAME)\n"
+    )

@@ -1,4 +1,6 @@
-"""Who may know whom: read from the source, so that imports within functions count too. Those for types only do not."""
+"""Who may know whom: read from the source, so that imports within functions count too. Those for
+types only do not.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ AGENT = (
     "horizon",
     "cli",
 )
-FILES = {path: path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+FILES = {
+    path: path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")
+}
 
 
 def module(path: Path) -> str:
@@ -39,7 +43,9 @@ MODULES = {module(path) for path in FILES.values()}
 def imports(path: Path) -> Iterator[str]:
     """What a file imports, by full name; modules of ours without `latent_mpc.`."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {id(node) for branch in ast.walk(tree) if _is_for_types(branch) for node in ast.walk(branch)}
+    for_types = {
+        id(node) for branch in ast.walk(tree) if _is_for_types(branch) for node in ast.walk(branch)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name.removeprefix("latent_mpc.") for name in node.names)
@@ -51,7 +57,11 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def _is_for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
 
 
 GRAPH = {module(path): set(imports(ROOT / path)) - {module(path)} for path in FILES.values()}
@@ -61,7 +71,9 @@ ARROWS = [(name, known) for name, all_known in GRAPH.items() for known in sorted
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """What is left when everything that knows nothing of the rest is taken away, again and again."""
+    """What is left when everything that knows nothing of the rest is taken away, again and
+    again.
+    """
     left = {name: known & graph.keys() for name, known in graph.items()}
     while free := {name for name, known in left.items() if not known & left.keys()}:
         left = {name: known for name, known in left.items() if name not in free}
@@ -92,23 +104,45 @@ def test_folders_know_those_below_them_only() -> None:
     allowed = {"planners": ground, "configs": ground | {"envs"}, "envs": ground | {"envs"}}
     allowed |= {"agent": ground | {"envs", "agent"}, "benchmarks": set(FOLDERS)}
     ours = [(name, known) for name, known in ARROWS if known in MODULES]
-    assert [(name, known) for name, known in ours if folder_of(known) not in allowed[folder_of(name)]] == []
+    assert [
+        (name, known) for name, known in ours if folder_of(known) not in allowed[folder_of(name)]
+    ] == []
 
 
 def test_boxes_of_agent_know_those_before_them_only() -> None:
-    assert {box(name) for name in GRAPH if name.startswith("agent.")} == set(AGENT), "at most twelve, in this order"
-    within = [(name, known) for name, known in ARROWS if name.startswith("agent.") and known.startswith("agent.")]
-    assert [(name, known) for name, known in within if AGENT.index(box(name)) < AGENT.index(box(known))] == []
+    assert {box(name) for name in GRAPH if name.startswith("agent.")} == set(AGENT), (
+        "at most twelve, in this order"
+    )
+    within = [
+        (name, known)
+        for name, known in ARROWS
+        if name.startswith("agent.") and known.startswith("agent.")
+    ]
+    assert [
+        (name, known) for name, known in within if AGENT.index(box(name)) < AGENT.index(box(known))
+    ] == []
 
 
 @pytest.mark.parametrize(
     ("folder", "strangers"),
-    [("planners", {"mujoco", "gymnasium", "envs", "agent"}), ("envs", {"torch", "agent"}), ("configs", {"torch", "mujoco", "agent"})],
+    [
+        ("planners", {"mujoco", "gymnasium", "envs", "agent"}),
+        ("envs", {"torch", "agent"}),
+        ("configs", {"torch", "mujoco", "agent"}),
+    ],
 )
 def test_a_folder_does_not_know_strangers(folder: str, strangers: set[str]) -> None:
-    assert [(name, known) for name, known in ARROWS if folder_of(name) == folder and folder_of(known) in strangers] == []
+    assert [
+        (name, known)
+        for name, known in ARROWS
+        if folder_of(name) == folder and folder_of(known) in strangers
+    ] == []
 
 
 def test_commands_know_no_commands() -> None:
     commands = "agent.cli.commands."
-    assert [(name, known) for name, known in ARROWS if name.startswith(commands) and known.startswith(commands)] == []
+    assert [
+        (name, known)
+        for name, known in ARROWS
+        if name.startswith(commands) and known.startswith(commands)
+    ] == []

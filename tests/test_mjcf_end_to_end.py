@@ -1,4 +1,6 @@
-"""A model's checkpoint, from the command line: it stands alone, and the model's fingerprint says which run it is, not its path."""
+"""A model's checkpoint, from the command line: it stands alone, and the model's fingerprint says
+which run it is, not its path.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,16 @@ SMALL = [
 
 
 def train(xml: Path | str, joint: str, out: Path) -> int:
-    return cli.main(["train", "task=mjcf", f"task.xml={xml}", f"task.success=[{joint}:0.2]", f"out={out}", *SMALL])
+    return cli.main(
+        [
+            "train",
+            "task=mjcf",
+            f"task.xml={xml}",
+            f"task.success=[{joint}:0.2]",
+            f"out={out}",
+            *SMALL,
+        ]
+    )
 
 
 @pytest.mark.parametrize(

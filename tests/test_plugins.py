@@ -1,4 +1,6 @@
-"""One of each seam as an installed package brings it: found by entry point and used through the command line, each a few lines."""
+"""One of each seam as an installed package brings it: found by entry point and used through the
+command line, each a few lines.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from latent_mpc.agent.cli import main as cli
 from tests.factories import look_again, refusal
 
 MODULES = {
-    "my_planner": """
+    "my_planner": (
+        """
 from dataclasses import dataclass
 from typing import ClassVar
 from latent_mpc.planners import Algorithm
@@ -28,8 +31,10 @@ class Greedy(Algorithm):
     def update(self, search, candidates, score):
         best = candidates[range(len(score)), score.argmin(1)]
         return self.moved(search, search.mean.lerp(best, self.pull)), {}
-""",
-    "my_term": """
+"""
+    ),
+    "my_term": (
+        """
 from dataclasses import dataclass
 from typing import ClassVar
 from latent_mpc.agent.costs.terms import Term
@@ -41,8 +46,10 @@ class Jerk(Term):
     def __call__(self, imagined):
         steps = imagined.actions.diff(dim=2, prepend=imagined.actions[:, :, :1])
         return steps.square().mean(dim=-1)
-""",
-    "my_constraint": """
+"""
+    ),
+    "my_constraint": (
+        """
 from dataclasses import dataclass
 from typing import ClassVar
 from latent_mpc.agent.costs.terms import Constraint
@@ -54,8 +61,10 @@ class Gentle(Constraint):
 
     def bind(self, networks):
         return lambda imagined: imagined.actions.abs().amax(dim=(2, 3))[..., None] - self.most
-""",
-    "my_encoder": """
+"""
+    ),
+    "my_encoder": (
+        """
 from typing import ClassVar
 from torch import nn
 from latent_mpc.agent.models.encoders.encoder import Encoder
@@ -70,8 +79,10 @@ class Linear(Encoder):
 
     def forward(self, obs):
         return self.layer(obs)
-""",
-    "my_head": """
+"""
+    ),
+    "my_head": (
+        """
 from dataclasses import dataclass
 from typing import ClassVar
 from torch import nn
@@ -98,8 +109,10 @@ class Energy(Head):
             rows = step.rng.integers(len(data.z), size=8)
             target = data.actions[rows].square().mean(dim=1, keepdim=True)
             step.minimise({"loss": (self.layer(data.z[rows]) - target).square().mean()})
-""",
-    "my_model": """
+"""
+    ),
+    "my_model": (
+        """
 from dataclasses import dataclass
 from typing import ClassVar
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
@@ -116,15 +129,18 @@ class Slow(Jepa):
         terms = super().terms(z, actions, progress, generator)
         slow = z.diff(dim=1).square().mean()
         return {**terms, "loss": terms["loss"] + self.config.slowness * slow, "slow": slow}
-""",
-    "my_task": """
+"""
+    ),
+    "my_task": (
+        """
 from latent_mpc.envs.reacher import Reacher
 
 class Heavy(Reacher):
     def __init__(self, **options):
         super().__init__(**options)
         self.model.body_mass[-1] += 0.1
-""",
+"""
+    ),
 }
 POINTS = {
     "latent_mpc.planners": "greedy = my_planner:Greedy",
@@ -136,11 +152,32 @@ POINTS = {
     "latent_mpc.tasks": "heavy = my_task:Heavy",
 }
 TINY = [
-    *("collect.episodes=6", "collect.workers=1", "model.hidden=16", "model.latent=8", "model.embedding=8", "training.steps=4"),
-    *("training.batch=8", "cost_to_go.hidden=16", "cost_to_go.metric=8", "cost_to_go.steps=4", "cost_to_go.batch=16", "probe.steps=2"),
+    *(
+        "collect.episodes=6",
+        "collect.workers=1",
+        "model.hidden=16",
+        "model.latent=8",
+        "model.embedding=8",
+        "training.steps=4",
+    ),
+    *(
+        "training.batch=8",
+        "cost_to_go.hidden=16",
+        "cost_to_go.metric=8",
+        "cost_to_go.steps=4",
+        "cost_to_go.batch=16",
+        "probe.steps=2",
+    ),
     *("planner.samples=8", "planner.iterations=1", "planner.horizon=2", "validation_episodes=1"),
 ]
-OWN = ["task=heavy", "model=slow", "model.slowness=0.2", "model.encoder.state=linear", "energy.steps=2", "planner=greedy"]
+OWN = [
+    "task=heavy",
+    "model=slow",
+    "model.slowness=0.2",
+    "model.encoder.state=linear",
+    "energy.steps=2",
+    "planner=greedy",
+]
 
 
 @pytest.fixture
@@ -149,7 +186,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     info = tmp_path / "mine-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("\n".join(f"[{group}]\n{point}" for group, point in POINTS.items()))
+    (info / "entry_points.txt").write_text(
+        "\n".join(f"[{group}]\n{point}" for group, point in POINTS.items())
+    )
     for name, text in MODULES.items():
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
@@ -166,7 +205,12 @@ def test_a_package_brings_one_of_each_and_the_commands_use_them(installed: Path)
     run, judged = installed / "run", installed / "judged"
     assert cli.main(["train", *OWN, *TINY, f"out={run}"]) == 0
     parts, config = load_parts(run), yaml.safe_load((run / "config.yaml").read_text())
-    assert (config["model"]["name"], config["model"]["slowness"], config["energy"], config["planner"]["name"]) == (
+    assert (
+        config["model"]["name"],
+        config["model"]["slowness"],
+        config["energy"],
+        config["planner"]["name"],
+    ) == (
         "slow",
         0.2,
         {"steps": 2},
@@ -175,16 +219,23 @@ def test_a_package_brings_one_of_each_and_the_commands_use_them(installed: Path)
     assert type(parts.model).__name__ == "Slow" and type(parts.heads["energy"]).__name__ == "Energy"
     logged = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert {"slow"} <= logged[0].keys() and "energy" in {line["phase"] for line in logged}
-    words = ["cost.terms=[jerk:0.5,effort:0.1]", "cost.constraints=[gentle:0.3]", "planner.pull=1.0"]
+    words = [
+        "cost.terms=[jerk:0.5,effort:0.1]",
+        "cost.constraints=[gentle:0.3]",
+        "planner.pull=1.0",
+    ]
     assert cli.main(["evaluate", f"checkpoint={run}", "episodes=2", *words, f"out={judged}"]) == 0
     result = read(judged / "results.json")
     assert result["settings"]["cost"]["terms"] == ["jerk:0.5", "effort:0.1"]
     assert result["settings"]["planner"]["pull"] == 1.0
-    assert result["constraints"].keys() == {"infeasible", "fell_back"}  # this one cannot be seen in positions
+    # this one cannot be seen in positions
+    assert result["constraints"].keys() == {"infeasible", "fell_back"}
     assert cli.main(["inspect", str(run)]) == 0
 
 
-def test_help_lists_what_packages_bring(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_what_packages_bring(
+    installed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["train", "planner=greedy", "--help"]) == 0
     out = capsys.readouterr().out
     assert "planner.pull=0.5" in out and "greedy" in out
@@ -192,22 +243,38 @@ def test_help_lists_what_packages_bring(installed: Path, capsys: pytest.CaptureF
     assert "energy=default" in capsys.readouterr().out
 
 
-def test_what_no_package_brings_is_refused_with_what_there_is(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_no_package_brings_is_refused_with_what_there_is(
+    installed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["train", "task=reacher", f"out={installed / 'run'}"]
-    assert refusal(capsys, *words, "cost.terms=[hurry:1]") == "cost: no cost term 'hurry'; there are: effort, jerk, speed"
-    assert refusal(capsys, *words, "cost.constraints=[gentle]") == (
-        "cost: a constraint must be written gentle:MOST, with finite numbers, got 'gentle'"
+    assert (
+        refusal(capsys, *words, "cost.terms=[hurry:1]")
+        == "cost: no cost term 'hurry'; there are: effort, jerk, speed"
     )
-    assert refusal(capsys, *words, "model.encoder.state=deep") == "model.encoder: no encoder 'deep' of state; there are: linear, mlp"
+    assert (
+        refusal(capsys, *words, "cost.constraints=[gentle]")
+        == "cost: a constraint must be written gentle:MOST, with finite numbers, got 'gentle'"
+    )
+    assert (
+        refusal(capsys, *words, "model.encoder.state=deep")
+        == "model.encoder: no encoder 'deep' of state; there are: linear, mlp"
+    )
     assert refusal(capsys, *words, "model=flow").startswith(
         "no model 'flow'; there are: identity, jepa, pointmaze-giant, reconstruction, slow"
     )
 
 
-def test_an_entry_point_that_is_no_part_of_its_seam_is_refused_by_name(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (installed / "mine-1.0.dist-info" / "entry_points.txt").write_text("[latent_mpc.cost_terms]\njerk = my_planner:Greedy\n")
+def test_an_entry_point_that_is_no_part_of_its_seam_is_refused_by_name(
+    installed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (installed / "mine-1.0.dist-info" / "entry_points.txt").write_text(
+        "[latent_mpc.cost_terms]\njerk = my_planner:Greedy\n"
+    )
     look_again()
-    said = refusal(capsys, "train", "task=reacher", "cost.terms=[effort]", f"out={installed / 'run'}")
+    said = refusal(
+        capsys, "train", "task=reacher", "cost.terms=[effort]", f"out={installed / 'run'}"
+    )
     assert (
-        "the entry point jerk of latent_mpc.cost_terms must be a subclass of latent_mpc.agent.costs.terms.Term with name = 'jerk'" in said
+        "the entry point jerk of latent_mpc.cost_terms must be a subclass of"
+        " latent_mpc.agent.costs.terms.Term with name = 'jerk'" in said
     )

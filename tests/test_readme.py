@@ -1,4 +1,6 @@
-"""The README keeps its word: its Python runs, its commands compose, its numbers are those of docs/results."""
+"""The README keeps its word: its Python runs, its commands compose, its numbers are those of
+docs/results.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from latent_mpc.configs import hydra_groups
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("latent-mpc ")]
+COMMANDS = [
+    line for block in BLOCKS for line in block.splitlines() if line.startswith("latent-mpc ")
+]
 
 
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -50,7 +54,9 @@ def test_every_make_target_and_every_linked_file_is_there():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE):
         assert f"\n{target}:" in makefile, target
-    for link in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"`((?:agent|envs|planners|configs|docs)/[\w./-]*)`", README):
+    for link in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(
+        r"`((?:agent|envs|planners|configs|docs)/[\w./-]*)`", README
+    ):
         assert (ROOT / link).exists(), link
 
 
@@ -70,7 +76,9 @@ def test_the_results_tables_are_those_of_docs_results():
 
 
 def test_the_figure_is_what_its_script_draws():
-    assert (ROOT / "docs" / "figures" / "loop.svg").read_text(encoding="utf-8") == load("docs/figures/loop.py").drawing()
+    assert (ROOT / "docs" / "figures" / "loop.svg").read_text(encoding="utf-8") == load(
+        "docs/figures/loop.py"
+    ).drawing()
 
 
 def test_every_folder_of_the_tree_is_there_and_none_is_left_out():
@@ -79,16 +87,28 @@ def test_every_folder_of_the_tree_is_there_and_none_is_left_out():
     for indent, name in re.findall(r"^( *)([a-z]+/)", tree, re.MULTILINE):
         top = top if indent else name
         listed.add(top + name if indent else name)
-    there = {f"{path.parent.relative_to(ROOT)}/" for folder in ("agent", "envs") for path in (ROOT / folder).glob("*/*.py")}
-    assert there | {"agent/", "envs/", "planners/", "configs/", "benchmarks/", "docs/", "tests/"} == listed
+    there = {
+        f"{path.parent.relative_to(ROOT)}/"
+        for folder in ("agent", "envs")
+        for path in (ROOT / folder).glob("*/*.py")
+    }
+    assert (
+        there | {"agent/", "envs/", "planners/", "configs/", "benchmarks/", "docs/", "tests/"}
+        == listed
+    )
 
 
 def test_prose_is_wrapped_at_a_hundred_columns():
-    long = [line for line in README.splitlines() if len(line) > 100 and not line.startswith(("|", "!["))]
+    long = [
+        line for line in README.splitlines() if len(line) > 100 and not line.startswith(("|", "!["))
+    ]
     assert long == []
 
 
 def test_shipped_checkpoints_are_small():
-    sizes = {name: sum(f.stat().st_size for f in (ROOT / "agent" / "checkpoints" / name).iterdir()) for name in shipped()}
+    sizes = {
+        name: sum(f.stat().st_size for f in (ROOT / "agent" / "checkpoints" / name).iterdir())
+        for name in shipped()
+    }
     assert sizes and all(size <= 3 * 2**20 for size in sizes.values()), sizes
     assert sum(sizes.values()) <= 12 * 2**20

@@ -1,4 +1,6 @@
-"""docs/your-environment.md does what it says: its class trains as printed, and nothing is imported behind anybody's back."""
+"""docs/your-environment.md does what it says: its class trains as printed, and nothing is imported
+behind anybody's back.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +59,21 @@ def test_the_class_on_the_page_has_at_most_25_lines_and_trains_evaluates_and_is_
     assert cli.main([*train.split(), *SMALL]) == 0
     assert "reached: x within 0.1 m  (task.success='[x:0.1]')" in capsys.readouterr().out
     task = yaml.safe_load(Path("runs/cart/config.yaml").read_text())["task"]
-    assert (task["id"], task["success"], task["action_repeat"]) == ("my_robot:Cart-v0", ["x:0.1"], 1)
+    assert (task["id"], task["success"], task["action_repeat"]) == (
+        "my_robot:Cart-v0",
+        ["x:0.1"],
+        1,
+    )
     assert json.loads(Path("runs/cart/results.json").read_text())["distance_end"]["unit"] == "tol"
 
     monkeypatch.delitem(sys.modules, "my_robot")  # as in another process
     monkeypatch.delitem(gymnasium.registry, "Cart-v0")
     alone, repeated = demo.split()[:-1], [*demo.split(), "episodes=1", "camera.backend=ray"]
     assert cli.main(alone) == 2
-    assert capsys.readouterr().err.startswith("latent-mpc: the checkpoint wants the Python module 'my_robot' imported, which runs its code")
+    assert capsys.readouterr().err.startswith(
+        "latent-mpc: the checkpoint wants the Python module 'my_robot' imported, which runs its"
+        " code"
+    )
     assert "my_robot" not in sys.modules
     assert cli.main(repeated) == 0
     assert Path("videos/cart.mp4").stat().st_size > 1000
@@ -131,11 +140,21 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_task_of_an_installed_package_is_found_by_its_entry_point(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_task_of_an_installed_package_is_found_by_its_entry_point(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert isinstance(registry.make("plain", size=16), Reacher)
-    with pytest.raises(KeyError, match="no task 'other'; there are: gymnasium, heavy, lost, mjcf, odd, plain, pointmaze-giant"):
+    with pytest.raises(
+        KeyError,
+        match=(
+            "no task 'other'; there are: gymnasium, heavy, lost, mjcf, odd, plain, pointmaze-giant"
+        ),
+    ):
         registry.make("other")
-    with pytest.raises(ValueError, match="the entry point lost of latent_mpc.tasks must be importable, got mine:Lost"):
+    with pytest.raises(
+        ValueError,
+        match="the entry point lost of latent_mpc.tasks must be importable, got mine:Lost",
+    ):
         registry.make("lost")
     config = compose_config("collect", ["task=plain", "task.size=32"])
     assert (config.task.name, config.task.size) == ("plain", 32)
@@ -152,9 +171,15 @@ def test_it_brings_its_settings_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert "  task.load=0.5" in capsys.readouterr().out
     with pytest.raises(ValueError, match="task.load must be a number, got 'much'"):
         compose_config("train", ["task=heavy", "task.load=much"])
-    with pytest.raises(KeyError, match="no key 'load' in task; there are: name, action_repeat, size"):
+    with pytest.raises(
+        KeyError, match="no key 'load' in task; there are: name, action_repeat, size"
+    ):
         compose_config("train", ["task=plain", "task.load=2"])
     with pytest.raises(
-        ValueError, match="the entry point odd of latent_mpc.configs must be a subclass of latent_mpc.configs.tasks.TaskConfig"
+        ValueError,
+        match=(
+            "the entry point odd of latent_mpc.configs must be a subclass of"
+            " latent_mpc.configs.tasks.TaskConfig"
+        ),
     ):
         compose_config("train", ["task=odd"])

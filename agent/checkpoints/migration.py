@@ -1,6 +1,7 @@
 """Configs of checkpoints written by earlier versions, brought to today's format.
 
-1 -> 2: world models have a family (`model.name`), and the weights of the loss's terms are the model's, no longer `training`'s.
+1 -> 2: world models have a family (`model.name`), and the weights of the loss's terms are the
+model's, no longer `training`'s.
 """
 
 from __future__ import annotations
@@ -12,11 +13,21 @@ LOSS = ("prediction", "sigreg", "sigreg_final", "sigreg_width", "inverse")
 
 
 def migrated(config: dict[str, Any]) -> dict[str, Any]:
-    """The config in today's format; of any other than an earlier one, as it is: checking it is `validation.py`'s."""
+    """The config in today's format; of any other than an earlier one, as it is: checking it is
+    `validation.py`'s.
+    """
     model, training = config.get("model"), config.get("training")
     if config.get("format") != 1 or not isinstance(model, dict):
         return config
-    weights = {key: training[key] for key in LOSS if key in training} if isinstance(training, dict) else {}
-    kept = {key: value for key, value in training.items() if key not in weights} if isinstance(training, dict) else training
+    weights = (
+        {key: training[key] for key in LOSS if key in training}
+        if isinstance(training, dict)
+        else {}
+    )
+    kept = (
+        {key: value for key, value in training.items() if key not in weights}
+        if isinstance(training, dict)
+        else training
+    )
     later = {"format": FORMAT, "model": {"name": "jepa", **model, **weights}}
     return {**config, **later, **({"training": kept} if "training" in config else {})}

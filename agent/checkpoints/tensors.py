@@ -11,7 +11,9 @@ from latent_mpc.configs.errors import LatentMPCError
 
 
 def require_fit(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> None:
-    """Raise ValueError naming the first tensor that is missing, not expected, or of another shape or type."""
+    """Raise ValueError naming the first tensor that is missing, not expected, or of another shape
+    or type.
+    """
     for name in sorted(expected.keys() | actual.keys()):
         if name not in actual or name not in expected:
             raise LatentMPCError(f"{name} is {'missing' if name not in actual else 'not expected'}")

@@ -1,8 +1,10 @@
-"""From the words on the command line to one checked dataclass. Hydra composes the groups; keys and values are set here, one by one,
-so that each mistake is answered with what would do. Not Hydra's launcher: no working directory, no log files; sweeps are in `multirun.py`.
+"""From the words on the command line to one checked dataclass. Hydra composes the groups; keys and
+values are set here, one by one, so that each mistake is answered with what would do. Not Hydra's
+launcher: no working directory, no log files; sweeps are in `multirun.py`.
 
-Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and cost, the command line. A group
-that nobody names starts from the choice named after the task where there is one.
+Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and
+cost, the command line. A group that nobody names starts from the choice named after the task where
+there is one.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from latent_mpc.configs.structured import TYPE_NAMES
 
 STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 QUOTES, BRACKETS = ("'", '"'), ("[", "{")
-SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)  # what an element of a list cannot hold without quotes
+# what an element of a list cannot hold without quotes
+SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 
@@ -41,21 +44,35 @@ class Setting(NamedTuple):
 
 
 def compose_config(command: str, arguments: Sequence[str]) -> Any:
-    """The dataclass of a command from its arguments, checked. Raises ValueError, KeyError, FileNotFoundError: what came, what would do."""
+    """The dataclass of a command from its arguments, checked. Raises ValueError, KeyError,
+    FileNotFoundError: what came, what would do.
+    """
     settings = read_words(command, arguments)
     used = hydra_groups.groups(command)
     picked = {item.key: _choice(item) for item in settings if item.key in used}
     values = [item for item in settings if item.key not in used]
-    stored = _stored(command, values) if "checkpoint" in [field.name for field in hydra_groups.command_fields(command)] else {}
+    stored = (
+        _stored(command, values)
+        if "checkpoint" in [field.name for field in hydra_groups.command_fields(command)]
+        else {}
+    )
     picks = {**{group: node["name"] for group, node in stored.items()}, **picked}
     for group, choice in used.items():
         if group not in picks and (own := picks.get("task")) in hydra_groups.choices(group):
-            picks[group] = own  # what was measured to be right for one task only, with its reason in the file
+            # what was measured to be right for one task only, with its reason in the file
+            picks[group] = own
         if choice == "???" and group not in picks:
-            raise LatentMPCError(f"{group} must be given: {group}=NAME; there are: {', '.join(hydra_groups.choices(group))}")
+            raise LatentMPCError(
+                f"{group} must be given: {group}=NAME; there are:"
+                f" {', '.join(hydra_groups.choices(group))}"
+            )
     config = _compose(command, picks)
     for group, node in stored.items():
-        kept = node if picks[group] == node["name"] else {key: node[key] for key in KEPT.get(group, ()) if key in node}
+        kept = (
+            node
+            if picks[group] == node["name"]
+            else {key: node[key] for key in KEPT.get(group, ()) if key in node}
+        )
         for key, value in kept.items():
             set_value(config, Setting(f"{group}.{key}", value, str(value)))
     for item in values:
@@ -64,8 +81,12 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
 
 
 def read_words(command: str, arguments: Sequence[str]) -> list[Setting]:
-    """The settings that the words mean: KEY=VALUE, a flag `--KEY` for KEY=true, or a bare word for the command's next positional key."""
-    flags = [f"--{field.name}" for field in hydra_groups.command_fields(command) if field.type == "bool"]
+    """The settings that the words mean: KEY=VALUE, a flag `--KEY` for KEY=true, or a bare word for
+    the command's next positional key.
+    """
+    flags = [
+        f"--{field.name}" for field in hydra_groups.command_fields(command) if field.type == "bool"
+    ]
     free, settings = list(hydra_groups.POSITIONAL.get(command, ())), []
     for argument in arguments:
         if argument in flags:
@@ -79,17 +100,23 @@ def read_words(command: str, arguments: Sequence[str]) -> list[Setting]:
 
 
 def parse(argument: str) -> Setting:
-    """Read one `key=value`; the value as Hydra reads lists, dicts, numbers and what stands in quotes, else as the text that was typed.
+    """Read one `key=value`; the value as Hydra reads lists, dicts, numbers and what stands in
+    quotes, else as the text that was typed.
 
-    Raises ValueError on anything else, interpolations included. `set_value` knows which keys take text.
+    Raises ValueError on anything else, interpolations included. `set_value` knows which keys take
+    text.
     """
     if argument.startswith("-"):
-        raise LatentMPCError(f"no option {argument!r}; settings are written KEY=VALUE, and --help lists them")
+        raise LatentMPCError(
+            f"no option {argument!r}; settings are written KEY=VALUE, and --help lists them"
+        )
     _refuse_interpolation(argument)
     key, equals, text = argument.partition("=")
     text, quoted = text.strip(), text.lstrip().startswith(QUOTES)
     if key.startswith(("+", "~")) or "@" in key:
-        raise LatentMPCError(f"cannot take {argument!r}: keys cannot be added, removed or moved, write KEY=VALUE")
+        raise LatentMPCError(
+            f"cannot take {argument!r}: keys cannot be added, removed or moved, write KEY=VALUE"
+        )
     if not (key and equals):
         raise LatentMPCError(f"cannot read {argument!r}: write KEY=VALUE")
     try:
@@ -99,17 +126,23 @@ def parse(argument: str) -> Setting:
         if quoted:
             mark = text[0]
             raise LatentMPCError(
-                f"cannot read {argument!r}: what begins with {mark} must end with it, any {mark} within written \\{mark}"
+                f"cannot read {argument!r}: what begins with {mark} must end with it, any {mark}"
+                f" within written \\{mark}"
             ) from None
         value, several = text, not text.startswith(BRACKETS)
     if several and "," in text:
-        raise LatentMPCError(f"cannot take {argument!r}: one value at a time; quote text with commas: KEY=\"'a,b'\"")
-    as_typed = several or (isinstance(value, str) and not quoted)  # no escapes, no functions: a path may hold \\ and (
+        raise LatentMPCError(
+            f"cannot take {argument!r}: one value at a time; quote text with commas: KEY=\"'a,b'\""
+        )
+    # no escapes, no functions: a path may hold \\ and (
+    as_typed = several or (isinstance(value, str) and not quoted)
     return Setting(key, text if as_typed else value, text)
 
 
 def set_value(config: DictConfig, setting: Setting) -> None:
-    """Set one key of a composed config. Raises KeyError for a key that is not there, ValueError for a value of another type."""
+    """Set one key of a composed config. Raises KeyError for a key that is not there, ValueError for
+    a value of another type.
+    """
     node: Any = config
     path = setting.key.split(".")
     for depth, key in enumerate(path):
@@ -117,7 +150,10 @@ def set_value(config: DictConfig, setting: Setting) -> None:
         if not isinstance(node, DictConfig):
             raise UnknownNameError(f"no key {key!r} in {where}: it is a single value")
         if key not in list(node.keys()):
-            raise UnknownNameError(f"no key {key!r}{f' in {where}' if where else ''}; there are: {', '.join(map(str, node.keys()))}")
+            raise UnknownNameError(
+                f"no key {key!r}{f' in {where}' if where else ''}; there are:"
+                f" {', '.join(map(str, node.keys()))}"
+            )
         parent, node = node, node._get_node(key)
     if isinstance(node, DictConfig):
         _set_node(config, setting)
@@ -128,12 +164,15 @@ def set_value(config: DictConfig, setting: Setting) -> None:
         parent[path[-1]] = value
     except OmegaConfBaseException:
         raise LatentMPCError(
-            f"{setting.key} must be {TYPE_NAMES.get(hint, hint)}, got {setting.text!r}{_unquoted(hint, setting.text)}"
+            f"{setting.key} must be {TYPE_NAMES.get(hint, hint)}, got"
+            f" {setting.text!r}{_unquoted(hint, setting.text)}"
         ) from None
 
 
 def to_dataclass(config: DictConfig, path: str = "") -> Any:
-    """The dataclass of a node, its parts first, so that a failed check is reported with the part it stands in. Raises ValueError."""
+    """The dataclass of a node, its parts first, so that a failed check is reported with the part it
+    stands in. Raises ValueError.
+    """
     for key in map(str, config):
         child = config._get_node(key)
         if isinstance(child, DictConfig) and not OmegaConf.is_missing(config, key):
@@ -148,7 +187,10 @@ def to_dataclass(config: DictConfig, path: str = "") -> Any:
 
 def _refuse_interpolation(argument: str) -> None:
     if "${" in argument:
-        raise LatentMPCError(f"cannot take {argument!r}: interpolations such as ${{…}} are refused, write the value itself")
+        raise LatentMPCError(
+            f"cannot take {argument!r}: interpolations such as ${{…}} are refused, write the value"
+            " itself"
+        )
 
 
 def _unquoted(hint: Any, text: str) -> str:
@@ -167,12 +209,20 @@ def _compose(command: str, picks: dict[str, str]) -> DictConfig:
 
 @cache
 def _compose_once(command: str, picks: tuple[tuple[str, str], ...]) -> DictConfig:
-    """Takes 0.2 s, which a process that runs many commands spends once for all with the same choices."""
+    """Takes 0.2 s, which a process that runs many commands spends once for all with the same
+    choices.
+    """
     hydra_groups.register(command, [choice for _, choice in picks])
     with initialize_config_module("latent_mpc.configs", version_base="1.3"):
         learned = dict.fromkeys(hydra_groups.added(command), "default")
         added = [f"+{group}={dict(picks).get(group, choice)}" for group, choice in learned.items()]
-        return compose(command, overrides=[*added, *(f"{group}={choice}" for group, choice in picks if group not in learned)])
+        return compose(
+            command,
+            overrides=[
+                *added,
+                *(f"{group}={choice}" for group, choice in picks if group not in learned),
+            ],
+        )
 
 
 def _choice(setting: Setting) -> str:
@@ -185,15 +235,26 @@ def _choice(setting: Setting) -> str:
 def _set_node(config: DictConfig, setting: Setting) -> None:
     """`pairs={seed: 3}`: each key of it on its own."""
     if not isinstance(setting.value, dict):
-        raise LatentMPCError(f"{setting.key} has keys of its own: write {setting.key}.KEY=VALUE, got {setting.text!r}")
+        raise LatentMPCError(
+            f"{setting.key} has keys of its own: write {setting.key}.KEY=VALUE, got"
+            f" {setting.text!r}"
+        )
     for key, value in setting.value.items():
         set_value(config, Setting(f"{setting.key}.{key}", value, str(value)))
 
 
 def _stored(command: str, values: Sequence[Setting]) -> dict[str, dict[str, Any]]:
-    """Planner and cost of the checkpoint that the command names, where it stores them. Its keys and values are checked here."""
-    given = [item.text if not isinstance(item.value, str) else item.value for item in values if item.key == "checkpoint"]
-    folder = find_checkpoint(given[-1] if given else hydra_groups.read_yaml(command).get("checkpoint", ""))
+    """Planner and cost of the checkpoint that the command names, where it stores them. Its keys and
+    values are checked here.
+    """
+    given = [
+        item.text if not isinstance(item.value, str) else item.value
+        for item in values
+        if item.key == "checkpoint"
+    ]
+    folder = find_checkpoint(
+        given[-1] if given else hydra_groups.read_yaml(command).get("checkpoint", "")
+    )
     nodes = {group: node for group in STORED if (node := read_config(folder).get(group))}
     try:
         for group, node in nodes.items():

@@ -12,8 +12,9 @@ from latent_mpc.agent.cli.run_command import reported, run_command
 from latent_mpc.configs.errors import UnknownNameError
 from latent_mpc.configs.hydra_groups import commands
 
-# Threads of OpenMP that wait for work sleep. Spinning, as they do by default, they keep the cores that the others compute on: beside
-# two busy processes on two cores a decision took 2 s instead of 20 ms (benchmarks/speed/busy.py). Read once, when torch is imported.
+# Threads of OpenMP that wait for work sleep. Spinning, as they do by default, they keep the cores
+# that the others compute on: beside two busy processes on two cores a decision took 2 s instead of
+# 20 ms (benchmarks/speed/busy.py). Read once, when torch is imported.
 WAITING = ("OMP_WAIT_POLICY", "PASSIVE")
 HELP = ("-h", "--help", "help")
 MULTIRUN = ("-m", "--multirun")  # Hydra spreads the values with commas
@@ -23,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status."""
     os.environ.setdefault(*WAITING)
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    for stream in (sys.stdout, sys.stderr):  # a path may have letters that the terminal's encoding has not, a table its dots
+    # a path may have letters that the terminal's encoding has not, a table its dots
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
     return reported(lambda: _dispatch(arguments))

@@ -1,7 +1,9 @@
-"""Many calls of a command at once, spread by Hydra's own launchers: `latent-mpc horizon --multirun horizons=[1],[2] hydra/launcher=joblib`.
+"""Many calls of a command at once, spread by Hydra's own launchers: `latent-mpc horizon --multirun
+horizons=[1],[2] hydra/launcher=joblib`.
 
-Hydra splits values with commas into jobs and starts them, here or on a cluster; what a job does is the command itself, composed and
-checked as ever. Launchers are plugins: the extra `sweep` brings joblib and submitit.
+Hydra splits values with commas into jobs and starts them, here or on a cluster; what a job does is
+the command itself, composed and checked as ever. Launchers are plugins: the extra `sweep` brings
+joblib and submitit.
 """
 
 from __future__ import annotations
@@ -19,28 +21,42 @@ from latent_mpc.agent.cli.run_command import reported, run_command
 from latent_mpc.configs import hydra_groups
 from latent_mpc.configs.errors import FailedError, LatentMPCError
 
-PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher", "submitit_slurm": "hydra_submitit_launcher"}
+PLUGINS = {
+    "joblib": "hydra_joblib_launcher",
+    "submitit_local": "hydra_submitit_launcher",
+    "submitit_slurm": "hydra_submitit_launcher",
+}
 FAILED = "failed"  # file in a job's folder: its exit status
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
-    """Start a job for each combination of values, wait for all. Raises ValueError for a launcher that is not installed, RuntimeError if
-    a job failed; Hydra answers what it cannot read itself, with exit status 1.
+    """Start a job for each combination of values, wait for all. Raises ValueError for a launcher
+    that is not installed, RuntimeError if a job failed; Hydra answers what it cannot read itself,
+    with exit status 1.
     """
     from hydra import main
 
     for argument in arguments:
         key, _, name = argument.partition("=")
         if key == "hydra/launcher" and name in PLUGINS and not _installed(PLUGINS[name]):
-            raise LatentMPCError(f"hydra/launcher={name} is a plugin that is not installed: pip install 'latent-mpc[sweep]'")
-    hydra_groups.register(command, [value for argument in arguments for value in argument.partition("=")[2].split(",")])
+            raise LatentMPCError(
+                f"hydra/launcher={name} is a plugin that is not installed: pip install"
+                " 'latent-mpc[sweep]'"
+            )
+    hydra_groups.register(
+        command,
+        [value for argument in arguments for value in argument.partition("=")[2].split(",")],
+    )
     folder = Path("runs/multirun") / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     own = (f"hydra.sweep.dir={folder}", "hydra.output_subdir=null", "hydra/job_logging=none")
     with _words(sys.argv[0], *arguments, *own):  # where Hydra reads them
         main(version_base="1.3", config_path="pkg://latent_mpc.configs", config_name=command)(job)()
     failed = sorted(folder.glob(f"*/{FAILED}"))
     if failed:
-        raise FailedError(f"{len(failed)} of the jobs failed, see their messages above: {', '.join(path.parent.name for path in failed)}")
+        raise FailedError(
+            f"{len(failed)} of the jobs failed, see their messages above:"
+            f" {', '.join(path.parent.name for path in failed)}"
+        )
     return 0
 
 
@@ -70,4 +86,6 @@ def _words(*words: str) -> Iterator[None]:
 
 
 def _installed(plugin: str) -> bool:
-    return find_spec("hydra_plugins") is not None and find_spec(f"hydra_plugins.{plugin}") is not None
+    return (
+        find_spec("hydra_plugins") is not None and find_spec(f"hydra_plugins.{plugin}") is not None
+    )

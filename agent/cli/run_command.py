@@ -1,6 +1,7 @@
 """Run one command; report whatever it raises in one line, with its exit status.
 
-Exit status: 0 done, 1 a bug, 2 a refusal that the message says how to fix, 130 Ctrl-C. `LATENT_MPC_TRACEBACK=1` shows where an error arose.
+Exit status: 0 done, 1 a bug, 2 a refusal that the message says how to fix, 130 Ctrl-C.
+`LATENT_MPC_TRACEBACK=1` shows where an error arose.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from importlib import import_module
 from latent_mpc.configs.errors import LatentMPCError
 
 TRACEBACK = "LATENT_MPC_TRACEBACK"
-USER_ERRORS = (LatentMPCError, OSError, MemoryError)  # what the package refuses, and what the machine cannot give
-NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")  # torch's, which are RuntimeErrors
+# what the package refuses, and what the machine cannot give
+USER_ERRORS = (LatentMPCError, OSError, MemoryError)
+# torch's, which are RuntimeErrors
+NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
 
 
 def run_command(name: str, arguments: list[str]) -> int:
-    """A command with a primary config gets its dataclass, any other one its words. Returns the exit status."""
+    """A command with a primary config gets its dataclass, any other one its words. Returns the exit
+    status.
+    """
     from latent_mpc.configs.hydra_groups import commands
 
     if name not in commands():
@@ -46,13 +51,23 @@ def reported(run: Callable[[], int]) -> int:
 
 
 def explain(error: Exception) -> tuple[str, int]:
-    """(one line, exit status) for an error: what was refused as it stands, anything else as the bug it is."""
+    """(one line, exit status) for an error: what was refused as it stands, anything else as the bug
+    it is.
+    """
     message = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
         message = f"{error.filename}: {error.strerror}"
-    if isinstance(error, USER_ERRORS) or (isinstance(error, RuntimeError) and any(text in message for text in NO_MEMORY)):
+    if isinstance(error, USER_ERRORS) or (
+        isinstance(error, RuntimeError) and any(text in message for text in NO_MEMORY)
+    ):
         return message or type(error).__name__, 2
-    return f"{type(error).__name__}: {message} (a fault of latent-mpc: {TRACEBACK}=1 shows where; please report what it prints)", 1
+    return (
+        (
+            f"{type(error).__name__}: {message} (a fault of latent-mpc: {TRACEBACK}=1 shows where;"
+            " please report what it prints)"
+        ),
+        1,
+    )
 
 
 def _complain(message: str, status: int) -> int:

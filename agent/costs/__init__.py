@@ -1,1 +1,3 @@
-"""From imagined latents and a goal to the one number per candidate that a planner sees: a distance, terms, constraints."""
+"""From imagined latents and a goal to the one number per candidate that a planner sees: a distance,
+terms, constraints.
+"""

@@ -1,10 +1,14 @@
-"""The cost of plans: imagines them, measures each step's distance to the goal, adds terms, sums up. Lower is better.
+"""The cost of plans: imagines them, measures each step's distance to the goal, adds terms, sums up.
+Lower is better.
 
-    sum over steps h of  running / H * d_h  +  terminal * d_H,   d_h = distance(z_h, goal) + sum of weight * term_h
+    sum over steps h of  running / H * d_h  +  terminal * d_H
+    d_h = distance(z_h, goal) + sum of weight * term_h
 
-A kind of cost says what its distance is: one file of this folder, `cost=NAME`, or an entry point of `latent_mpc.costs`.
+A kind of cost says what its distance is: one file of this folder, `cost=NAME`, or an entry point of
+`latent_mpc.costs`.
 
-Shapes: B problems, N candidates, H horizon, A action block, D latent, E ensemble members, C constraints.
+Shapes: B problems, N candidates, H horizon, A action block, D latent, E ensemble members, C
+constraints.
 """
 
 from __future__ import annotations
@@ -18,7 +22,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from latent_mpc.agent.costs.terms import Constraint, Imagined, Networks, constraints, make_parts, terms
+from latent_mpc.agent.costs.terms import (
+    Constraint,
+    Imagined,
+    Networks,
+    constraints,
+    make_parts,
+    terms,
+)
 from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.models.base import Memory
 from latent_mpc.agent.models.ensemble import disagreement
@@ -27,15 +38,17 @@ from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import PRECISIONS
 from latent_mpc.configs.plugins import registered
 
-# Rows that a network sees at a time, be they rollouts or latents to be measured. Beyond it each chunk's memory goes back to the system
-# and is asked for again: 512 x 16 steps at once take 9 900 page faults, a fifth of the time; less, and bf16 loses 10 % at 512 rows.
+# Rows that a network sees at a time, be they rollouts or latents to be measured. Beyond it each
+# chunk's memory goes back to the system and is asked for again: 512 x 16 steps at once take 9 900
+# page faults, a fifth of the time; less, and bf16 loses 10 % at 512 rows.
 ROWS = 2048
 
 
 # (latents [B, N, H, D], goals [B, 1, 1, ...]) -> distance of each step [B, N, H]
 Distance = Callable[[Tensor, Tensor], Tensor]
 WeightedTerm = tuple[float, Callable[[Imagined], Tensor]]
-Costed = Tensor | tuple[Tensor, Tensor]  # cost [B, N], and violations [B, N, C] where there are constraints
+# cost [B, N], and violations [B, N, C] where there are constraints
+Costed = Tensor | tuple[Tensor, Tensor]
 
 
 @dataclass
@@ -43,34 +56,55 @@ class Cost(ABC):
     """How the distances of a plan's steps are added up, and how they are computed."""
 
     name: ClassVar[str]
-    running: float = 1.0  # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the goal
+    # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the
+    # goal
+    running: float = 1.0
     terminal: float = 1.0  # weight of the last step
-    disagreement: float = 0.0  # penalty per step and standard deviation between the ensemble's members; 0 = off
-    terms: list[str] = field(default_factory=list)  # terms added to each step's distance: [effort:WEIGHT,speed:WEIGHT]
-    constraints: list[str] = field(default_factory=list)  # constraints that plans must not violate: [keep_out:X:Y:RADIUS] [m]
-    precision: str = "fp32"  # precision of the search's rollouts: one of PRECISIONS; auto = bf16 where the processor has it
-    compile: bool = False  # whether the search's networks are fused by torch.compile, CUDA graphs on a GPU; no gain on a CPU (docs/log.md)
+    # penalty per step and standard deviation between the ensemble's members; 0 = off
+    disagreement: float = 0.0
+    # terms added to each step's distance: [effort:WEIGHT,speed:WEIGHT]
+    terms: list[str] = field(default_factory=list)
+    # constraints that plans must not violate: [keep_out:X:Y:RADIUS] [m]
+    constraints: list[str] = field(default_factory=list)
+    # precision of the search's rollouts: one of PRECISIONS; auto = bf16 where the processor has it
+    precision: str = "fp32"
+    # whether the search's networks are fused by torch.compile, CUDA graphs on a GPU; no gain on a
+    # CPU (docs/log.md)
+    compile: bool = False
 
     def __post_init__(self) -> None:
         if self.disagreement < 0:
             raise LatentMPCError(f"disagreement must be at least 0, got {self.disagreement}")
         one_of(self, precision=PRECISIONS)
         if self.running < 0 or self.terminal < 0 or self.running + self.terminal == 0:
-            raise LatentMPCError(f"running and terminal must be at least 0 and not both 0, got {self.running} and {self.terminal}")
+            raise LatentMPCError(
+                f"running and terminal must be at least 0 and not both 0, got {self.running} and"
+                f" {self.terminal}"
+            )
         make_parts(self.terms, terms(), "cost term"), self.made_constraints()
 
     def made_constraints(self) -> list[Constraint]:
         """The constraints. Raises ValueError, KeyError for one that is none."""
         return make_parts(self.constraints, constraints(), "constraint")
 
-    def bind(self, networks: Networks) -> tuple[list[WeightedTerm], list[Callable[[Imagined], Tensor]]]:
-        """The functions of terms, with their weights, and of constraints. Raises ValueError if one needs what was not learned."""
+    def bind(
+        self, networks: Networks
+    ) -> tuple[list[WeightedTerm], list[Callable[[Imagined], Tensor]]]:
+        """The functions of terms, with their weights, and of constraints. Raises ValueError if one
+        needs what was not learned.
+        """
         made = make_parts(self.terms, terms(), "cost term")
-        return [(term.weight, term.bind(networks)) for term in made], [one.bind(networks) for one in self.made_constraints()]
+        return [(term.weight, term.bind(networks)) for term in made], [
+            one.bind(networks) for one in self.made_constraints()
+        ]
 
     @abstractmethod
-    def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
-        """Goals `[B, ...]` in the form that the distance takes, encoded once and not per candidate; and the distance."""
+    def towards(
+        self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]
+    ) -> tuple[Tensor, Distance]:
+        """Goals `[B, ...]` in the form that the distance takes, encoded once and not per candidate;
+        and the distance.
+        """
 
 
 def costs() -> dict[str, type[Cost]]:
@@ -84,21 +118,36 @@ class PlanCost:
     Args:
         networks: what imagines and measures.
         memory: what has been observed of the B episodes.
-        goal: one tensor per problem `[B, ...]` in the form that `distance` wants: encoded once, not per candidate.
+        goal: one tensor per problem `[B, ...]` in the form that `distance` wants: encoded once, not
+            per candidate.
         distance: how far latents are from goals.
         config: weights, terms and constraints.
     """
 
     differentiable = True
 
-    def __init__(self, networks: Networks, memory: Memory, goal: Tensor, distance: Distance, config: Cost) -> None:
-        self.model, self.memory, self.goal, self.distance, self.config = networks.model, memory, goal, distance, config
+    def __init__(
+        self, networks: Networks, memory: Memory, goal: Tensor, distance: Distance, config: Cost
+    ) -> None:
+        self.model, self.memory, self.goal, self.distance, self.config = (
+            networks.model,
+            memory,
+            goal,
+            distance,
+            config,
+        )
         self.terms, self.constraints = config.bind(networks)
 
     def __call__(self, actions: Float[Tensor, "B N H A"]) -> Costed:
         together = max(1, ROWS // actions.shape[1])
         problems = torch.arange(len(actions), device=actions.device)
-        return _cat([self._problems(*some) for some in zip(problems.split(together), actions.split(together), strict=True)], dim=0)
+        return _cat(
+            [
+                self._problems(*some)
+                for some in zip(problems.split(together), actions.split(together), strict=True)
+            ],
+            dim=0,
+        )
 
     def _problems(self, problems: Tensor, actions: Tensor) -> Costed:
         memory, goal = self.memory.select(problems), self.goal[problems, None, None]
@@ -107,7 +156,10 @@ class PlanCost:
     def _cost(self, memory: Memory, goal: Tensor, actions: Tensor) -> Costed:
         z = self.model.imagine(memory, actions)  # (E, B, N, H, D)
         together = max(1, ROWS // (z.shape[1] * z.shape[2]))  # steps of the horizon
-        measured = [torch.cat([self.distance(some, goal) for some in member.split(together, dim=2)], dim=2) for member in z]
+        measured = [
+            torch.cat([self.distance(some, goal) for some in member.split(together, dim=2)], dim=2)
+            for member in z
+        ]
         steps = torch.stack(measured).mean(dim=0)  # (B, N, H)
         if self.config.disagreement:
             steps = steps + self.config.disagreement * disagreement(z)
@@ -117,7 +169,11 @@ class PlanCost:
         cost = self.config.running * steps.mean(dim=-1) + self.config.terminal * steps[..., -1]
         if not self.constraints:
             return cost
-        worst = [torch.stack([constraint(one) for one in imagined]).amax(dim=0) for constraint in self.constraints]  # of all members
+        # of all members
+        worst = [
+            torch.stack([constraint(one) for one in imagined]).amax(dim=0)
+            for constraint in self.constraints
+        ]
         return cost, torch.cat(worst, dim=-1)
 
 
@@ -139,11 +195,21 @@ class TwoStageCost:
 
 
 def plan_cost(
-    networks: Networks, memory: Memory, z_goal: Float[Tensor, "B D"], config: Cost, search: Networks | None = None
+    networks: Networks,
+    memory: Memory,
+    z_goal: Float[Tensor, "B D"],
+    config: Cost,
+    search: Networks | None = None,
 ) -> PlanCost | TwoStageCost:
-    """The cost that `config` asks for, towards encoded goals; searched with other networks where there are some."""
+    """The cost that `config` asks for, towards encoded goals; searched with other networks where
+    there are some.
+    """
     reference = _one_stage(networks, memory, z_goal, config)
-    return reference if search is None else TwoStageCost(_one_stage(search, memory, z_goal, config), reference)
+    return (
+        reference
+        if search is None
+        else TwoStageCost(_one_stage(search, memory, z_goal, config), reference)
+    )
 
 
 def _one_stage(networks: Networks, memory: Memory, z_goal: Tensor, config: Cost) -> PlanCost:
@@ -153,5 +219,7 @@ def _one_stage(networks: Networks, memory: Memory, z_goal: Tensor, config: Cost)
 def _cat(parts: list[Costed], dim: int) -> Costed:
     """Chunks of costs, with or without violations, together."""
     if isinstance(parts[0], tuple):
-        return torch.cat([part[0] for part in parts], dim), torch.cat([part[1] for part in parts], dim)
+        return torch.cat([part[0] for part in parts], dim), torch.cat(
+            [part[1] for part in parts], dim
+        )
     return torch.cat(parts, dim)  # type: ignore[arg-type]  # all alike

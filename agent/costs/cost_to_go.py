@@ -1,4 +1,6 @@
-"""`cost=cost_to_go`, the default: how many model steps the robot still needs, as the learned quasimetric has it."""
+"""`cost=cost_to_go`, the default: how many model steps the robot still needs, as the learned
+quasimetric has it.
+"""
 
 from __future__ import annotations
 
@@ -18,5 +20,9 @@ class CostToGoCost(Cost):
 
     name: ClassVar[str] = "cost_to_go"
 
-    def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
-        return cost_to_go.embed(z_goal), lambda z, goal: cost_to_go.between(cost_to_go.embed(z), goal)
+    def towards(
+        self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]
+    ) -> tuple[Tensor, Distance]:
+        return cost_to_go.embed(z_goal), lambda z, goal: cost_to_go.between(
+            cost_to_go.embed(z), goal
+        )

@@ -1,4 +1,6 @@
-"""`cost.constraints=[keep_out:X:Y:RADIUS]`: an upright cylinder that what has to reach the goal must stay out of."""
+"""`cost.constraints=[keep_out:X:Y:RADIUS]`: an upright cylinder that what has to reach the goal
+must stay out of.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class KeepOut(Constraint):
 
         def depth(imagined: Imagined) -> Float[Tensor, "B N 1"]:
             aside = places(imagined.z)[..., :2] - imagined.z.new_tensor([self.x, self.y])
-            return (self.radius - torch.linalg.vector_norm(aside, dim=-1)).amax(dim=-1, keepdim=True)
+            return (self.radius - torch.linalg.vector_norm(aside, dim=-1)).amax(
+                dim=-1, keepdim=True
+            )
 
         return depth
 

@@ -1,4 +1,6 @@
-"""`cost=latent`: the plain distance between latents, which leads into dead ends: a wall, a joint limit."""
+"""`cost=latent`: the plain distance between latents, which leads into dead ends: a wall, a joint
+limit.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,14 @@ class LatentCost(Cost):
 
     name: ClassVar[str] = "latent"
 
-    def towards(self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
+    def towards(
+        self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]
+    ) -> tuple[Tensor, Distance]:
         return z_goal, latent_distance
 
 
-def latent_distance(z: Float[Tensor, "B N H D"], goal: Float[Tensor, "B 1 1 D"]) -> Float[Tensor, "B N H"]:
+def latent_distance(
+    z: Float[Tensor, "B N H D"], goal: Float[Tensor, "B 1 1 D"]
+) -> Float[Tensor, "B N H"]:
     """Mean squared difference of latents."""
     return (z - goal).square().mean(dim=-1)

@@ -25,6 +25,7 @@ class Speed(Term):
         def speed(imagined: Imagined) -> Float[Tensor, "B N H"]:
             begin = imagined.before.expand(-1, imagined.z.shape[1], -1, -1)
             path = places(torch.cat([begin, imagined.z], dim=2))  # (B, N, H + 1, 3)
-            return (path.diff(dim=2).square().sum(dim=-1) + 1e-12).sqrt()  # the gradient of a root at zero is infinite
+            # the gradient of a root at zero is infinite
+            return (path.diff(dim=2).square().sum(dim=-1) + 1e-12).sqrt()
 
         return speed

@@ -1,8 +1,9 @@
-"""The seam of a cost: terms that are added to each step's distance, and constraints that a plan must not violate. Both are chosen at run
-time, `cost.terms=[effort:0.1] cost.constraints=[keep_out:0.1:0.0:0.05]`, and need no training.
+"""The seam of a cost: terms that are added to each step's distance, and constraints that a plan
+must not violate. Both are chosen at run time, `cost.terms=[effort:0.1]
+cost.constraints=[keep_out:0.1:0.0:0.05]`, and need no training.
 
-One is a file of this folder: a dataclass whose fields are the numbers behind its name. Packages bring theirs by the entry points
-`latent_mpc.cost_terms` and `latent_mpc.constraints`.
+One is a file of this folder: a dataclass whose fields are the numbers behind its name. Packages
+bring theirs by the entry points `latent_mpc.cost_terms` and `latent_mpc.constraints`.
 
 Shapes: B problems, N candidates, H horizon, A action block, D latent, C constraints.
 """
@@ -33,9 +34,14 @@ class Networks(NamedTuple):
     probe: Probe | None = None
 
     def places(self, name: str) -> Callable[[Tensor], Tensor]:
-        """Latents -> positions `[..., 3]` [m]. Raises ValueError, for whoever `name` is, if nothing has learned them."""
+        """Latents -> positions `[..., 3]` [m]. Raises ValueError, for whoever `name` is, if nothing
+        has learned them.
+        """
         if self.probe is None or not self.probe.knows_places:
-            raise LatentMPCError(f"{name} needs to know where a latent is, and this checkpoint's probe was fitted to no positions")
+            raise LatentMPCError(
+                f"{name} needs to know where a latent is, and this checkpoint's probe was fitted to"
+                " no positions"
+            )
         return self.probe
 
 
@@ -58,7 +64,9 @@ class Term(ABC):
     weight: float = 1.0
 
     def bind(self, networks: Networks) -> Callable[[Imagined], Float[Tensor, "B N H"]]:
-        """The function of imagined plans, made once per decision. Raises ValueError if it needs what a checkpoint does not have."""
+        """The function of imagined plans, made once per decision. Raises ValueError if it needs
+        what a checkpoint does not have.
+        """
         return self
 
     def __call__(self, imagined: Imagined) -> Float[Tensor, "B N H"]:
@@ -74,10 +82,14 @@ class Constraint(ABC):
 
     @abstractmethod
     def bind(self, networks: Networks) -> Callable[[Imagined], Float[Tensor, "B N C"]]:
-        """The function to violations, > 0 where violated. Raises ValueError if it needs what a checkpoint does not have."""
+        """The function to violations, > 0 where violated. Raises ValueError if it needs what a
+        checkpoint does not have.
+        """
 
     def violated(self, points: Float[np.ndarray, "*T 3"]) -> Bool[np.ndarray, "*T"] | None:
-        """Whether positions of what has to reach the goal [m] violate it in truth, for results; None if they do not tell."""
+        """Whether positions of what has to reach the goal [m] violate it in truth, for results;
+        None if they do not tell.
+        """
         return None
 
 
@@ -95,7 +107,8 @@ def constraints() -> dict[str, type[Constraint]]:
 
 
 def make_parts(texts: Sequence[str], known: dict[str, type[Part]], what: str) -> list[Part]:
-    """Terms or constraints from texts like `keep_out:0.1:0.0:0.05`: a name and the numbers of its fields, in their order.
+    """Terms or constraints from texts like `keep_out:0.1:0.0:0.05`: a name and the numbers of its
+    fields, in their order.
 
     Raises:
         KeyError: there is none of that name.
@@ -107,7 +120,9 @@ def make_parts(texts: Sequence[str], known: dict[str, type[Part]], what: str) ->
 def _make_part(text: str, known: dict[str, type[Part]], what: str) -> Part:
     name, *numbers = text.split(":")
     if name not in known:
-        raise UnknownNameError(f"no {what} {name!r:.60}; there are: {', '.join(sorted(known)) or 'none'}")
+        raise UnknownNameError(
+            f"no {what} {name!r:.60}; there are: {', '.join(sorted(known)) or 'none'}"
+        )
     kind: type[Any] = known[name]
     needed = [item.name for item in fields(kind) if item.default is MISSING]
     try:
@@ -116,6 +131,8 @@ def _make_part(text: str, known: dict[str, type[Part]], what: str) -> Part:
             raise ValueError
     except ValueError:
         form = ":".join([name, *(item.name.upper() for item in fields(kind))])
-        raise LatentMPCError(f"a {what} must be written {form}, with finite numbers, got {text!r:.60}") from None
+        raise LatentMPCError(
+            f"a {what} must be written {form}, with finite numbers, got {text!r:.60}"
+        ) from None
     made: Part = kind(*values)
     return made

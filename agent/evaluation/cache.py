@@ -1,8 +1,10 @@
-"""Results by content: what was evaluated before, here or on another machine, is not evaluated again.
+"""Results by content: what was evaluated before, here or on another machine, is not evaluated
+again.
 
-One folder of json files, each named by a hash of all that it depends on; arrays beside them as npz, without pickle. Files are written
-whole or not at all, so that a killed sweep goes on with what it had, and folders of several machines can be read together. The folder
-is `cache/` within what a command writes, wherever it is called from; `reuse` names other folders whose results count too.
+One folder of json files, each named by a hash of all that it depends on; arrays beside them as npz,
+without pickle. Files are written whole or not at all, so that a killed sweep goes on with what it
+had, and folders of several machines can be read together. The folder is `cache/` within what a
+command writes, wherever it is called from; `reuse` names other folders whose results count too.
 """
 
 from __future__ import annotations
@@ -37,13 +39,16 @@ class Cache:
 
     @classmethod
     def within(cls, out: Path, reuse: Sequence[str] = ()) -> Cache:
-        """The cache of a folder that a command writes. Raises FileNotFoundError if one of those to reuse has none, OSError if it cannot be
-        written; nothing is written before.
+        """The cache of a folder that a command writes. Raises FileNotFoundError if one of those to
+        reuse has none, OSError if it cannot be written; nothing is written before.
         """
         more = [Path(path) / FOLDER for path in reuse]
         for path in more:
             if not path.is_dir():
-                raise FileNotFoundError(f"reuse must name folders with a {FOLDER}/ that latent-mpc wrote; {path.parent} holds no {FOLDER}")
+                raise FileNotFoundError(
+                    f"reuse must name folders with a {FOLDER}/ that latent-mpc wrote; {path.parent}"
+                    f" holds no {FOLDER}"
+                )
         make_folder(out)
         return cls(out / FOLDER, more)
 
@@ -58,13 +63,21 @@ class Cache:
                 return content["result"]
         return None
 
-    def write(self, key: Mapping[str, Any], result: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
+    def write(
+        self,
+        key: Mapping[str, Any],
+        result: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         """Keep a result, its arrays first: where the json is, they are."""
         if arrays is not None:
             buffer = io.BytesIO()
             np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stubs take a name for savez's own
             replace(self.folder / f"{address(key)}.npz", buffer.getvalue())
-        replace(self.folder / f"{address(key)}.json", (json.dumps({"of": key, "result": result}, indent=1) + "\n").encode())
+        replace(
+            self.folder / f"{address(key)}.json",
+            (json.dumps({"of": key, "result": result}, indent=1) + "\n").encode(),
+        )
 
     def arrays(self, key: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
         """The arrays kept with a result, or None."""
@@ -88,7 +101,9 @@ def of_file(path: Path) -> str:
 
 
 def code_of(names: Sequence[str]) -> str:
-    """Of the source of what a result comes out of: a cache that outlives a change of the task's `steps_to_go` would mislead."""
+    """Of the source of what a result comes out of: a cache that outlives a change of the task's
+    `steps_to_go` would mislead.
+    """
     digest = hashlib.sha256()
     for name in names:
         place = Path(str(files("latent_mpc"))) / name

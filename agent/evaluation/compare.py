@@ -1,6 +1,8 @@
-"""Results side by side on the very same pairs: each one's success, and its difference from another one, pair by pair.
+"""Results side by side on the very same pairs: each one's success, and its difference from another
+one, pair by pair.
 
-Takes `results.json` of an evaluation and `horizon.json` of a horizon study, or the folders that hold them; refuses different pairs.
+Takes `results.json` of an evaluation and `horizon.json` of a horizon study, or the folders that
+hold them; refuses different pairs.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class Outcomes:
 
 
 def read_outcomes(path: str | Path) -> list[Outcomes]:
-    """The outcomes in a file, or in a folder's results.json or horizon.json: one of an evaluation, one for each horizon of a study.
+    """The outcomes in a file, or in a folder's results.json or horizon.json: one of an evaluation,
+    one for each horizon of a study.
 
     Raises:
         FileNotFoundError: neither is there.
@@ -47,22 +50,34 @@ def read_outcomes(path: str | Path) -> list[Outcomes]:
     path = Path(path)
     file = next((path / name for name in FILES if (path / name).is_file()), path)
     if not file.is_file():
-        raise FileNotFoundError(f"{path} must be a results.json, a horizon.json or a folder with one of them")
+        raise FileNotFoundError(
+            f"{path} must be a results.json, a horizon.json or a folder with one of them"
+        )
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
-        about = f"{result['task']}, {result['pairs']['kind']} pairs of seed {result['pairs']['seed']}"
+        about = (
+            f"{result['task']}, {result['pairs']['kind']} pairs of seed {result['pairs']['seed']}"
+        )
         if "success" in result:
             by_horizon = [one for one in result["success"] if one["role"] == "horizon"]
-            return [_outcomes(str(path), one["label"], one["pairs_fingerprint"], about, one) for one in by_horizon]
+            return [
+                _outcomes(str(path), one["label"], one["pairs_fingerprint"], about, one)
+                for one in by_horizon
+            ]
         return [_outcomes(str(path), "", result["outcomes"]["pairs"], about, result["outcomes"])]
     except (ValueError, KeyError, TypeError) as error:
-        raise LatentMPCError(f"{file} does not hold the outcome of each pair; write it again with this version ({error!r:.80})") from error
+        raise LatentMPCError(
+            f"{file} does not hold the outcome of each pair; write it again with this version"
+            f" ({error!r:.80})"
+        ) from error
 
 
 def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
-    """`{"name": …, "end": rate, "any": rate, "against": name, "difference": paired, at the end}` of each.
+    """`{"name": …, "end": rate, "any": rate, "against": name, "difference": paired, at the end}` of
+    each.
 
-    Each is held against the first source's setting of the same label, where it has one, else against the very first.
+    Each is held against the first source's setting of the same label, where it has one, else
+    against the very first.
 
     Raises ValueError unless all are of the same pairs, and there are two at least.
     """
@@ -72,15 +87,27 @@ def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
     for other in results[1:]:
         if other.pairs != first.pairs or len(other.end) != len(first.end):
             raise LatentMPCError(
-                f"results must be of the same pairs: {first.name} played {len(first.end)} ({first.about}), {other.name} played "
-                f"{len(other.end)} ({other.about}); evaluate one again with the other's task, episodes and pairs"
+                f"results must be of the same pairs: {first.name} played {len(first.end)}"
+                f" ({first.about}), {other.name} played {len(other.end)} ({other.about}); evaluate"
+                " one again with the other's task, episodes and pairs"
             )
     rows = []
     for one in results:
-        there = [other for other in results if other.source == first.source != one.source and other.label == one.label]
+        there = [
+            other
+            for other in results
+            if other.source == first.source != one.source and other.label == one.label
+        ]
         against = (there or [first])[0]
         rates = {"end": rate(np.array(one.end, bool)), "any": rate(np.array(one.any, bool))}
-        rows.append({"name": one.name, **rates, "against": against.name, "difference": paired_difference(one.end, against.end)})
+        rows.append(
+            {
+                "name": one.name,
+                **rates,
+                "against": against.name,
+                "difference": paired_difference(one.end, against.end),
+            }
+        )
     return rows
 
 

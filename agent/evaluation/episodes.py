@@ -1,4 +1,5 @@
-"""The closed loop: policies, floors, and episodes as a stream of steps, which evaluation, demo, exploration and study read.
+"""The closed loop: policies, floors, and episodes as a stream of steps, which evaluation, demo,
+exploration and study read.
 
 Shapes: B episodes, T control steps, A action, n simulator state.
 """
@@ -39,7 +40,9 @@ class Decider(Policy, Protocol):
 
 
 class Floor:
-    """A policy that knows nothing: holds the robot where it began, or acts at random (uniform, one stream per episode)."""
+    """A policy that knows nothing: holds the robot where it began, or acts at random (uniform, one
+    stream per episode).
+    """
 
     def __init__(self, width: int, seed: int | None) -> None:
         self.width, self.seed = width, seed
@@ -52,7 +55,11 @@ class Floor:
     def act(self, obs: Observed, still: np.ndarray | None = None) -> np.ndarray:
         if self.seed is None:
             if self.first is None:
-                self.first = np.zeros((len(self.streams), self.width), np.float32) if still is None else still
+                self.first = (
+                    np.zeros((len(self.streams), self.width), np.float32)
+                    if still is None
+                    else still
+                )
             return self.first
         return np.stack([rng.uniform(-1, 1, self.width) for rng in self.streams]).astype(np.float32)
 
@@ -66,11 +73,20 @@ class Step(NamedTuple):
     action: np.ndarray  # (B, A)
     after: np.ndarray  # (B, n)
     seconds: float  # that the policy took
-    plan: Plan | None  # what it decided; None where it went on with an earlier decision, or decides without plans
+    # what it decided; None where it went on with an earlier decision, or decides without plans
+    plan: Plan | None
 
 
-def steps(policy: Policy, task: Task, states: np.ndarray, count: int, observe: Observe | None = None, progress: str = "") -> Iterator[Step]:
-    """Play B episodes at once from simulator states `[B, n]`, closed loop, all control steps: nothing ends early. The policy was reset.
+def steps(
+    policy: Policy,
+    task: Task,
+    states: np.ndarray,
+    count: int,
+    observe: Observe | None = None,
+    progress: str = "",
+) -> Iterator[Step]:
+    """Play B episodes at once from simulator states `[B, n]`, closed loop, all control steps:
+    nothing ends early. The policy was reset.
 
     Args:
         observe: what the policy sees of a simulator state; by default the task's observation.
@@ -82,7 +98,9 @@ def steps(policy: Policy, task: Task, states: np.ndarray, count: int, observe: O
         begin = time.perf_counter()
         action = policy.act(obs, still)
         seconds, plan = time.perf_counter() - begin, getattr(policy, "last_plan", None)
-        after = np.stack([_advance(task, state, a) for state, a in zip(states, action, strict=True)])
+        after = np.stack(
+            [_advance(task, state, a) for state, a in zip(states, action, strict=True)]
+        )
         yield Step(number, states, obs, action, after, seconds, None if plan is before else plan)
         states, before = after, plan
 
@@ -95,7 +113,8 @@ class Outcome:
     reached: np.ndarray  # (T + 1, B) bool
     distance: np.ndarray  # (T + 1, B) in the task's unit
     decision_s: list[float]  # time of each `act` of the whole batch [s]
-    infeasible: list[np.ndarray] = field(default_factory=list)  # of each decision [B]: whether the plan violates a constraint
+    # of each decision [B]: whether the plan violates a constraint
+    infeasible: list[np.ndarray] = field(default_factory=list)
     fell_back: list[np.ndarray] = field(default_factory=list)  # and whether nothing was feasible
 
     @classmethod
@@ -106,9 +125,21 @@ class Outcome:
             history.append(step.after)
             times.append(step.seconds)
             plans += [step.plan.info] if step.plan and step.plan.info else []
-        reached = np.array([[task.reached(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
-        distance = np.array([[task.distance(s, pair.goal) for s, pair in zip(now, pairs, strict=True)] for now in history])
-        verdicts = ([info[name].cpu().numpy() for info in plans] for name in ("infeasible", "fell_back"))
+        reached = np.array(
+            [
+                [task.reached(s, pair.goal) for s, pair in zip(now, pairs, strict=True)]
+                for now in history
+            ]
+        )
+        distance = np.array(
+            [
+                [task.distance(s, pair.goal) for s, pair in zip(now, pairs, strict=True)]
+                for now in history
+            ]
+        )
+        verdicts = (
+            [info[name].cpu().numpy() for info in plans] for name in ("infeasible", "fell_back")
+        )
         return cls(np.stack(history), reached, distance, times, *verdicts)
 
     @property
@@ -127,13 +158,29 @@ class Outcome:
         return float(self.reached[1:].mean())
 
 
-def begin(policy: Policy, task: Task, pairs: list[Pair], count: int, observe: Observe | None = None, progress: str = "") -> Iterator[Step]:
-    """Reset the policy towards the pairs' goals; the steps from their starts, arguments as of `steps`."""
+def begin(
+    policy: Policy,
+    task: Task,
+    pairs: list[Pair],
+    count: int,
+    observe: Observe | None = None,
+    progress: str = "",
+) -> Iterator[Step]:
+    """Reset the policy towards the pairs' goals; the steps from their starts, arguments as of
+    `steps`.
+    """
     policy.reset(stack([(observe or task.observation)(pair.goal) for pair in pairs]))
     return steps(policy, task, np.stack([pair.start for pair in pairs]), count, observe, progress)
 
 
-def play(policy: Policy, task: Task, pairs: list[Pair], count: int, progress: str = "", observe: Observe | None = None) -> Outcome:
+def play(
+    policy: Policy,
+    task: Task,
+    pairs: list[Pair],
+    count: int,
+    progress: str = "",
+    observe: Observe | None = None,
+) -> Outcome:
     """Every pair at once, arguments as of `steps`."""
     return Outcome.collect(begin(policy, task, pairs, count, observe, progress), task, pairs)
 
@@ -144,7 +191,9 @@ def outcomes(outcome: Outcome) -> dict[str, list[int]]:
 
 
 def still_actions(task: Task, states: Iterable[np.ndarray]) -> np.ndarray:
-    """What keeps the robot where it is in each of B simulator states, float32 `[B, A]`; the task is left at the last of them."""
+    """What keeps the robot where it is in each of B simulator states, float32 `[B, A]`; the task is
+    left at the last of them.
+    """
     held = []
     for state in states:
         task.restore(state)

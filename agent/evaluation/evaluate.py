@@ -1,4 +1,5 @@
-"""How often goals are reached: all pairs in one batch, floors on the very same pairs, intervals, time per decision.
+"""How often goals are reached: all pairs in one batch, floors on the very same pairs, intervals,
+time per decision.
 
 Shapes: B episodes, T control steps, A action.
 """
@@ -14,7 +15,15 @@ import numpy as np
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cost_to_go_ranking import how_far, rank_correlation
-from latent_mpc.agent.evaluation.episodes import Decider, Floor, Observe, Outcome, begin, outcomes, play
+from latent_mpc.agent.evaluation.episodes import (
+    Decider,
+    Floor,
+    Observe,
+    Outcome,
+    begin,
+    outcomes,
+    play,
+)
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import command, versions
 from latent_mpc.agent.evaluation.statistics import rate, thirds
@@ -27,7 +36,9 @@ TIMED = 30  # decisions timed at B = 1
 def evaluate(
     agent: Agent, task: Task, pairs: Pairs, *, progress: str = "", outcome: Outcome | None = None
 ) -> tuple[dict[str, Any], Outcome]:
-    """Success, floors, distances and times as `results.json` holds them, and what the agent did: `outcome`, where it is known."""
+    """Success, floors, distances and times as `results.json` holds them, and what the agent did:
+    `outcome`, where it is known.
+    """
     outcome = outcome or play(agent, task, pairs.pairs, pairs.steps, progress)
     decided = outcome.decision_s[:: agent.action_repeat]
     far, measure = how_far(task, pairs.pairs)
@@ -55,50 +66,77 @@ def floors(task: Task, pairs: Pairs) -> dict[str, dict[str, float]]:
     """Success at the end of policies that know nothing, on these pairs."""
     blind = task if task.obs_keys == ("state",) else task.without_pixels()
     policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
-    return {name: rate(play(policy, blind, pairs.pairs, pairs.steps).end) for name, policy in policies.items()}
+    return {
+        name: rate(play(policy, blind, pairs.pairs, pairs.steps).end)
+        for name, policy in policies.items()
+    }
 
 
 def missed(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, dict[str, float]]:
-    """Of each thing that has to come to the goal: its median distance at the end [tolerances], and the share of episodes it was outside
-    in. The worst first; none of a task with one distance.
+    """Of each thing that has to come to the goal: its median distance at the end [tolerances], and
+    the share of episodes it was outside in. The worst first; none of a task with one distance.
     """
-    each = [task.distances(state, pair.goal) for state, pair in zip(outcome.states[-1], pairs.pairs, strict=True)]
+    each = [
+        task.distances(state, pair.goal)
+        for state, pair in zip(outcome.states[-1], pairs.pairs, strict=True)
+    ]
     values = {name: np.array([one[name] for one in each]) for name in each[0]}
-    rows = {name: {"median": float(np.median(far)), "outside": float((far > 1).mean())} for name, far in values.items()}
+    rows = {
+        name: {"median": float(np.median(far)), "outside": float((far > 1).mean())}
+        for name, far in values.items()
+    }
     return dict(sorted(rows.items(), key=lambda row: -row[1]["outside"]))
 
 
 def violations(agent: Agent, task: Task, outcome: Outcome) -> dict[str, Any] | None:
-    """What became of the constraints, all shares in [0, 1]: of decisions whose plan was imagined to violate one, or that found nothing
-    feasible; and of states and episodes that violated each in truth. None without constraints.
+    """What became of the constraints, all shares in [0, 1]: of decisions whose plan was imagined to
+    violate one, or that found nothing feasible; and of states and episodes that violated each in
+    truth. None without constraints.
     """
     if not agent.cost.constraints:
         return None
-    decided: dict[str, Any] = {"infeasible": float(np.mean(outcome.infeasible)), "fell_back": float(np.mean(outcome.fell_back))}
-    places = task.tracked_point(outcome.states[1:].reshape(-1, outcome.states.shape[-1])).reshape(*outcome.states[1:].shape[:2], 3)
+    decided: dict[str, Any] = {
+        "infeasible": float(np.mean(outcome.infeasible)),
+        "fell_back": float(np.mean(outcome.fell_back)),
+    }
+    places = task.tracked_point(outcome.states[1:].reshape(-1, outcome.states.shape[-1])).reshape(
+        *outcome.states[1:].shape[:2], 3
+    )
     for text, constraint in zip(agent.cost.constraints, agent.cost.made_constraints(), strict=True):
         if (violated := constraint.violated(places)) is not None:
-            decided[text] = {"states": float(violated.mean()), "episodes": float(violated.any(axis=0).mean())}
+            decided[text] = {
+                "states": float(violated.mean()),
+                "episodes": float(violated.any(axis=0).mean()),
+            }
     return decided
 
 
 def fingerprint(pairs: Pairs) -> str:
-    """16 hexadecimal digits; others as soon as any start or goal, their number or the episode's length are others."""
+    """16 hexadecimal digits; others as soon as any start or goal, their number or the episode's
+    length are others.
+    """
     digest = hashlib.sha256(str(pairs.steps).encode())
     for pair in pairs.pairs:
         digest.update(pair.start.tobytes() + pair.goal.tobytes())
     return digest.hexdigest()[:16]
 
 
-def time_decisions(agent: Decider, task: Task, pairs: list[Pair], observe: Observe | None = None) -> list[float]:
-    """Seconds of whole decisions at B = 1, encoding included; one episode, its first decisions left out as warm-up."""
+def time_decisions(
+    agent: Decider, task: Task, pairs: list[Pair], observe: Observe | None = None
+) -> list[float]:
+    """Seconds of whole decisions at B = 1, encoding included; one episode, its first decisions left
+    out as warm-up.
+    """
     stream = begin(agent, task, pairs[:1], (TIMED + 3) * agent.action_repeat, observe)
     return [step.seconds for step in stream if step.number % agent.action_repeat == 0][3:]
 
 
 def milliseconds(seconds: list[float]) -> dict[str, float]:
     """Median and 95th percentile [ms]."""
-    return {"median": float(np.median(seconds)) * 1e3, "p95": float(np.percentile(seconds, 95)) * 1e3}
+    return {
+        "median": float(np.median(seconds)) * 1e3,
+        "p95": float(np.percentile(seconds, 95)) * 1e3,
+    }
 
 
 def origin(config: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +154,8 @@ def measure(
     oracle: Callable[[Pairs], dict[str, Any]] | None = None,
     outcome: Outcome | None = None,
 ) -> dict[str, Any]:
-    """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same pairs, if there is one.
+    """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same
+    pairs, if there is one.
 
     Args:
         pairs: those that `config` asks for.
@@ -124,10 +163,20 @@ def measure(
     """
     result, _ = evaluate(agent, task, pairs, progress=f"evaluating {task.name}", outcome=outcome)
     seconds = planner["horizon"] * agent.action_repeat * task.control_period
-    head = {"task": task.name, "obs": "+".join(agent.model.shapes), "planner": planner["name"], "cost": cost["name"]}
+    head = {
+        "task": task.name,
+        "obs": "+".join(agent.model.shapes),
+        "planner": planner["name"],
+        "cost": cost["name"],
+    }
     head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
     result["pairs"] = {"kind": config.kind, "seed": config.seed, **result["pairs"]}
-    settings = {"planner": planner, "cost": cost, "planner_seed": agent.seed, "rollouts": agent.search_report}
+    settings = {
+        "planner": planner,
+        "cost": cost,
+        "planner_seed": agent.seed,
+        "rollouts": agent.search_report,
+    }
     reference = oracle(pairs) if oracle else None
     made = {"command": command(), "versions": versions(), "machine": machine(agent.device)}
     return {**head, **result, "oracle": reference, "settings": settings, **made}

@@ -1,4 +1,6 @@
-"""Choose the planning horizon by validation: long plans see past thin walls and brake in time, but a model's errors add up along them."""
+"""Choose the planning horizon by validation: long plans see past thin walls and brake in time, but
+a model's errors add up along them.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,17 @@ from latent_mpc.agent.evaluation.episodes import Outcome, play
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.envs.task import Task
 
-# Plan lengths to choose from [model steps]: noisy models stop best with 3, thin walls of mazes need 5 to 8 (docs/log.md).
+# Plan lengths to choose from [model steps]: noisy models stop best with 3, thin walls of mazes need
+# 5 to 8 (docs/log.md).
 HORIZONS = (3, 5, 8)
 
 
-def play_lengths(parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: Iterable[int] = HORIZONS) -> dict[int, Outcome]:
-    """What the agent does on the pairs with plans of each length, the shortest first. Once all pairs are reached, longer plans are
-    tried for as long as they are better. Leaves the planner's horizon in `parts` at the best.
+def play_lengths(
+    parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: Iterable[int] = HORIZONS
+) -> dict[int, Outcome]:
+    """What the agent does on the pairs with plans of each length, the shortest first. Once all
+    pairs are reached, longer plans are tried for as long as they are better. Leaves the planner's
+    horizon in `parts` at the best.
 
     Args:
         seed: of the planner's random numbers.
@@ -24,7 +30,9 @@ def play_lengths(parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: It
     for horizon in horizons:
         planner["horizon"] = horizon
         message = f"evaluating {task.name}, plans of {horizon}"
-        episodes[horizon] = play(make_agent(parts, seed=seed), task, pairs.pairs, pairs.steps, progress=message)
+        episodes[horizon] = play(
+            make_agent(parts, seed=seed), task, pairs.pairs, pairs.steps, progress=message
+        )
         best = best_length(episodes)
         if best != horizon and episodes[best].end.all():
             break
@@ -33,5 +41,13 @@ def play_lengths(parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: It
 
 
 def best_length(episodes: dict[int, Outcome]) -> int:
-    """The length that is at the goal most often at the end, then most of the time, to the percent; the first of equals."""
-    return max(episodes, key=lambda horizon: (episodes[horizon].end.mean(), round(episodes[horizon].time_at_goal, 2)))
+    """The length that is at the goal most often at the end, then most of the time, to the percent;
+    the first of equals.
+    """
+    return max(
+        episodes,
+        key=lambda horizon: (
+            episodes[horizon].end.mean(),
+            round(episodes[horizon].time_at_goal, 2),
+        ),
+    )

@@ -1,4 +1,6 @@
-"""What the oracle reaches on the pairs of an evaluation, as `results.json` holds it; kept by content, as it takes minutes."""
+"""What the oracle reaches on the pairs of an evaluation, as `results.json` holds it; kept by
+content, as it takes minutes.
+"""
 
 from __future__ import annotations
 
@@ -36,16 +38,26 @@ def cached_oracle(
     *,
     threads: int = 0,
 ) -> dict[str, Any]:
-    """The oracle's result on these pairs, from the cache where it was worked out before, `cached` saying so.
+    """The oracle's result on these pairs, from the cache where it was worked out before, `cached`
+    saying so.
 
     Args:
         planner: `{"name": …, "horizon": …, **fields}`, as the config has it.
         cost: its weights count, not its kind.
         threads: of the simulator; 0 means all usable cores.
     """
-    key: dict[str, Any] = {"oracle": task.name, "model": _model_hash(task), "pairs": fingerprint(pairs)}
+    key: dict[str, Any] = {
+        "oracle": task.name,
+        "model": _model_hash(task),
+        "pairs": fingerprint(pairs),
+    }
     key |= {"versions": versions(), "code": code_of(CODE)}
-    key |= {"planner": dict(planner), "weights": [cost.running, cost.terminal], "action_repeat": action_repeat, "seed": seed}
+    key |= {
+        "planner": dict(planner),
+        "weights": [cost.running, cost.terminal],
+        "action_repeat": action_repeat,
+        "seed": seed,
+    }
     if (known := cache.read(key)) is not None:
         print(f"the oracle's result is from the cache: {address(key)}.json")
         return {**known, "cached": True}
@@ -55,12 +67,22 @@ def cached_oracle(
 
 
 def measure_oracle(
-    task: Task, pairs: Pairs, planner: Mapping[str, Any], cost: Cost, action_repeat: int, seed: int, threads: int
+    task: Task,
+    pairs: Pairs,
+    planner: Mapping[str, Any],
+    cost: Cost,
+    action_repeat: int,
+    seed: int,
+    threads: int,
 ) -> dict[str, Any]:
-    """Play the oracle on all pairs at once. Its planner is the agent's in every field, on the CPU."""
+    """Play the oracle on all pairs at once. Its planner is the agent's in every field, on the
+    CPU.
+    """
     begin, horizon = time.perf_counter(), planner["horizon"]
     oracle = make_oracle(task, planner, cost, action_repeat, seed, threads)
-    episodes = play(oracle, task, pairs.pairs, pairs.steps, progress=f"the oracle on {task.name}", observe=see)
+    episodes = play(
+        oracle, task, pairs.pairs, pairs.steps, progress=f"the oracle on {task.name}", observe=see
+    )
     decided = milliseconds(episodes.decision_s[::action_repeat])
     return {
         "success_end": rate(episodes.end),
@@ -77,11 +99,22 @@ def measure_oracle(
     }
 
 
-def make_oracle(task: Task, planner: Mapping[str, Any], cost: Cost, action_repeat: int = 1, seed: int = 0, threads: int = 0) -> Oracle:
-    """The oracle with the agent's planner, on the CPU. Raises ValueError where there can be none, see `Oracle`."""
+def make_oracle(
+    task: Task,
+    planner: Mapping[str, Any],
+    cost: Cost,
+    action_repeat: int = 1,
+    seed: int = 0,
+    threads: int = 0,
+) -> Oracle:
+    """The oracle with the agent's planner, on the CPU. Raises ValueError where there can be none,
+    see `Oracle`.
+    """
     fields = dict(planner)
     width, device = task.action_width * action_repeat, torch.device("cpu")
-    search = make_planner(fields.pop("name"), actions=width, action_repeat=action_repeat, device=device, **fields)
+    search = make_planner(
+        fields.pop("name"), actions=width, action_repeat=action_repeat, device=device, **fields
+    )
     return Oracle(task, search, cost, action_repeat, seed, threads)
 
 

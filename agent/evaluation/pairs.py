@@ -43,20 +43,23 @@ def draw_pairs(
     """The first `episodes` pairs of a seed.
 
     Args:
-        kind: "independent": both drawn from the task's distribution. "same_trajectory": both on one fresh random rollout, `offset`
-            control steps apart, brought to rest; the episode then has twice `offset` steps, as published.
+        kind: "independent": both drawn from the task's distribution. "same_trajectory": both on one
+            fresh random rollout, `offset` control steps apart, brought to rest; the episode then
+            has twice `offset` steps, as published.
         offset: [control steps].
         watch: called after each pair: one of a slow model takes half a second.
 
     Raises:
-        ValueError: an unknown kind, or more than half of the drawn pairs, or of the first JUDGED, solved by standing still: the task
-            is too loose.
+        ValueError: an unknown kind, or more than half of the drawn pairs, or of the first JUDGED,
+            solved by standing still: the task is too loose.
     """
     if kind not in PAIR_KINDS:
         raise LatentMPCError(f"pairs.kind must be one of {', '.join(PAIR_KINDS)}; got {kind!r}")
     along = kind == "same_trajectory"
     result = Pairs([], 2 * offset if along else task.episode_steps)
-    draw: Callable[[np.random.Generator], Pair] = (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
+    draw: Callable[[np.random.Generator], Pair] = (
+        (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
+    )
     for i in range(episodes):
         rng = stream(task.name, seed, PAIRS, i)
         while len(result.pairs) == i:
@@ -71,16 +74,20 @@ def draw_pairs(
             rejected = sum(result.rejected.values())
             if rejected > max(result.drawn, JUDGED) / 2:
                 raise LatentMPCError(
-                    f"{task.name}: {rejected} of {result.drawn} pairs were solved by standing still (at most half may be); "
-                    "its tolerance is too loose, or its goals too near"
+                    f"{task.name}: {rejected} of {result.drawn} pairs were solved by standing still"
+                    " (at most half may be); its tolerance is too loose, or its goals too near"
                 )
     return result
 
 
 def pairs_of(task: Task, episodes: int, pairs: PairsConfig) -> Pairs:
-    """The pairs that are asked for, with progress: a hundred of a slow model take a minute. Raises as `draw_pairs`."""
+    """The pairs that are asked for, with progress: a hundred of a slow model take a minute. Raises
+    as `draw_pairs`.
+    """
     with Progress(f"drawing pairs of {task.name}", episodes, "pairs") as progress:
-        return draw_pairs(task, episodes, pairs.seed, pairs.kind, pairs.offset, watch=progress.advance)
+        return draw_pairs(
+            task, episodes, pairs.seed, pairs.kind, pairs.offset, watch=progress.advance
+        )
 
 
 def solved(task: Task, pair: Pair, steps: int) -> str:
@@ -99,7 +106,9 @@ def _along(task: Task, rng: np.random.Generator, offset: int) -> Pair:
     task.restore(task.draw_state(rng))
     begin = int(rng.integers(offset + 1))
     states = [task.snapshot()]
-    motion = Motion(rng, begin + offset, task.action_width, task.control_period / task.pace, BehaviourConfig())
+    motion = Motion(
+        rng, begin + offset, task.action_width, task.control_period / task.pace, BehaviourConfig()
+    )
     for t in range(begin + offset):
         task.apply(motion.action(t, task))
         states.append(task.snapshot())

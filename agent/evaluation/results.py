@@ -26,11 +26,15 @@ LOW = 0.8  # rate of success below which the study of the horizon is the next co
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    return {"python": platform.python_version()} | {name: package_version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | {
+        name: package_version(name) for name in PACKAGES
+    }
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder that `out` names, its parents too. Raises OSError, saying what would do, if it cannot be written."""
+    """Make the folder that `out` names, its parents too. Raises OSError, saying what would do, if
+    it cannot be written.
+    """
     require_folder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -60,15 +64,22 @@ def print_results(result: Mapping[str, Any]) -> None:
     """Success beside its floors, with intervals, and what a decision costs."""
     pairs = result["pairs"]
     head = f"{result['task']} from {result['obs']}"
-    table = Table(title=f"{head}, {result['episodes']} {pairs['kind']} pairs of seed {pairs['seed']}")
+    table = Table(
+        title=f"{head}, {result['episodes']} {pairs['kind']} pairs of seed {pairs['seed']}"
+    )
     table.add_column("policy")
     table.add_column("reached at the end", justify="right")
     table.add_column("95 % interval", justify="right")
     floors, far = result["floors"], result.get("thirds") or {}  # older files have none
-    name = f"{result['planner']} on {result['cost']}, horizon {result['horizon']} ({result['horizon_seconds']:.1f} s)"
+    name = (
+        f"{result['planner']} on {result['cost']}, horizon {result['horizon']}"
+        f" ({result['horizon_seconds']:.1f} s)"
+    )
     rows = {name: result["success_end"], "the same, at any time": result["success_any"]}
     for third in THIRDS if far else ():
-        rows[f"{third} third: {far[third]['from']:.1f} to {far[third]['to']:.1f} {far['unit']}"] = far[third]
+        rows[f"{third} third: {far[third]['from']:.1f} to {far[third]['to']:.1f} {far['unit']}"] = (
+            far[third]
+        )
     rows |= {"floor: random": floors["random"], "floor: stay still": floors["stay"]}
     if oracle := result.get("oracle"):
         length = f"horizon {oracle['horizon']} ({oracle['horizon_seconds']:.1f} s)"
@@ -80,18 +91,26 @@ def print_results(result: Mapping[str, Any]) -> None:
     distance = result["distance_end"]
     rejected = sum(pairs["rejected"].values())
     times, batch = result["plan_ms"], result["plan_ms_batch"]
-    there = f"; at the goal for {result['time_at_goal']:.1%} of the steps" if "time_at_goal" in result else ""
+    there = (
+        f"; at the goal for {result['time_at_goal']:.1%} of the steps"
+        if "time_at_goal" in result
+        else ""
+    )
     console.print(f"median distance at the end: {distance['median']:.4f} {distance['unit']}{there}")
     for line in advice(result):
         console.print(line)
     console.print(
-        f"one decision: {times['median']:.1f} ms, 95 % below {times['p95']:.1f}; {batch['batch']} at once: {batch['median']:.0f} ms"
+        f"one decision: {times['median']:.1f} ms, 95 % below {times['p95']:.1f}; {batch['batch']}"
+        f" at once: {batch['median']:.0f} ms"
     )
     if (guide := result.get("cost_to_go")) and guide["rank_correlation"] is not None:
         console.print(
-            f"learned cost-to-go against the true one, {guide['pairs']} pairs at rest: rank correlation {guide['rank_correlation']:.3f}"
+            f"learned cost-to-go against the true one, {guide['pairs']} pairs at rest: rank"
+            f" correlation {guide['rank_correlation']:.3f}"
         )
-    console.print(f"pairs redrawn because standing still solves them: {rejected} of {pairs['drawn']}")
+    console.print(
+        f"pairs redrawn because standing still solves them: {rejected} of {pairs['drawn']}"
+    )
 
 
 def advice(result: Mapping[str, Any]) -> list[str]:
@@ -99,10 +118,16 @@ def advice(result: Mapping[str, Any]) -> list[str]:
     end, ever = (result[name]["rate"] for name in ("success_end", "success_any"))
     lines = []
     if ever - end >= PASSING:
-        lines.append(f"comes by and does not stay: reached at some time in {ever:.0%}, at the end in {end:.0%}")
+        lines.append(
+            f"comes by and does not stay: reached at some time in {ever:.0%}, at the end in"
+            f" {end:.0%}"
+        )
     worst = list(result.get("missed", {}).items())[:MISSED]
     if len(worst) > 1 and low(result):
-        named = (f"{name} ({one['outside']:.0%} outside, median {one['median']:.1f} tol)" for name, one in worst)
+        named = (
+            f"{name} ({one['outside']:.0%} outside, median {one['median']:.1f} tol)"
+            for name, one in worst
+        )
         lines.append(f"missed most: {', '.join(named)}")
     return lines
 

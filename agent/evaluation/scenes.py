@@ -1,4 +1,5 @@
-"""A played episode as a video shows it: pictures of its states and of the goal, the imagined paths, how far it still was.
+"""A played episode as a video shows it: pictures of its states and of the goal, the imagined paths,
+how far it still was.
 
 Shapes: T control steps, n simulator state, H horizon.
 """
@@ -34,7 +35,10 @@ def show_episode(
         paths: imagined at each step `[T, H, 3]` [m].
         title, index, total, earlier: as `Episode` has them.
     """
-    seen = [_look(task, camera, state, path) for state, path in zip(states, [*paths, paths[0, :0]], strict=True)]
+    seen = [
+        _look(task, camera, state, path)
+        for state, path in zip(states, [*paths, paths[0, :0]], strict=True)
+    ]
     goal_scene, goal_point = _look(task, camera, goal, task.tracked_point(goal))
     return Episode(
         scenes=[scene for scene, _ in seen],
@@ -52,7 +56,11 @@ def show_episode(
     )
 
 
-def _look(task: Task, camera: Camera, state: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The picture of a state, and where world points lie in it: a camera may move with the robot."""
+def _look(
+    task: Task, camera: Camera, state: np.ndarray, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The picture of a state, and where world points lie in it: a camera may move with the
+    robot.
+    """
     task.restore(state)
     return camera.render(task.data), camera.project(task.data, points)

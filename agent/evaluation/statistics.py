@@ -1,4 +1,5 @@
-"""Rates of success with their intervals: of one run, of each third of the distances, of several training seeds at once.
+"""Rates of success with their intervals: of one run, of each third of the distances, of several
+training seeds at once.
 
 Shapes: B pairs, S training seeds.
 """
@@ -22,7 +23,8 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     centre = (rate + z2 / 2) / (1 + z2)
     half = Z95 * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials)) / (1 + z2)
     low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)  # exactly, whatever the rounding
+    # exactly, whatever the rounding
+    return (0.0 if successes == 0 else low), (1.0 if successes == trials else high)
 
 
 def rate(success: Bool[np.ndarray, " B"]) -> dict[str, float]:
@@ -32,30 +34,39 @@ def rate(success: Bool[np.ndarray, " B"]) -> dict[str, float]:
 
 
 def thirds(success: Bool[np.ndarray, " B"], far: Float[np.ndarray, " B"]) -> dict[str, Any] | None:
-    """Success of the near, middle and far third of the pairs, each with its count and its span of distances `far`, which are in any
-    unit. Equal distances are kept in order. None for fewer than three pairs.
+    """Success of the near, middle and far third of the pairs, each with its count and its span of
+    distances `far`, which are in any unit. Equal distances are kept in order. None for fewer than
+    three pairs.
     """
     if len(success) < len(THIRDS):
         return None
     which, result = third_of(far), {}
     for i, name in enumerate(THIRDS):
         part = which == i
-        head = {"pairs": int(part.sum()), "reached": int(success[part].sum()), **rate(success[part])}
+        head = {
+            "pairs": int(part.sum()),
+            "reached": int(success[part].sum()),
+            **rate(success[part]),
+        }
         result[name] = {**head, "from": float(far[part].min()), "to": float(far[part].max())}
     return result
 
 
 def third_of(values: Float[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:
-    """Which third each value lies in, 0 to 2, by rank: as equal in size as can be, equal values kept in order."""
+    """Which third each value lies in, 0 to 2, by rank: as equal in size as can be, equal values
+    kept in order.
+    """
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return ranks * len(THIRDS) // len(values)
 
 
 def over_seeds(success: Bool[np.ndarray, "S B"]) -> tuple[float, float]:
-    """95 % interval of the mean rate of several training seeds, by bootstrap over seeds and pairs at once, both with replacement.
+    """95 % interval of the mean rate of several training seeds, by bootstrap over seeds and pairs
+    at once, both with replacement.
 
-    All seeds play the same pairs, so one draw of pairs serves them all. It is never narrower than Wilson's interval of S x B
-    independent plays: a bootstrap of nothing but successes would have no width at all.
+    All seeds play the same pairs, so one draw of pairs serves them all. It is never narrower than
+    Wilson's interval of S x B independent plays: a bootstrap of nothing but successes would have no
+    width at all.
     """
     rng, (S, B) = np.random.default_rng(0), success.shape
     seeds, pairs = rng.integers(S, size=(DRAWS, S, 1)), rng.integers(B, size=(DRAWS, 1, B))
@@ -65,7 +76,9 @@ def over_seeds(success: Bool[np.ndarray, "S B"]) -> tuple[float, float]:
 
 
 def spearman(a: Float[np.ndarray, " M"], b: Float[np.ndarray, " M"]) -> float | None:
-    """Rank correlation (Spearman 1904), ties sharing their mean rank. None for fewer than three values or where one side is constant."""
+    """Rank correlation (Spearman 1904), ties sharing their mean rank. None for fewer than three
+    values or where one side is constant.
+    """
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])

@@ -1,8 +1,10 @@
-"""A learned distance between latents: how many model steps the robot needs from one to the other, as far as its data tell.
+"""A learned distance between latents: how many model steps the robot needs from one to the other,
+as far as its data tell.
 
-Raw latent distance leads into dead ends (a wall, a joint limit). This network is trained on frozen latents of random rollouts, without
-reward (`cost_to_go_fit.py`). Its form is a quasimetric (MRN, Liu et al. 2023): zero for equal latents, never negative, obeying the
-triangle inequality, different there and back.
+Raw latent distance leads into dead ends (a wall, a joint limit). This network is trained on frozen
+latents of random rollouts, without reward (`cost_to_go_fit.py`). Its form is a quasimetric (MRN,
+Liu et al. 2023): zero for equal latents, never negative, obeying the triangle inequality, different
+there and back.
 
 Shapes: B batch, D latent, M metric embedding.
 """
@@ -39,13 +41,19 @@ class CostToGoConfig:
     goals: int = 64  # random goals that all transitions of an update share
     learning_rate: float = 1e-3  # initial learning rate of Adam, decayed to a twentieth by a cosine
     expectile: float = (
-        0.03  # expectile; below 0.5 biases towards the shortest observed path (0.1 with n_step=5 left local minima near the goal)
+        # expectile; below 0.5 biases towards the shortest observed path (0.1 with n_step=5 left
+        # local minima near the goal)
+        0.03
     )
-    n_step: int = 1  # length of the n-step bootstrap [model steps]; its random actions lengthen the path
-    hindsight: float = 0.5  # weight of hindsight goals, from later in the same episode; random goals have the rest
+    # length of the n-step bootstrap [model steps]; its random actions lengthen the path
+    n_step: int = 1
+    # weight of hindsight goals, from later in the same episode; random goals have the rest
+    hindsight: float = 0.5
     clamp: float = 150.0  # largest bootstrap target [model steps]
-    target_rate: float = 0.03  # Polyak rate of the target network; 0.01 is too slow for a large maze (docs/log.md)
-    landmarks: int = 2000  # latents between which shortest paths are found, for far distances; 0 = skip that phase
+    # Polyak rate of the target network; 0.01 is too slow for a large maze (docs/log.md)
+    target_rate: float = 0.03
+    # latents between which shortest paths are found, for far distances; 0 = skip that phase
+    landmarks: int = 2000
     near: float = 5.0  # distance up to which landmarks are joined [model steps]
     path_share: float = 0.5  # updates towards the shortest paths [share of `steps`]
 
@@ -62,7 +70,9 @@ class CostToGoConfig:
 
 
 class CostToGo(Head):
-    """d(z, goal) in model steps: Euclidean distance of one embedding plus the largest rise of another, `max relu(a(z) - a(goal))`."""
+    """d(z, goal) in model steps: Euclidean distance of one embedding plus the largest rise of
+    another, `max relu(a(z) - a(goal))`.
+    """
 
     name: ClassVar[str] = "cost_to_go"
     Config = CostToGoConfig
@@ -72,7 +82,8 @@ class CostToGo(Head):
         super().__init__()
         self.config = config
         self.layers = mlp(latent, 2 * config.metric, config.hidden)
-        self.scale = 10.0  # [model steps] typical distance, so that the network's outputs are of order one
+        # [model steps] typical distance, so that the network's outputs are of order one
+        self.scale = 10.0
 
     @classmethod
     def build(cls, sizes: Sizes, config: CostToGoConfig) -> CostToGo:
@@ -82,26 +93,37 @@ class CostToGo(Head):
         """Both embeddings side by side. A goal's is computed once and compared with many."""
         return self.layers(z)
 
-    def between(self, start: Float[Tensor, "*#B M2"], goal: Float[Tensor, "*#B M2"]) -> Float[Tensor, "*#B"]:
+    def between(
+        self, start: Float[Tensor, "*#B M2"], goal: Float[Tensor, "*#B M2"]
+    ) -> Float[Tensor, "*#B"]:
         """Distance [model steps] between embedded latents."""
         there, back = (start - goal).chunk(2, dim=-1)
-        symmetric = (there.square().sum(dim=-1) + 1e-8).sqrt()  # the gradient of a root at zero is infinite
+        # the gradient of a root at zero is infinite
+        symmetric = (there.square().sum(dim=-1) + 1e-8).sqrt()
         return self.scale * (symmetric / there.shape[-1] ** 0.5 + back.amax(dim=-1).relu())
 
-    def pairwise(self, start: Float[Tensor, "B M2"], goal: Float[Tensor, "G M2"]) -> Float[Tensor, "B G"]:
-        """Distances [model steps] from each to each, as `between` has them, several times faster for many.
+    def pairwise(
+        self, start: Float[Tensor, "B M2"], goal: Float[Tensor, "G M2"]
+    ) -> Float[Tensor, "B G"]:
+        """Distances [model steps] from each to each, as `between` has them, several times faster
+        for many.
 
         Without the 1e-8 under its root, which tells at distances below 1e-3: embeddings that only
         rounding sets apart have a finite slope, but in any direction.
         """
         (there, rising), (end, reference) = start.chunk(2, dim=-1), goal.chunk(2, dim=-1)
-        symmetric = torch.cdist(there, end, compute_mode="donot_use_mm_for_euclid_dist")  # products would cancel where near
-        return self.scale * (symmetric / there.shape[-1] ** 0.5 + _LargestRise.apply(rising, reference).relu())
+        # products would cancel where near
+        symmetric = torch.cdist(there, end, compute_mode="donot_use_mm_for_euclid_dist")
+        return self.scale * (
+            symmetric / there.shape[-1] ** 0.5 + _LargestRise.apply(rising, reference).relu()
+        )
 
     def forward(self, z: Float[Tensor, "*B D"], goal: Float[Tensor, "*B D"]) -> Float[Tensor, "*B"]:
         return self.between(self.embed(z), self.embed(goal))
 
-    def fit(self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0) -> None:
+    def fit(
+        self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
+    ) -> None:
         """See `cost_to_go_fit.py`."""
         fit_cost_to_go(self, data.z, data.last, trainer, updates)
 
@@ -117,18 +139,25 @@ class CostToGo(Head):
 
 
 class _LargestRise(torch.autograd.Function):
-    """`max over M of a - b` of each pair. Autograd would hold all differences, `[B, G, M]`, several times; here one chunk of them lives."""
+    """`max over M of a - b` of each pair. Autograd would hold all differences, `[B, G, M]`, several
+    times; here one chunk of them lives.
+    """
 
     @staticmethod
     def forward(ctx: Any, a: Float[Tensor, "B M"], b: Float[Tensor, "G M"]) -> Float[Tensor, "B G"]:
         if not any(ctx.needs_input_grad):
             return torch.cat([(some[:, None] - b).amax(dim=-1) for some in a.split(ROWS)])
         rises = [(some[:, None] - b).max(dim=-1) for some in a.split(ROWS)]
-        largest, ctx.where = torch.cat([one.values for one in rises]), torch.cat([one.indices for one in rises])
+        largest, ctx.where = (
+            torch.cat([one.values for one in rises]),
+            torch.cat([one.indices for one in rises]),
+        )
         ctx.width = a.shape[-1]
         return largest
 
     @staticmethod
-    def backward(ctx: Any, gradient: Float[Tensor, "B G"]) -> tuple[Float[Tensor, "B M"], Float[Tensor, "G M"]]:
+    def backward(
+        ctx: Any, gradient: Float[Tensor, "B G"]
+    ) -> tuple[Float[Tensor, "B M"], Float[Tensor, "G M"]]:
         a, b = (gradient.new_zeros(len(one), ctx.width) for one in (gradient, gradient.T))
         return a.scatter_add_(1, ctx.where, gradient), b.scatter_add_(1, ctx.where.T, -gradient.T)

@@ -1,5 +1,6 @@
-"""The decoder: from a latent to the picture that it stands for, fitted afterwards on frozen latents, for people to look at. Off by default:
-nothing is trained through it, and what the model does not imagine it cannot show.
+"""The decoder: from a latent to the picture that it stands for, fitted afterwards on frozen
+latents, for people to look at. Off by default: nothing is trained through it, and what the model
+does not imagine it cannot show.
 
 Shapes: N rows of data, B batch, D latent, H and W pixels, C channels.
 """
@@ -54,19 +55,28 @@ class Decoder(Head):
         if not config.steps:
             return None
         if "pixels" not in sizes.shapes:
-            raise LatentMPCError("decoder.steps needs pictures to decode to: give obs=pixels or obs=state+pixels, or decoder.steps=0")
+            raise LatentMPCError(
+                "decoder.steps needs pictures to decode to: give obs=pixels or obs=state+pixels, or"
+                " decoder.steps=0"
+            )
         return cls(sizes, config)
 
     def forward(self, z: Float[Tensor, "B D"]) -> UInt8[Tensor, "B H W C"]:
         return self.pictures(z)
 
-    def fit(self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0) -> None:
+    def fit(
+        self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
+    ) -> None:
         """Squared error in units of the pictures' own variance."""
         z, config = data.z, self.config
         if not updates:
             some = np.linspace(0, len(z) - 1, min(FITTED, len(z))).astype(int)
             self.pictures.fit(torch.as_tensor(data.gather("pixels", some), device=z.device))
-        for step in trainer("decoder", self, Schedule(updates or config.steps, config.learning_rate)):
+        for step in trainer(
+            "decoder", self, Schedule(updates or config.steps, config.learning_rate)
+        ):
             rows = step.rng.integers(len(z), size=config.batch)
             pictures = torch.as_tensor(data.gather("pixels", rows), device=z.device)
-            step.minimise({"loss": self.pictures.error(z[torch.as_tensor(rows, device=z.device)], pictures)})
+            step.minimise(
+                {"loss": self.pictures.error(z[torch.as_tensor(rows, device=z.device)], pictures)}
+            )

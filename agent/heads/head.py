@@ -1,5 +1,6 @@
-"""The seam of a head: its config, how it is built, and how it is fitted on frozen latents. Everything that goes over the learned parts
-(building, saving, loading, checking, training, inspecting) goes over `heads()`.
+"""The seam of a head: its config, how it is built, and how it is fitted on frozen latents.
+Everything that goes over the learned parts (building, saving, loading, checking, training,
+inspecting) goes over `heads()`.
 
 Packages bring theirs by the entry points `latent_mpc.heads`.
 
@@ -70,9 +71,13 @@ class FrozenData:
     def actions(self) -> Float[Tensor, "N A"]:
         """The block that was done at each row; an episode's last rows have none that is theirs."""
         assert self._rollouts is not None and self._source is not None
-        blocks = self._source[:, None] + np.arange(self.action_repeat)  # beyond the end where an episode, and with it the data, ends
+        # beyond the end where an episode, and with it the data, ends
+        blocks = self._source[:, None] + np.arange(self.action_repeat)
         rows = np.minimum(blocks, len(self._rollouts.arrays["action"]) - 1)
-        return torch.as_tensor(self._rollouts.gather(rows, ["action"])["action"].reshape(len(self.z), -1), device=self.z.device)
+        return torch.as_tensor(
+            self._rollouts.gather(rows, ["action"])["action"].reshape(len(self.z), -1),
+            device=self.z.device,
+        )
 
     def positions(self, every: int) -> Float[Tensor, "M 3"]:
         """Where what has to reach the goal was at every so many rows [m]."""
@@ -96,7 +101,11 @@ class Schedule:
     def rate(self, step: int) -> float:
         """Learning rate at a step."""
         cosine = 0.5 + 0.5 * math.cos(math.pi * step / self.steps)
-        return self.learning_rate * min(1.0, (step + 1) / self.warmup) * (self.final + (1 - self.final) * cosine)
+        return (
+            self.learning_rate
+            * min(1.0, (step + 1) / self.warmup)
+            * (self.final + (1 - self.final) * cosine)
+        )
 
 
 class Step(Protocol):
@@ -114,7 +123,9 @@ class Step(Protocol):
 
 
 class MakeTrainer(Protocol):
-    """A run's optimisations by name: `for step in trainer("probe", self, schedule): step.minimise({"loss": …})`."""
+    """A run's optimisations by name: `for step in trainer("probe", self, schedule):
+    step.minimise({"loss": …})`.
+    """
 
     @property
     def seed(self) -> int:
@@ -124,7 +135,9 @@ class MakeTrainer(Protocol):
 
 
 class Head(nn.Module, ABC):
-    """A learned part. Its `name` is its key in configs; its `Config` says how large it is and how it is trained."""
+    """A learned part. Its `name` is its key in configs; its `Config` says how large it is and how
+    it is trained.
+    """
 
     name: ClassVar[str]
     Config: ClassVar[type]
@@ -136,7 +149,9 @@ class Head(nn.Module, ABC):
         """With fresh weights; None where the config wants none."""
 
     @abstractmethod
-    def fit(self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0) -> None:
+    def fit(
+        self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
+    ) -> None:
         """Train it.
 
         Args:

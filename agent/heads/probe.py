@@ -1,5 +1,5 @@
-"""The probe: from a latent to the position of what has to reach the goal. For pictures, and for costs that speak of places; nothing is
-trained through it.
+"""The probe: from a latent to the position of what has to reach the goal. For pictures, and for
+costs that speak of places; nothing is trained through it.
 
 Shapes: N rows of data, D latent.
 """
@@ -49,12 +49,16 @@ class Probe(nn.Sequential, Head):
 
     @property
     def knows_places(self) -> bool:
-        """Whether it was fitted: data of another library may not tell where anything was, and pictures then show no path."""
+        """Whether it was fitted: data of another library may not tell where anything was, and
+        pictures then show no path.
+        """
         last = self[-1]
         assert isinstance(last, nn.Linear)
         return bool(last.weight.any())
 
-    def fit(self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0) -> None:
+    def fit(
+        self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
+    ) -> None:
         """Squared distance [m^2] to where the simulator states say that it was."""
         if not data.has("physics"):
             last = self[-1]
@@ -63,6 +67,10 @@ class Probe(nn.Sequential, Head):
             return
         every = -(-len(data.z) // ROWS)
         z, points = data.z[::every], data.positions(every)
-        for step in trainer("probe", self, Schedule(self.config.steps, self.config.learning_rate, weight_decay=0.0)):
-            rows = torch.as_tensor(step.rng.integers(len(z), size=self.config.batch), device=z.device)
+        for step in trainer(
+            "probe", self, Schedule(self.config.steps, self.config.learning_rate, weight_decay=0.0)
+        ):
+            rows = torch.as_tensor(
+                step.rng.integers(len(z), size=self.config.batch), device=z.device
+            )
             step.minimise({"loss": (self(z[rows]) - points[rows]).square().sum(dim=-1).mean()})

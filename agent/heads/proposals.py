@@ -1,9 +1,12 @@
-"""Goal-conditioned plan proposals (amortised warm start): a small network maps latent and goal to candidates of the search.
+"""Goal-conditioned plan proposals (amortised warm start): a small network maps latent and goal to
+candidates of the search.
 
-It imitates what was done on the way to states that were reached later (hindsight), but not all of it alike: a piece of experience counts
-by how little it wasted on its way, as the learned cost-to-go sees it (advantage-weighted regression, Peng et al. 2019). Several plans
-come from several heads of which each piece teaches the nearest one (winner takes all, Lee et al. 2016): to the left and to the right of a
-wall, not their mean; no random numbers are needed. The planner evaluates them like any other candidate, so a bad one costs a sample.
+It imitates what was done on the way to states that were reached later (hindsight), but not all of
+it alike: a piece of experience counts by how little it wasted on its way, as the learned cost-to-go
+sees it (advantage-weighted regression, Peng et al. 2019). Several plans come from several heads of
+which each piece teaches the nearest one (winner takes all, Lee et al. 2016): to the left and to the
+right of a wall, not their mean; no random numbers are needed. The planner evaluates them like any
+other candidate, so a bad one costs a sample.
 
 Shapes: B batch, P plans, H horizon, A action block, D latent.
 """
@@ -32,13 +35,16 @@ LOSERS = 0.05  # weight of the heads that are not nearest, so that none is left 
 class ProposalsConfig:
     """Size and training of the network that proposes plans to the planner."""
 
-    samples: int = 0  # plans proposed at each decision, at most half of the planner's candidates; 0 = none, and no network
+    # plans proposed at each decision, at most half of the planner's candidates; 0 = none, and no
+    # network
+    samples: int = 0
     horizon: int = 3  # length of a proposal, whatever the planner's horizon [model steps]
     hidden: int = 256  # width of the hidden layers
     steps: int = 4000  # number of updates
     batch: int = 512  # trajectory segments per update
     learning_rate: float = 1e-3  # initial learning rate of Adam, decayed to a tenth by a cosine
-    temperature: float = 1.0  # advantage temperature: wasted steps at which a segment counts 1/e [model steps]
+    # advantage temperature: wasted steps at which a segment counts 1/e [model steps]
+    temperature: float = 1.0
 
     @property
     def needs(self) -> int:
@@ -48,7 +54,10 @@ class ProposalsConfig:
     def __post_init__(self) -> None:
         at_least(self, samples=0, horizon=1, hidden=1, steps=1, batch=1)
         if self.learning_rate <= 0 or self.temperature <= 0:
-            raise LatentMPCError(f"learning_rate and temperature must be positive, got {self.learning_rate} and {self.temperature}")
+            raise LatentMPCError(
+                f"learning_rate and temperature must be positive, got {self.learning_rate} and"
+                f" {self.temperature}"
+            )
 
 
 class Proposals(Head):
@@ -67,29 +76,43 @@ class Proposals(Head):
     def build(cls, sizes: Sizes, config: ProposalsConfig) -> Proposals | None:
         return cls(sizes.latent, sizes.actions, config) if config.samples else None
 
-    def forward(self, z: Float[Tensor, "B D"], z_goal: Float[Tensor, "B D"]) -> Float[Tensor, "B P H A"]:
+    def forward(
+        self, z: Float[Tensor, "B D"], z_goal: Float[Tensor, "B D"]
+    ) -> Float[Tensor, "B P H A"]:
         return self.layers(torch.cat([z, z_goal], dim=-1)).unflatten(-1, self.shape)
 
-    def plans(self, z: Float[Tensor, "B D"], z_goal: Float[Tensor, "B D"], horizon: int) -> Float[Tensor, "B P H A"]:
+    def plans(
+        self, z: Float[Tensor, "B D"], z_goal: Float[Tensor, "B D"], horizon: int
+    ) -> Float[Tensor, "B P H A"]:
         """Proposals for a planner of any horizon: cut off, or at rest beyond their own."""
         plans = self(z, z_goal)[:, :, :horizon]
         return nn.functional.pad(plans, (0, 0, 0, horizon - plans.shape[2]))
 
-    def fit(self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0) -> None:
-        """Imitate what was done on the way to what was reached later, by how little it wasted as the frozen cost-to-go sees it.
+    def fit(
+        self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
+    ) -> None:
+        """Imitate what was done on the way to what was reached later, by how little it wasted as
+        the frozen cost-to-go sees it.
 
         Raises ValueError if no episode has as many steps as a plan.
         """
         cost_to_go = others["cost_to_go"]
         assert isinstance(cost_to_go, CostToGo)
         config, z, last, horizon = self.config, data.z, data.last, self.shape[1]
-        starts = np.flatnonzero(np.arange(len(z)) + horizon <= last)  # rows with a whole plan behind them
+        # rows with a whole plan behind them
+        starts = np.flatnonzero(np.arange(len(z)) + horizon <= last)
         if not len(starts):
-            raise LatentMPCError(f"proposals need episodes of at least {horizon} model steps; lower proposals.horizon")
-        for step in trainer("proposals", self, Schedule(config.steps, config.learning_rate, final=0.1)):
+            raise LatentMPCError(
+                f"proposals need episodes of at least {horizon} model steps; lower"
+                " proposals.horizon"
+            )
+        for step in trainer(
+            "proposals", self, Schedule(config.steps, config.learning_rate, final=0.1)
+        ):
             row = starts[step.rng.integers(len(starts), size=config.batch)]
             end = row + horizon
-            goal = end + (step.rng.random(config.batch) * (last[row] - end + 1)).astype(np.int64)  # uniform over what follows
+            # uniform over what follows
+            goal = end + (step.rng.random(config.batch) * (last[row] - end + 1)).astype(np.int64)
             with torch.no_grad():
                 wasted = horizon + cost_to_go(z[end], z[goal]) - cost_to_go(z[row], z[goal])
             done = data.actions[row[:, None] + np.arange(horizon)]
@@ -98,9 +121,13 @@ class Proposals(Head):
 
 
 def nearest_loss(
-    plans: Float[Tensor, "B P H A"], done: Float[Tensor, "B H A"], wasted: Float[Tensor, " B"], temperature: float
+    plans: Float[Tensor, "B P H A"],
+    done: Float[Tensor, "B H A"],
+    wasted: Float[Tensor, " B"],
+    temperature: float,
 ) -> Float[Tensor, ""]:
-    """Squared error of the head nearest to what was done, weighted by exp(-wasted / temperature), weights of mean one.
+    """Squared error of the head nearest to what was done, weighted by exp(-wasted / temperature),
+    weights of mean one.
 
     Args:
         wasted: steps that the piece took more than it came nearer to the goal [model steps].

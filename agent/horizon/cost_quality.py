@@ -1,6 +1,8 @@
-"""How well the cost guides: does it rank states as the true steps to the goal do? And a picture of it over the plane the robot moves in.
+"""How well the cost guides: does it rank states as the true steps to the goal do? And a picture of
+it over the plane the robot moves in.
 
-The planner compares states for one goal, so ranks are compared goal by goal. Every registered cost is measured, with its default fields.
+The planner compares states for one goal, so ranks are compared goal by goal. Every registered cost
+is measured, with its default fields.
 
 Shapes: G goals, M states, D latent, n simulator state.
 """
@@ -36,19 +38,28 @@ Between = Callable[[Tensor, Tensor], Tensor]  # (latents [M, D], goal [D]) -> di
 
 def costs(parts: Parts) -> dict[str, Between]:
     """Each cost's distance from latents to a goal's."""
-    return {name: partial(_between, kind(), parts.cost_to_go) for name, kind in cost_kinds.costs().items()}
+    return {
+        name: partial(_between, kind(), parts.cost_to_go)
+        for name, kind in cost_kinds.costs().items()
+    }
 
 
 @torch.no_grad()
-def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, seed: int) -> dict[str, Any]:
-    """Spearman's rank correlation of each cost with the true steps, all states together and near, middle and far ones alone.
+def measure_guidance(
+    parts: Parts, task: Task, latents: Latents, repeat: int, seed: int
+) -> dict[str, Any]:
+    """Spearman's rank correlation of each cost with the true steps, all states together and near,
+    middle and far ones alone.
 
-    Returns per cost `{"all": …, "near": …, "middle": …, "far": …}`, means over goals; and how many steps these thirds lie away.
+    Returns per cost `{"all": …, "near": …, "middle": …, "far": …}`, means over goals; and how many
+    steps these thirds lie away.
     """
     rng = stream(seed, LANDSCAPE)
     true = privileged(task)
     test = np.flatnonzero(latents.test)
-    result: dict[str, dict[str, list[float]]] = {name: {part: [] for part in ("all", *THIRDS)} for name in costs(parts)}
+    result: dict[str, dict[str, list[float]]] = {
+        name: {part: [] for part in ("all", *THIRDS)} for name in costs(parts)
+    }
     away: list[np.ndarray] = []
     for _ in range(GOALS):
         goal = task.draw_state(rng)
@@ -61,23 +72,40 @@ def measure_guidance(parts: Parts, task: Task, latents: Latents, repeat: int, se
             for i, part in enumerate(THIRDS):
                 result[name][part].append(_rank_correlation(cost[third == i], steps[third == i]))
             result[name]["all"].append(_rank_correlation(cost, steps))
-    means = {name: {part: float(np.nanmean(values)) for part, values in parts_.items()} for name, parts_ in result.items()}
-    distances = {name: float(value) for name, value in zip(THIRDS, np.mean(away, axis=0), strict=True)}
-    return {"spearman": means, "steps_away": distances, "goals": GOALS, "states": min(STATES, len(test))}
+    means = {
+        name: {part: float(np.nanmean(values)) for part, values in parts_.items()}
+        for name, parts_ in result.items()
+    }
+    distances = {
+        name: float(value) for name, value in zip(THIRDS, np.mean(away, axis=0), strict=True)
+    }
+    return {
+        "spearman": means,
+        "steps_away": distances,
+        "goals": GOALS,
+        "states": min(STATES, len(test)),
+    }
 
 
 @torch.no_grad()
-def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int) -> dict[str, Any] | None:
-    """Each cost and the true steps towards one goal, over the plane of a task's two positions, at rest; None if it has not two.
+def landscape(
+    parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int
+) -> dict[str, Any] | None:
+    """Each cost and the true steps towards one goal, over the plane of a task's two positions, at
+    rest; None if it has not two.
 
-    Returns axes `x`, `y` with names, `goal`, and values `[GRID, GRID]`, rows along y, null where the robot does not fit; and `traps`:
-    inner points of the grid below all 8 neighbours, the goal's own surroundings left out, where a greedy agent would get stuck.
+    Returns axes `x`, `y` with names, `goal`, and values `[GRID, GRID]`, rows along y, null where
+    the robot does not fit; and `traps`: inner points of the grid below all 8 neighbours, the goal's
+    own surroundings left out, where a greedy agent would get stuck.
     """
     if task.model.nq != 2:
         return None
     rng = stream(seed, LANDSCAPE, 1)
     states = np.stack([task.qpos_qvel(task.draw_state(rng))[0] for _ in range(DRAWS)])
-    axes = [np.linspace(low, high, GRID) for low, high in zip(states.min(axis=0), states.max(axis=0), strict=True)]
+    axes = [
+        np.linspace(low, high, GRID)
+        for low, high in zip(states.min(axis=0), states.max(axis=0), strict=True)
+    ]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     states = np.stack([task.rest_state(point) for point in points])
     true = privileged(task)(states, goal) / repeat
@@ -95,15 +123,27 @@ def landscape(parts: Parts, task: Task, goal: np.ndarray, repeat: int, seed: int
         "x": {"name": names[0], "unit": units[0], "values": axes[0].tolist()},
         "y": {"name": names[1], "unit": units[1], "values": axes[1].tolist()},
         "goal": at.tolist(),
-        "values": {name: [[float(v) if np.isfinite(v) else None for v in row] for row in grid] for name, grid in grids.items()},
+        "values": {
+            name: [[float(v) if np.isfinite(v) else None for v in row] for row in grid]
+            for name, grid in grids.items()
+        },
         "traps": {name: len(traps(grid, axes, at)) for name, grid in grids.items()},
     }
 
 
 def traps(grid: np.ndarray, axes: list[np.ndarray], goal: np.ndarray) -> np.ndarray:
-    """Inner points (row, column) `[…, 2]` below all 8 neighbours and more than two points away from the goal; walls count as high."""
+    """Inner points (row, column) `[…, 2]` below all 8 neighbours and more than two points away from
+    the goal; walls count as high.
+    """
     high = np.where(np.isfinite(grid), grid, np.inf)
-    around = np.stack([np.roll(high, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)])
+    around = np.stack(
+        [
+            np.roll(high, (dy, dx), (0, 1))
+            for dy in (-1, 0, 1)
+            for dx in (-1, 0, 1)
+            if (dy, dx) != (0, 0)
+        ]
+    )
     lowest = np.isfinite(high) & (high < around.min(axis=0))
     lowest[[0, -1]] = lowest[:, [0, -1]] = False
     result = np.argwhere(lowest)

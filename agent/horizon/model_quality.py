@@ -1,7 +1,9 @@
-"""How well the model imagines: open-loop prediction error against steps ahead, on fresh random episodes that training never saw.
+"""How well the model imagines: open-loop prediction error against steps ahead, on fresh random
+episodes that training never saw.
 
-In the latent's own unit, and in physical units: probes, fitted on some episodes and tested on others, read position and velocity out of
-imagined latents. Beside it what costs nothing: copying the last state, and the mean. Where the model stops beating both, it is of no use.
+In the latent's own unit, and in physical units: probes, fitted on some episodes and tested on
+others, read position and velocity out of imagined latents. Beside it what costs nothing: copying
+the last state, and the mean. Where the model stops beating both, it is of no use.
 
 Shapes: N latents, W windows, K steps ahead, D latent, P physical numbers.
 """
@@ -44,12 +46,27 @@ class Latents:
     test: np.ndarray  # (N,) bool: of an episode that no probe is fitted on
 
 
-def random_episodes(parts: Parts, task: Task, episodes: int, seed: int, folder: Path, workers: int | None = None) -> Rollouts:
-    """Fresh episodes of the behaviour that the checkpoint was trained on; what is there already is taken."""
+def random_episodes(
+    parts: Parts, task: Task, episodes: int, seed: int, folder: Path, workers: int | None = None
+) -> Rollouts:
+    """Fresh episodes of the behaviour that the checkpoint was trained on; what is there already is
+    taken.
+    """
     config = parts.config
     behaviour = BehaviourConfig(**(config["data"].get("behaviour") or {}))
-    options = {key: value for key, value in config["task"].items() if key not in ("name", "action_repeat")}
-    return collect(config["task"]["name"], options, tuple(config["spaces"]), behaviour, episodes, seed, folder, workers)
+    options = {
+        key: value for key, value in config["task"].items() if key not in ("name", "action_repeat")
+    }
+    return collect(
+        config["task"]["name"],
+        options,
+        tuple(config["spaces"]),
+        behaviour,
+        episodes,
+        seed,
+        folder,
+        workers,
+    )
 
 
 def encode(parts: Parts, rollouts: Rollouts, repeat: int) -> Latents:
@@ -60,40 +77,58 @@ def encode(parts: Parts, rollouts: Rollouts, repeat: int) -> Latents:
     blocks[np.arange(len(z)) == last] = 0.0
     episode = np.searchsorted(np.unique(last), last)
     test = episode >= round(FIT * len(rollouts))
-    return Latents(z, last, torch.as_tensor(blocks, device=z.device), rollouts.arrays["physics"][source], test)
+    return Latents(
+        z, last, torch.as_tensor(blocks, device=z.device), rollouts.arrays["physics"][source], test
+    )
 
 
 def physical(task: Task, states: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
     """What probes read: name -> (numbers `[N, P]`, unit)."""
     hinge = task.model.jnt_type == HINGE
     unit = "rad/s" if hinge.all() else "m/s" if not hinge.any() else "m/s and rad/s"
-    return {"position": (task.tracked_point(states), "m"), "velocity": (task.qpos_qvel(states)[1], unit)}
+    return {
+        "position": (task.tracked_point(states), "m"),
+        "velocity": (task.qpos_qvel(states)[1], unit),
+    }
 
 
-def measure_imagination(parts: Parts, task: Task, latents: Latents, steps: int, seed: int) -> dict[str, Any]:
-    """Errors 1 .. `steps` model steps ahead over all windows of the test episodes; all are roots of mean squares.
+def measure_imagination(
+    parts: Parts, task: Task, latents: Latents, steps: int, seed: int
+) -> dict[str, Any]:
+    """Errors 1 .. `steps` model steps ahead over all windows of the test episodes; all are roots of
+    mean squares.
 
-    Returns `{"windows": W, "latent": curves, "position": {"unit": …, "linear": curves, "mlp": curves}, "velocity": …}`; curves are
-    `{"model": [K], "copy": [K], "mean": [K], "usable": the last step up to which the model beats both}`; those of a probe also have
-    "encoded": its error on latents that were seen, not imagined, which is the probe's own.
+    Returns `{"windows": W, "latent": curves, "position": {"unit": …, "linear": curves, "mlp":
+    curves}, "velocity": …}`; curves are `{"model": [K], "copy": [K], "mean": [K], "usable": the
+    last step up to which the model beats both}`; those of a probe also have "encoded": its error on
+    latents that were seen, not imagined, which is the probe's own.
     """
     starts = np.flatnonzero(latents.test & (np.arange(len(latents.z)) + steps <= latents.last))
     if not len(starts):
         raise LatentMPCError(f"no test episode is {steps} model steps long; give shorter horizons")
     ahead = starts[:, None] + 1 + np.arange(steps)  # (W, K)
     with torch.inference_mode():
-        imagined = parts.model.rollout_ensemble(latents.z[starts], latents.actions[starts[:, None] + np.arange(steps)])[0]  # (W, K, D)
+        # (W, K, D)
+        imagined = parts.model.rollout_ensemble(
+            latents.z[starts], latents.actions[starts[:, None] + np.arange(steps)]
+        )[0]
     fitted = ~latents.test
     true, mean = latents.z[ahead], latents.z[fitted].mean(dim=0)
     result: dict[str, Any] = {"windows": len(starts), "steps": list(range(1, steps + 1))}
-    result["latent"] = _curves({"model": imagined, "copy": latents.z[starts][:, None], "mean": mean}, true, per_number=True)
+    result["latent"] = _curves(
+        {"model": imagined, "copy": latents.z[starts][:, None], "mean": mean}, true, per_number=True
+    )
     for name, (numbers, unit) in physical(task, latents.physics).items():
         target = torch.as_tensor(numbers, dtype=torch.float32, device=true.device)
         result[name] = {"unit": unit}
         for kind, fit in (("linear", fit_linear), ("mlp", fit_mlp)):
             probe = fit(latents.z[fitted], target[fitted], seed)
             with torch.inference_mode():
-                guesses = {"model": probe(imagined), "copy": target[starts][:, None], "mean": target[fitted].mean(dim=0)}
+                guesses = {
+                    "model": probe(imagined),
+                    "copy": target[starts][:, None],
+                    "mean": target[fitted].mean(dim=0),
+                }
                 result[name][kind] = _curves({**guesses, "encoded": probe(true)}, target[ahead])
     return result
 
@@ -113,7 +148,8 @@ def fit_mlp(z: Tensor, target: Tensor, seed: int = 0) -> Callable[[Tensor], Tens
         torch.manual_seed(seed)
         probe = mlp(z.shape[1], target.shape[1], 128).to(z.device)
     mean, std = target.mean(dim=0), target.std(dim=0).clamp_min(1e-6)
-    rng, expected, z = stream(seed), (target - mean) / std, z.clone()  # a clone: inference tensors have no gradients
+    # a clone: inference tensors have no gradients
+    rng, expected, z = stream(seed), (target - mean) / std, z.clone()
     optimiser = torch.optim.Adam(probe.parameters(), PROBE_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, PROBE_STEPS)
     for _ in range(PROBE_STEPS):
@@ -126,14 +162,21 @@ def fit_mlp(z: Tensor, target: Tensor, seed: int = 0) -> Callable[[Tensor], Tens
 
 
 def usable(model: np.ndarray, *others: np.ndarray) -> int:
-    """The last step up to which the model's error lies below all others' `[K]`; 0 if it never does."""
+    """The last step up to which the model's error lies below all others' `[K]`; 0 if it never
+    does.
+    """
     worse = np.flatnonzero(model >= np.min(others, axis=0))
     return int(worse[0]) if len(worse) else len(model)
 
 
 def _curves(guesses: dict[str, Tensor], true: Tensor, per_number: bool = False) -> dict[str, Any]:
-    """Root mean square error of each guess at each step `[K]`: of the vector, or of one of its numbers."""
+    """Root mean square error of each guess at each step `[K]`: of the vector, or of one of its
+    numbers.
+    """
     square = {name: (guess - true).square() for name, guess in guesses.items()}
-    errors = {name: (x.mean(dim=-1) if per_number else x.sum(dim=-1)).mean(dim=0).sqrt().cpu().numpy() for name, x in square.items()}
+    errors = {
+        name: (x.mean(dim=-1) if per_number else x.sum(dim=-1)).mean(dim=0).sqrt().cpu().numpy()
+        for name, x in square.items()
+    }
     result: dict[str, Any] = {name: error.tolist() for name, error in errors.items()}
     return {**result, "usable": usable(errors["model"], errors["copy"], errors["mean"])}

@@ -1,5 +1,5 @@
-"""`ReplanEvery`: a decision that another one follows for some model steps. The agent observes in between, so that its memory is the true
-history.
+"""`ReplanEvery`: a decision that another one follows for some model steps. The agent observes in
+between, so that its memory is the true history.
 
 Shapes: B episodes, H horizon, A action block.
 """
@@ -28,12 +28,17 @@ class Following(NamedTuple):
 
     def select(self, index: Int[Tensor, " M"]) -> Following:
         """Of some episodes."""
-        return Following(self.inner.select(index), self.actions[index.to(self.actions.device)], self.age[index])
+        return Following(
+            self.inner.select(index), self.actions[index.to(self.actions.device)], self.age[index]
+        )
 
     def put(self, index: Int[Tensor, " M"], other: Following) -> Following:
         """With episodes `index` replaced by those of `other`."""
         there = index.to(self.actions.device)
-        actions, age = self.actions.index_copy(0, there, other.actions), self.age.index_copy(0, index, other.age)
+        actions, age = (
+            self.actions.index_copy(0, there, other.actions),
+            self.age.index_copy(0, index, other.age),
+        )
         return Following(self.inner.put(index, other.inner), actions, age)
 
     def reset(self, mask: Bool[Tensor, " B"]) -> Following:
@@ -53,7 +58,10 @@ class ReplanEvery:
 
     def __post_init__(self) -> None:
         if not 1 <= self.every <= self.planner.horizon:
-            raise LatentMPCError(f"every must lie within the plan's 1 to {self.planner.horizon} model steps, got {self.every}")
+            raise LatentMPCError(
+                f"every must lie within the plan's 1 to {self.planner.horizon} model steps, got"
+                f" {self.every}"
+            )
 
     @property
     def planner(self) -> Planner:
@@ -65,17 +73,30 @@ class ReplanEvery:
         return Following(self.decision.init(B, seed), plans, torch.zeros(B, dtype=torch.int64))
 
     def decide(
-        self, memory: Memory, z_goal: Float[Tensor, "B D"], rest: Float[Tensor, "B 1 H A"], warm: Following
+        self,
+        memory: Memory,
+        z_goal: Float[Tensor, "B D"],
+        rest: Float[Tensor, "B 1 H A"],
+        warm: Following,
     ) -> tuple[Plan, Following]:
-        """`info` is empty where not all episodes decided, and the cost of the others is not known."""
+        """`info` is empty where not all episodes decided, and the cost of the others is not
+        known.
+        """
         later = torch.cat([warm.actions[:, 1:], warm.actions[:, -1:]], dim=1)
         moved = warm.inner.shift(1)
         due = (warm.age % self.every == 0).nonzero()[:, 0]
         plan, kept = Plan(later, later.new_full((len(later),), torch.nan), moved, {}), moved
         if len(due):
             there = due.to(later.device)
-            made, after = self.decision.decide(memory.select(there), z_goal[there], rest[there], warm.inner.select(due))
+            made, after = self.decision.decide(
+                memory.select(there), z_goal[there], rest[there], warm.inner.select(due)
+            )
             kept = moved.put(due, after)
             info = made.info if len(due) == len(later) else {}
-            plan = Plan(later.index_copy(0, there, made.actions), plan.cost.index_copy(0, there, made.cost), kept, info)
+            plan = Plan(
+                later.index_copy(0, there, made.actions),
+                plan.cost.index_copy(0, there, made.cost),
+                kept,
+                info,
+            )
         return plan, Following(kept, plan.actions, warm.age + 1)

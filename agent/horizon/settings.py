@@ -1,4 +1,5 @@
-"""The settings of a study: the checkpoint's planner at every horizon, what it is compared with at a few, and the pairs of each.
+"""The settings of a study: the checkpoint's planner at every horizon, what it is compared with at a
+few, and the pairs of each.
 
 A setting is data, so that it can be hashed, cached and written down. Nothing is evaluated here.
 """
@@ -21,10 +22,15 @@ ROLES = {  # why a setting is evaluated
     "samples": "fewer or more samples",
     "cost": "another cost",
 }
-COST_NAMES = {"cost_to_go": "learned cost-to-go", "latent": "raw latent distance", "true": "true steps to go"}
+COST_NAMES = {
+    "cost_to_go": "learned cost-to-go",
+    "latent": "raw latent distance",
+    "true": "true steps to go",
+}
 EVERY = (2, 4)  # model steps between two plans
 FACTORS = (0.25, 0.5, 4.0)  # of the planner's samples
-ORACLE_STEPS = 72  # pairs times horizon that the oracle plays by default: 2/3 s of one core each on Reacher
+# pairs times horizon that the oracle plays by default: 2/3 s of one core each on Reacher
+ORACLE_STEPS = 72
 ORACLE_PAIRS = (8, 24)  # least and most pairs of the oracle by default
 
 
@@ -62,27 +68,55 @@ class Setting:
         return f"H = {self.horizon}{more.get(self.role, '')}"
 
 
-def horizon_settings(planner: Mapping[str, Any], cost: Mapping[str, Any], horizons: Sequence[int], pairs: int, seed: int) -> list[Setting]:
+def horizon_settings(
+    planner: Mapping[str, Any],
+    cost: Mapping[str, Any],
+    horizons: Sequence[int],
+    pairs: int,
+    seed: int,
+) -> list[Setting]:
     """The planner at every horizon."""
-    return [Setting("horizon", {**planner, "horizon": horizon}, cost, pairs, seed) for horizon in sorted(set(horizons))]
+    return [
+        Setting("horizon", {**planner, "horizon": horizon}, cost, pairs, seed)
+        for horizon in sorted(set(horizons))
+    ]
 
 
-def comparison_settings(by_horizon: Sequence[Setting], best: int, *, oracle: bool, full: bool) -> list[Setting]:
-    """What those are compared with: CEM and the oracle at the shortest, best and longest horizon, the rest at the best one.
+def comparison_settings(
+    by_horizon: Sequence[Setting], best: int, *, oracle: bool, full: bool
+) -> list[Setting]:
+    """What those are compared with: CEM and the oracle at the shortest, best and longest horizon,
+    the rest at the best one.
 
     With `full` everything at every horizon, and the oracle on all pairs.
     """
     ends = {by_horizon[0].horizon, best, by_horizon[-1].horizon}
     some = [setting for setting in by_horizon if full or setting.horizon in ends]
     at_best = [setting for setting in by_horizon if full or setting.horizon == best]
-    comparisons = [replace(setting, role="cem", planner=equal_cem(setting.planner)) for setting in some if setting.planner["name"] != "cem"]
+    comparisons = [
+        replace(setting, role="cem", planner=equal_cem(setting.planner))
+        for setting in some
+        if setting.planner["name"] != "cem"
+    ]
     if oracle:
-        comparisons += [replace(setting, role="oracle", pairs=setting.pairs if full else oracle_pairs(setting)) for setting in some]
-    for setting in at_best:
-        comparisons += [replace(setting, role="replan", every=every) for every in EVERY if every <= setting.horizon]
-        comparisons += [replace(setting, role="samples", planner=scaled(setting.planner, factor)) for factor in FACTORS]
         comparisons += [
-            replace(setting, role="cost", cost=other_cost(setting.cost, name)) for name in costs() if name != setting.cost["name"]
+            replace(setting, role="oracle", pairs=setting.pairs if full else oracle_pairs(setting))
+            for setting in some
+        ]
+    for setting in at_best:
+        comparisons += [
+            replace(setting, role="replan", every=every)
+            for every in EVERY
+            if every <= setting.horizon
+        ]
+        comparisons += [
+            replace(setting, role="samples", planner=scaled(setting.planner, factor))
+            for factor in FACTORS
+        ]
+        comparisons += [
+            replace(setting, role="cost", cost=other_cost(setting.cost, name))
+            for name in costs()
+            if name != setting.cost["name"]
         ]
     return comparisons
 
@@ -105,8 +139,14 @@ def oracle_pairs(setting: Setting) -> int:
 
 
 def scaled(planner: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """The planner with `factor` times its samples, and as large a share of them elites as before."""
-    more = {key: max(least, round(planner[key] * factor)) for key, least in (("samples", 2), ("elites", 1)) if key in planner}
+    """The planner with `factor` times its samples, and as large a share of them elites as
+    before.
+    """
+    more = {
+        key: max(least, round(planner[key] * factor))
+        for key, least in (("samples", 2), ("elites", 1))
+        if key in planner
+    }
     return {**planner, **more}
 
 
@@ -118,8 +158,16 @@ def evaluations(planner: Mapping[str, Any]) -> int:
 
 
 def equal_cem(planner: Mapping[str, Any]) -> dict[str, Any]:
-    """CEM with its default fields and as many evaluations as this planner, horizon and block as there."""
+    """CEM with its default fields and as many evaluations as this planner, horizon and block as
+    there.
+    """
     cem = planners.CEM()
     samples = max(2, round(evaluations(planner) / cem.iterations))
     shared = {key: planner[key] for key in ("horizon", "block") if key in planner}
-    return {"name": "cem", **shared, "samples": samples, "elites": min(cem.elites, samples), "iterations": cem.iterations}
+    return {
+        "name": "cem",
+        **shared,
+        "samples": samples,
+        "elites": min(cem.elites, samples),
+        "iterations": cem.iterations,
+    }

@@ -14,13 +14,16 @@ from latent_mpc.envs.task import Task
 
 
 def steps_between(task: Task, pairs: Pairs, repeat: int) -> np.ndarray:
-    """True model steps `[B]` from each start to its goal; see `oracle.privileged` for tasks that do not know them."""
+    """True model steps `[B]` from each start to its goal; see `oracle.privileged` for tasks that do
+    not know them.
+    """
     steps = privileged(task)
     return np.array([steps(pair.start[None], pair.goal)[0] for pair in pairs.pairs]) / repeat
 
 
 def summarise(result: Mapping[str, Any], steps: np.ndarray) -> dict[str, Any]:
-    """The result of a setting with its rates: at the end, at any time, and at the end for near, middle and far goals.
+    """The result of a setting with its rates: at the end, at any time, and at the end for near,
+    middle and far goals.
 
     Args:
         result: as `Sweep.play` gives it.

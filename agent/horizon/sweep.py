@@ -1,6 +1,8 @@
-"""Evaluate settings on pairs, all pairs of a setting in one batch, each setting once: earlier results come from the cache.
+"""Evaluate settings on pairs, all pairs of a setting in one batch, each setting once: earlier
+results come from the cache.
 
-On a CPU a process per core plays settings of its own: networks this small gain little from a second thread.
+On a CPU a process per core plays settings of its own: networks this small gain little from a second
+thread.
 
 Shapes: B pairs, T control steps, H horizon, n simulator state.
 """
@@ -36,9 +38,13 @@ from latent_mpc.envs.collection.workers import in_workers
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Task
 
-WORTH = 200_000  # imagined steps in a decision of all settings together, some 30 s of playing: for less, processes are not worth starting
+# imagined steps in a decision of all settings together, some 30 s of playing: for less, processes
+# are not worth starting
+WORTH = 200_000
 PATIENCE = 3600.0  # [s] for one setting, after which its process counts as hung
-ORACLE_WEIGHT = 12  # how many times longer a step of the simulator takes than an imagined one, for the progress bar only
+# how many times longer a step of the simulator takes than an imagined one, for the progress bar
+# only
+ORACLE_WEIGHT = 12
 CODE = (  # what outcomes come out of
     *(
         "envs",
@@ -69,7 +75,8 @@ class Sweep:
         self.parts, self.task, self.config, self.cache = parts, task, config, cache
         self.weights = of_file(find_checkpoint(config.checkpoint) / "model.safetensors")
         self.repeat: int = parts.config["task"]["action_repeat"]
-        self.sources = {"versions": versions(), "code": code_of(CODE)}  # once: reading them all takes longer than a decision
+        # once: reading them all takes longer than a decision
+        self.sources = {"versions": versions(), "code": code_of(CODE)}
         self._pairs: dict[tuple[int, int], Pairs] = {}
         self.progress = Progress("", 0)
 
@@ -78,15 +85,20 @@ class Sweep:
         """The sweep that a command's settings ask for.
 
         Raises:
-            ValueError: the training's own seed as `data_seed`, or a planner or cost that does not fit.
+            ValueError: the training's own seed as `data_seed`, or a planner or cost that does not
+                fit.
             FileNotFoundError: no such checkpoint, no cache in a folder to reuse.
             OSError: the folder cannot be written.
         """
         parts = load_parts(config.checkpoint, resolve_device(config.device))
         if config.data_seed == parts.config["seed"]:
-            raise LatentMPCError(f"data_seed must differ from the seed that the checkpoint was trained with, both are {config.data_seed}")
+            raise LatentMPCError(
+                "data_seed must differ from the seed that the checkpoint was trained with, both"
+                f" are {config.data_seed}"
+            )
         task = make_task(parts.config, task_id=config.task.id)
-        make_agent(parts, planner=vars(config.planner), cost=vars(config.cost))  # refused before anything is written
+        # refused before anything is written
+        make_agent(parts, planner=vars(config.planner), cost=vars(config.cost))
         return cls(parts, task, config, Cache.within(config.folder(), config.reuse))
 
     @property
@@ -101,19 +113,25 @@ class Sweep:
             self._pairs[seed, count] = draw_pairs(self.task, count, seed, asked.kind, asked.offset)
         return self._pairs[seed, count]
 
-    def play(self, settings: Sequence[Setting], then: Sequence[Setting] = ()) -> list[dict[str, Any]]:
-        """What each setting reaches, in their order: `{"role": …, "end": [0 or 1 of each pair], "any": …, …}`.
+    def play(
+        self, settings: Sequence[Setting], then: Sequence[Setting] = ()
+    ) -> list[dict[str, Any]]:
+        """What each setting reaches, in their order: `{"role": …, "end": [0 or 1 of each pair],
+        "any": …, …}`.
 
         Args:
             then: what will probably be asked for next; the progress bar counts it in.
         """
         todo = self._missing(settings)
-        self.progress.total = self.progress.done + sum(map(self._work, [*todo, *self._missing(then)]))
+        self.progress.total = self.progress.done + sum(
+            map(self._work, [*todo, *self._missing(then)])
+        )
         work, count = sum(map(self._work, todo)), min(usable_cores(), len(todo))
         if count > 1 and work >= WORTH and self.device.type == "cpu":
             self._play_in_processes(todo, count)
         for setting in todo:
-            if self.cache.read(self.cache_key(setting)) is None:  # two roles may be one and the same
+            # two roles may be one and the same
+            if self.cache.read(self.cache_key(setting)) is None:
                 self._play(setting)
         return [self.result(setting) for setting in settings]
 
@@ -121,23 +139,47 @@ class Sweep:
         """The result of a setting that was evaluated."""
         result = self.cache.read(self.cache_key(setting))
         assert result is not None
-        more: dict[str, Any] = {"horizon": setting.horizon, "seconds": setting.horizon * self.seconds, "evaluations": setting.evaluations}
+        more: dict[str, Any] = {
+            "horizon": setting.horizon,
+            "seconds": setting.horizon * self.seconds,
+            "evaluations": setting.evaluations,
+        }
         more["pairs_fingerprint"] = fingerprint(self.pairs(setting.pairs_seed, setting.pairs))
         return {"role": setting.role, "label": setting.label, **more, **asdict(setting), **result}
 
     def film(self, setting: Setting) -> dict[str, np.ndarray]:
-        """States `[T + 1, B, n]` and imagined paths `[T, B, H, 3]` [m] of a setting at a horizon that was evaluated."""
+        """States `[T + 1, B, n]` and imagined paths `[T, B, H, 3]` [m] of a setting at a horizon
+        that was evaluated.
+        """
         result = self.cache.arrays(self.cache_key(setting))
         if result is None:
-            raise FileNotFoundError(f"the episodes of {setting.label} are missing beside their result; copy their npz files too")
+            raise FileNotFoundError(
+                f"the episodes of {setting.label} are missing beside their result; copy their npz"
+                " files too"
+            )
         return result
 
     def cache_key(self, setting: Setting) -> dict[str, Any]:
-        """All that the outcome of a setting depends on, as a key of the cache; the oracle knows no weights."""
+        """All that the outcome of a setting depends on, as a key of the cache; the oracle knows no
+        weights.
+        """
         oracle = setting.role == "oracle"
-        how = {"planner": dict(setting.planner), "cost": dict(setting.cost), "every": setting.every, "seed": self.config.seed}
-        where = {"task": self.task.name, "action_repeat": self.repeat, "pairs": fingerprint(self.pairs(setting.pairs_seed, setting.pairs))}
-        who = {"kind": "oracle"} if oracle else {"kind": "agent", "weights": self.weights, "device": self.device.type}
+        how = {
+            "planner": dict(setting.planner),
+            "cost": dict(setting.cost),
+            "every": setting.every,
+            "seed": self.config.seed,
+        }
+        where = {
+            "task": self.task.name,
+            "action_repeat": self.repeat,
+            "pairs": fingerprint(self.pairs(setting.pairs_seed, setting.pairs)),
+        }
+        who = (
+            {"kind": "oracle"}
+            if oracle
+            else {"kind": "agent", "weights": self.weights, "device": self.device.type}
+        )
         return {**how, **where, **who, **self.sources}
 
     @property
@@ -147,22 +189,38 @@ class Sweep:
 
     def agent(self, setting: Setting) -> Agent:
         """The agent that a setting describes."""
-        made = make_agent(self.parts, planner=setting.planner, cost=setting.cost, seed=self.config.seed)
-        return made.deciding(ReplanEvery(made.decision, setting.every)) if setting.every > 1 else made
+        made = make_agent(
+            self.parts, planner=setting.planner, cost=setting.cost, seed=self.config.seed
+        )
+        return (
+            made.deciding(ReplanEvery(made.decision, setting.every)) if setting.every > 1 else made
+        )
 
     def oracle(self, setting: Setting, threads: int = 0) -> Oracle:
         """The oracle that a setting describes."""
-        return make_oracle(self.task, setting.planner, make_cost(setting.cost), self.repeat, self.config.seed, threads)
+        return make_oracle(
+            self.task,
+            setting.planner,
+            make_cost(setting.cost),
+            self.repeat,
+            self.config.seed,
+            threads,
+        )
 
     def _missing(self, settings: Sequence[Setting]) -> list[Setting]:
         return [setting for setting in settings if self.cache.read(self.cache_key(setting)) is None]
 
     def _play_in_processes(self, settings: Sequence[Setting], count: int) -> None:
-        """The longest first. What a process could not play is left to this one, which will say why."""
-        single = {address(self.cache_key(setting)): setting for setting in settings}  # two roles may be one and the same
+        """The longest first. What a process could not play is left to this one, which will say
+        why.
+        """
+        # two roles may be one and the same
+        single = {address(self.cache_key(setting)): setting for setting in settings}
         longest = sorted(single.values(), key=self._work, reverse=True)
         self.progress.rename(f"{len(longest)} settings on {count} cores")
-        done = in_workers(partial(_player, self.config, longest), range(len(longest)), count, PATIENCE)
+        done = in_workers(
+            partial(_player, self.config, longest), range(len(longest)), count, PATIENCE
+        )
         for setting, _ in zip(longest, done, strict=True):
             self.progress.advance(self._work(setting))
 
@@ -174,8 +232,13 @@ class Sweep:
             stream = begin(self.oracle(setting), self.task, pairs.pairs, pairs.steps, see)
         else:
             stream = self._agent(setting, pairs, paths)
-        episodes = Outcome.collect(self._shown(stream, self._work(setting) / pairs.steps), self.task, pairs.pairs)
-        spent = {"wall_seconds": time.perf_counter() - start, "batch_ms": 1e3 * float(np.median(episodes.decision_s[:: self.repeat]))}
+        episodes = Outcome.collect(
+            self._shown(stream, self._work(setting) / pairs.steps), self.task, pairs.pairs
+        )
+        spent = {
+            "wall_seconds": time.perf_counter() - start,
+            "batch_ms": 1e3 * float(np.median(episodes.decision_s[:: self.repeat])),
+        }
         result = {**outcomes(episodes), "distance_end": episodes.distance[-1].tolist(), **spent}
         film = {"states": episodes.states, "paths": np.stack(paths)} if paths else None
         self.cache.write(self.cache_key(setting), result, film)
@@ -186,7 +249,9 @@ class Sweep:
             yield step
 
     def _agent(self, setting: Setting, pairs: Pairs, paths: list[np.ndarray]) -> Iterator[Step]:
-        """The agent's steps; where they are to be filmed, what it imagines at each, `[B, H, 3]` [m], is added to `paths`."""
+        """The agent's steps; where they are to be filmed, what it imagines at each, `[B, H, 3]`
+        [m], is added to `paths`.
+        """
         agent = self.agent(setting)
         for step in begin(agent, self.task, pairs.pairs, pairs.steps):
             if setting.role == "horizon":

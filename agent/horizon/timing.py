@@ -1,6 +1,8 @@
-"""What a decision costs: its time at B = 1, encoding included, and the memory that its tensors take at most.
+"""What a decision costs: its time at B = 1, encoding included, and the memory that its tensors take
+at most.
 
-Times belong to a machine and are cached with its name; evaluations and memory are the same everywhere.
+Times belong to a machine and are cached with its name; evaluations and memory are the same
+everywhere.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from latent_mpc.agent.horizon.sweep import Sweep
 
 
 class LiveTensors(TorchDispatchMode):
-    """Counts the bytes of the tensors made within it that are alive at once; what an operation uses inside is not seen."""
+    """Counts the bytes of the tensors made within it that are alive at once; what an operation uses
+    inside is not seen.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,20 +56,27 @@ class LiveTensors(TorchDispatchMode):
 
 
 def time_settings(sweep: Sweep, settings: Iterable[Setting]) -> list[dict[str, Any]]:
-    """`{"horizon": …, "samples": …, "every": …, "evaluations": …, "ms": {"median", "p95"}, "ms_per_step": …, "memory_mb": …}` of each.
+    """`{"horizon": …, "samples": …, "every": …, "evaluations": …, "ms": {"median", "p95"},
+    "ms_per_step": …, "memory_mb": …}` of each.
 
     ms is one decision; ms_per_step is shared over the model steps that its plan is followed.
     """
     rows = []
     for setting in settings:
-        plain = replace(setting, every=1)  # every decision plans; `every` only shares its time over more steps
+        # every decision plans; `every` only shares its time over more steps
+        plain = replace(setting, every=1)
         cache_key = {"timing": sweep.cache_key(plain), "machine": machine(sweep.device)}
         times = sweep.cache.read(cache_key)
         if times is None:
             sweep.progress.rename(f"timing decisions, {setting.label}")
             times = _time(sweep, plain)
             sweep.cache.write(cache_key, times)
-        head = {"label": setting.label, "role": setting.role, "horizon": setting.horizon, "every": setting.every}
+        head = {
+            "label": setting.label,
+            "role": setting.role,
+            "horizon": setting.horizon,
+            "every": setting.every,
+        }
         head |= {"samples": setting.planner.get("samples"), "evaluations": setting.evaluations}
         rows.append({**head, **times, "ms_per_step": times["ms"]["median"] / setting.every})
     return rows
@@ -75,7 +86,10 @@ def _time(sweep: Sweep, setting: Setting) -> dict[str, Any]:
     agent, task = sweep.agent(setting), sweep.task
     pair = sweep.pairs(setting.pairs_seed, setting.pairs).pairs[0]
     ms = milliseconds(time_decisions(agent, task, [pair]))
-    goal, start = ({key: value[None] for key, value in task.observation(state).items()} for state in (pair.goal, pair.start))
+    goal, start = (
+        {key: value[None] for key, value in task.observation(state).items()}
+        for state in (pair.goal, pair.start)
+    )
     agent.reset(goal)
     with LiveTensors() as live:
         agent.act(start)

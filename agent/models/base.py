@@ -1,9 +1,11 @@
-"""The contract of a world model: all that anyone outside models/ may call. A family is one file beside this one, `model=NAME`.
+"""The contract of a world model: all that anyone outside models/ may call. A family is one file
+beside this one, `model=NAME`.
 
-A family derives from `WorldModel`, has a `name`, and a dataclass `Config` called NAMEConfig; packages bring theirs by the entry
-points `latent_mpc.models`.
+A family derives from `WorldModel`, has a `name`, and a dataclass `Config` called NAMEConfig;
+packages bring theirs by the entry points `latent_mpc.models`.
 
-Shapes: B problems, T model steps, K history, N candidates, H horizon, A action block, E ensemble members, D latent.
+Shapes: B problems, T model steps, K history, N candidates, H horizon, A action block, E ensemble
+members, D latent.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Memory(Protocol):
-    """What the agent remembers of B episodes: a value of tensors, B first, never changed in place."""
+    """What the agent remembers of B episodes: a value of tensors, B first, never changed in
+    place.
+    """
 
     @property
     def z(self) -> Float[Tensor, "B D"]:
@@ -78,8 +82,11 @@ class WorldModel(nn.Module, ABC):
         """The memory of B episodes in which nothing has been observed."""
 
     @abstractmethod
-    def observe(self, memory: Any, obs: Observation, action: Float[Tensor, "B A"] | None = None) -> Memory:
-        """Remember one observation `[B, ...]`, a model step after the last; the first of an episode counts as seen at rest.
+    def observe(
+        self, memory: Any, obs: Observation, action: Float[Tensor, "B A"] | None = None
+    ) -> Memory:
+        """Remember one observation `[B, ...]`, a model step after the last; the first of an episode
+        counts as seen at rest.
 
         `action` is what was done since.
         """
@@ -89,24 +96,37 @@ class WorldModel(nn.Module, ABC):
         """The latent of goals `[B, ...]` at rest."""
 
     @abstractmethod
-    def rollout_ensemble(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "E *B H D"]:
-        """Latents after each of H actions from given ones, as each member of the ensemble imagines them."""
+    def rollout_ensemble(
+        self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]
+    ) -> Float[Tensor, "E *B H D"]:
+        """Latents after each of H actions from given ones, as each member of the ensemble imagines
+        them.
+        """
 
     def imagine(self, memory: Any, actions: Float[Tensor, "B N H A"]) -> Float[Tensor, "E B N H D"]:
         """Imagined rollouts from what is remembered, under N plans per problem."""
         return self.rollout_ensemble(memory.z[:, None].expand(-1, actions.shape[1], -1), actions)
 
     def search_copy(self, bf16: bool, compile: bool) -> WorldModel:
-        """A copy that imagines faster, in bf16 or compiled; what it imagines needs no gradient. This one where there is none."""
+        """A copy that imagines faster, in bf16 or compiled; what it imagines needs no gradient.
+        This one where there is none.
+        """
         return self
 
     # Training
 
     @abstractmethod
     def loss(
-        self, obs: Observation, actions: Float[Tensor, "B T A"], *, progress: float, generator: torch.Generator, bf16: bool = False
+        self,
+        obs: Observation,
+        actions: Float[Tensor, "B T A"],
+        *,
+        progress: float,
+        generator: torch.Generator,
+        bf16: bool = False,
     ) -> Loss:
-        """The loss of windows `[B, T + 1, ...]` of observations and the actions between them; the first K - 1 frames are history only.
+        """The loss of windows `[B, T + 1, ...]` of observations and the actions between them; the
+        first K - 1 frames are history only.
 
         Args:
             progress: share of training that is over, in [0, 1].
@@ -120,14 +140,20 @@ class WorldModel(nn.Module, ABC):
 
     @abstractmethod
     def spread(self) -> Float[Tensor, ""]:
-        """Mean standard deviation of the latent's dimensions before any normalisation, which hides a collapse by amplifying noise."""
+        """Mean standard deviation of the latent's dimensions before any normalisation, which hides
+        a collapse by amplifying noise.
+        """
 
     def frozen_encoders(self) -> dict[str, tuple[str, Callable[[Tensor], Tensor]]]:
-        """Observation key -> (digest, function to features `[B, W]`) of encoders that are not trained; they take these in its place."""
+        """Observation key -> (digest, function to features `[B, W]`) of encoders that are not
+        trained; they take these in its place.
+        """
         return {}
 
     def fit_normalisers(self, sample: Callable[[str], Tensor]) -> None:
-        """Take what is to be known of the data beforehand; `sample(key)` gives observations `[N, ...]` of training episodes."""
+        """Take what is to be known of the data beforehand; `sample(key)` gives observations `[N,
+        ...]` of training episodes.
+        """
 
 
 def models() -> dict[str, type[WorldModel]]:

@@ -1,4 +1,5 @@
-"""From latents back to what was seen: for the family that is trained by it, and for people to look at.
+"""From latents back to what was seen: for the family that is trained by it, and for people to look
+at.
 
 Shapes: B batch, D latent, S observed state, H and W pixels, C channels.
 """
@@ -36,7 +37,9 @@ class StateDecoder(nn.Module):
 
 
 class PictureDecoder(nn.Module):
-    """Latents -> pictures, as differences from the mean picture of the data: where nothing ever moves there is nothing to learn."""
+    """Latents -> pictures, as differences from the mean picture of the data: where nothing ever
+    moves there is nothing to learn.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -67,7 +70,9 @@ class PictureDecoder(nn.Module):
         self.mean.copy_(values.mean(dim=0))
         self.scale.copy_((values - self.mean).square().mean().sqrt().clamp_min(1e-3))
 
-    def error(self, z: Float[Tensor, "B D"], pictures: UInt8[Tensor, "B H W C"]) -> Float[Tensor, ""]:
+    def error(
+        self, z: Float[Tensor, "B D"], pictures: UInt8[Tensor, "B H W C"]
+    ) -> Float[Tensor, ""]:
         """Mean squared error, in units of the pictures' mean squared difference from their mean."""
         target = (pictures.float() / 255.0 - self.mean) / self.scale
         return (self.layers(z).permute(0, 2, 3, 1).float() - target).square().mean()
@@ -77,6 +82,12 @@ class PictureDecoder(nn.Module):
         return (255.0 * values).round().clamp(0, 255).to(torch.uint8)
 
 
-def make_decoder(key: str, shape: tuple[int, ...], latent: int, hidden: int, width: int) -> StateDecoder | PictureDecoder:
+def make_decoder(
+    key: str, shape: tuple[int, ...], latent: int, hidden: int, width: int
+) -> StateDecoder | PictureDecoder:
     """The decoder of an observation."""
-    return StateDecoder(latent, shape, hidden) if key == "state" else PictureDecoder(latent, shape, width)
+    return (
+        StateDecoder(latent, shape, hidden)
+        if key == "state"
+        else PictureDecoder(latent, shape, width)
+    )

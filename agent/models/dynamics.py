@@ -1,4 +1,5 @@
-"""What families that imagine by one network share: the change of the latent in a step, the members of an ensemble, copies for the search.
+"""What families that imagine by one network share: the change of the latent in a step, the members
+of an ensemble, copies for the search.
 
 Shapes: B batch or problems, H horizon, A action block, E ensemble members, D latent.
 """
@@ -30,18 +31,28 @@ class Dynamics(WorldModel):
         self.members: int = config.ensemble
 
     def make_predictor(self) -> None:
-        """With fresh weights; it begins as "nothing changes". Called once `latent` is known, where its weights are due to be drawn."""
+        """With fresh weights; it begins as "nothing changes". Called once `latent` is known, where
+        its weights are due to be drawn.
+        """
         sizes = (self.latent + self.actions, self.latent, self.config.hidden)
         if self.members == 1:
             self.predictor = mlp(*sizes, dropout=self.config.dropout, zero_last=True)
         else:
-            self.predictor = ensemble(self.members, *sizes, dropout=self.config.dropout, zero_last=True)
+            self.predictor = ensemble(
+                self.members, *sizes, dropout=self.config.dropout, zero_last=True
+            )
 
-    def predict(self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B D"]:
-        """The latent one model step later; of an ensemble, latents and actions have the members first."""
+    def predict(
+        self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]
+    ) -> Float[Tensor, "*B D"]:
+        """The latent one model step later; of an ensemble, latents and actions have the members
+        first.
+        """
         return z + self.predictor(torch.cat([z, action], dim=-1))
 
-    def rollout(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "*B H D"]:
+    def rollout(
+        self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]
+    ) -> Float[Tensor, "*B H D"]:
         """Latents after each of H actions."""
         latents = []
         for action in actions.unbind(dim=-2):
@@ -49,11 +60,15 @@ class Dynamics(WorldModel):
             latents.append(z)
         return torch.stack(latents, dim=-2)
 
-    def rollout_ensemble(self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]) -> Float[Tensor, "E *B H D"]:
+    def rollout_ensemble(
+        self, z: Float[Tensor, "*B D"], actions: Float[Tensor, "*B H A"]
+    ) -> Float[Tensor, "E *B H D"]:
         """Each member on its own all the way."""
         if self.members == 1:
             return self.rollout(z, actions)[None]
-        return self.rollout(z.expand(self.members, *z.shape), actions.expand(self.members, *actions.shape))
+        return self.rollout(
+            z.expand(self.members, *z.shape), actions.expand(self.members, *actions.shape)
+        )
 
     def search_copy(self, bf16: bool, compile: bool) -> Dynamics:
         """The predictor in bf16, the rollout compiled."""
@@ -67,11 +82,15 @@ class Dynamics(WorldModel):
 
     @contextmanager
     def dropout_from(self, generator: torch.Generator) -> Iterator[None]:
-        """Dropout draws from torch's global stream: within, that stream begins with the generator's seed, afterwards it is as before."""
+        """Dropout draws from torch's global stream: within, that stream begins with the generator's
+        seed, afterwards it is as before.
+        """
         if not self.config.dropout:
             yield
             return
         device = generator.device
-        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+        with torch.random.fork_rng(
+            [] if device.type == "cpu" else [device], device_type=device.type
+        ):
             torch.manual_seed(generator.initial_seed())
             yield

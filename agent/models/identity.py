@@ -1,9 +1,12 @@
-"""`model=identity`: the latent is the state itself, standardised; what is learned is how it moves. From states alone.
+"""`model=identity`: the latent is the state itself, standardised; what is learned is how it moves.
+From states alone.
 
-Where the state shows positions and velocities, as most simulators and drivers give them, there is nothing to encode. Errors count in units
-of each number's own change in a step, so that slow ones are learned as well as fast ones. No regulariser: such a latent cannot collapse.
+Where the state shows positions and velocities, as most simulators and drivers give them, there is
+nothing to encode. Errors count in units of each number's own change in a step, so that slow ones
+are learned as well as fast ones. No regulariser: such a latent cannot collapse.
 
-Shapes: B batch, T model steps, A action block, E ensemble members, S observed state, which is D latent.
+Shapes: B batch, T model steps, A action block, E ensemble members, S observed state, which is D
+latent.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ class IdentityConfig:
     """Sizes of the world model."""
 
     hidden: int = 256  # width of every hidden layer
-    ensemble: int = 1  # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
+    # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
+    ensemble: int = 1
     dropout: float = 0.0  # dropout rate of the predictor's hidden units in training
 
     def __post_init__(self) -> None:
@@ -71,11 +75,15 @@ class Identity(Dynamics):
     def __init__(self, config: IdentityConfig, shapes: Shapes, actions: int) -> None:
         super().__init__(config, shapes, actions)
         if tuple(shapes) != ("state",):
-            raise LatentMPCError(f"model=identity sees states and nothing else: give obs=state, got {'+'.join(shapes)}")
+            raise LatentMPCError(
+                "model=identity sees states and nothing else: give obs=state, got"
+                f" {'+'.join(shapes)}"
+            )
         (self.latent,) = shapes["state"]
         self.register_buffer("mean", torch.zeros(self.latent))
         self.register_buffer("std", torch.ones(self.latent))
-        self.register_buffer("change", torch.zeros(self.latent))  # of each number in a step, its standard deviation in training
+        # of each number in a step, its standard deviation in training
+        self.register_buffer("change", torch.zeros(self.latent))
         self.make_predictor()
 
     def fit_normalisers(self, sample: Callable[[str], Tensor]) -> None:
@@ -89,15 +97,21 @@ class Identity(Dynamics):
         """Standardised."""
         return (state - self.mean) / self.std
 
-    def predict(self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B D"]:
+    def predict(
+        self, z: Float[Tensor, "*B D"], action: Float[Tensor, "*B A"]
+    ) -> Float[Tensor, "*B D"]:
         """The predictor gives changes in units of the usual one."""
-        return z + self.change.clamp_min(LEAST_CHANGE) * self.predictor(torch.cat([z, action], dim=-1))
+        return z + self.change.clamp_min(LEAST_CHANGE) * self.predictor(
+            torch.cat([z, action], dim=-1)
+        )
 
     def memory(self, batch: int) -> StateMemory:
         """Of zeros."""
         return StateMemory(self.mean.new_zeros(batch, self.latent))
 
-    def observe(self, memory: StateMemory, obs: Observation, action: Float[Tensor, "B A"] | None = None) -> StateMemory:
+    def observe(
+        self, memory: StateMemory, obs: Observation, action: Float[Tensor, "B A"] | None = None
+    ) -> StateMemory:
         """The state says all."""
         return StateMemory(self.encode(obs["state"]))
 
@@ -112,7 +126,13 @@ class Identity(Dynamics):
         return torch.ones(())
 
     def loss(
-        self, obs: Observation, actions: Float[Tensor, "B T A"], *, progress: float, generator: torch.Generator, bf16: bool = False
+        self,
+        obs: Observation,
+        actions: Float[Tensor, "B T A"],
+        *,
+        progress: float,
+        generator: torch.Generator,
+        bf16: bool = False,
     ) -> Loss:
         """Mean squared error of the imagined states, in units of each number's change in a step."""
         z = self.encode(obs["state"])
@@ -120,5 +140,7 @@ class Identity(Dynamics):
             seen = z.diff(dim=1).flatten(0, 1).std(dim=0)
             self.change.copy_(torch.where(self.change > 0, self.change.lerp(seen, RATE), seen))
         with self.dropout_from(generator):
-            error = (self.rollout_ensemble(z[:, 0], actions) - z[:, 1:]) / self.change.clamp_min(LEAST_CHANGE)
+            error = (self.rollout_ensemble(z[:, 0], actions) - z[:, 1:]) / self.change.clamp_min(
+                LEAST_CHANGE
+            )
         return Loss({"loss": error.square().mean()}, z)

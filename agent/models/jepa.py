@@ -1,7 +1,9 @@
-"""`model=jepa`, the default: a joint-embedding predictive architecture. It predicts embeddings, never pixels.
+"""`model=jepa`, the default: a joint-embedding predictive architecture. It predicts embeddings,
+never pixels.
 
-Imagined latents are compared with encoded ones, gradients through both; what keeps them from collapsing is a Gaussian regulariser
-and inverse dynamics (LeJEPA, Balestriero & LeCun 2025; LeWM, 2026).
+Imagined latents are compared with encoded ones, gradients through both; what keeps them from
+collapsing is a Gaussian regulariser and inverse dynamics (LeJEPA, Balestriero & LeCun 2025; LeWM,
+2026).
 
 Shapes: B batch, T model steps, A action block, D latent.
 """
@@ -27,9 +29,14 @@ class JepaConfig(ModelConfig):
     """Sizes of the world model, and the weights of its loss's terms; 0 leaves a term out."""
 
     prediction: float = 1.0  # weight of the squared error of the imagined latents
-    sigreg: float = 0.1  # weight of the Gaussian regulariser (SIGReg) at the first step; a weak one never finds velocity in pixels
-    sigreg_final: float = 0.02  # weight of SIGReg at the last step, falling linearly; a strong one blurs prediction (docs/log.md)
-    sigreg_width: int = 0  # leading latent dimensions that SIGReg sees (as Sub-JEPA, 2026, in a sub-space); 0 = all
+    # weight of the Gaussian regulariser (SIGReg) at the first step; a weak one never finds velocity
+    # in pixels
+    sigreg: float = 0.1
+    # weight of SIGReg at the last step, falling linearly; a strong one blurs prediction
+    # (docs/log.md)
+    sigreg_final: float = 0.02
+    # leading latent dimensions that SIGReg sees (as Sub-JEPA, 2026, in a sub-space); 0 = all
+    sigreg_width: int = 0
     inverse: float = 1.0  # weight of the inverse-dynamics error
 
     def __post_init__(self) -> None:
@@ -48,12 +55,20 @@ class Jepa(LatentModel):
         super().__init__(config, shapes, actions)
         self.inverse = mlp(2 * config.latent, actions, config.hidden)
 
-    def invert(self, z: Float[Tensor, "*B D"], z_next: Float[Tensor, "*B D"]) -> Float[Tensor, "*B A"]:
+    def invert(
+        self, z: Float[Tensor, "*B D"], z_next: Float[Tensor, "*B D"]
+    ) -> Float[Tensor, "*B A"]:
         """The action that led from one latent to the next, as far as they show it."""
         return self.inverse(torch.cat([z, z_next], dim=-1))
 
     def loss(
-        self, obs: Observation, actions: Float[Tensor, "B T A"], *, progress: float, generator: torch.Generator, bf16: bool = False
+        self,
+        obs: Observation,
+        actions: Float[Tensor, "B T A"],
+        *,
+        progress: float,
+        generator: torch.Generator,
+        bf16: bool = False,
     ) -> Loss:
         """`terms` of the windows' latents."""
         z = self.encode(obs, bf16)
@@ -61,7 +76,11 @@ class Jepa(LatentModel):
             return Loss(self.terms(z, actions[:, self.history - 1 :], progress, generator), z)
 
     def terms(
-        self, z: Float[Tensor, "B T1 D"], actions: Float[Tensor, "B T A"], progress: float, generator: torch.Generator
+        self,
+        z: Float[Tensor, "B T1 D"],
+        actions: Float[Tensor, "B T A"],
+        progress: float,
+        generator: torch.Generator,
     ) -> dict[str, Tensor]:
         """Each term on its own line, weighted by its line in the config."""
         config = self.config

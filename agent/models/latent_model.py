@@ -1,10 +1,12 @@
-"""What the families share: frames are embedded, the last K embeddings make the latent z, a predictor imagines what follows.
+"""What the families share: frames are embedded, the last K embeddings make the latent z, a
+predictor imagines what follows.
 
-A frame's embedding does not show velocity; z is made from the last K of them, so that it can. At rest all K are equal,
-which is how a goal is encoded from one observation. What it is trained on is the family's: `jepa.py`, `reconstruction.py`.
+A frame's embedding does not show velocity; z is made from the last K of them, so that it can. At
+rest all K are equal, which is how a goal is encoded from one observation. What it is trained on is
+the family's: `jepa.py`, `reconstruction.py`.
 
-Shapes: B batch or problems, T model steps, N candidates, H horizon, A action block, E ensemble members, F frame embedding,
-K history, D latent.
+Shapes: B batch or problems, T model steps, N candidates, H horizon, A action block, E ensemble
+members, F frame embedding, K history, D latent.
 """
 
 from __future__ import annotations
@@ -32,11 +34,15 @@ class ModelConfig:
 
     embedding: int = 64  # width of one frame's embedding
     latent: int = 32  # width of the latent z
-    history: int = 3  # frames that z is made from [model steps]; 3 show velocity and the last action's effect
+    # frames that z is made from [model steps]; 3 show velocity and the last action's effect
+    history: int = 3
     hidden: int = 256  # width of every hidden layer
-    octaves: int = 0  # frequencies of the sines and cosines that each number of the state is also given as; for thin walls in a wide world
+    # frequencies of the sines and cosines that each number of the state is also given as; for thin
+    # walls in a wide world
+    octaves: int = 0
     width: int = 32  # channels of the pixel encoder's first convolution
-    ensemble: int = 1  # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
+    # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
+    ensemble: int = 1
     dropout: float = 0.0  # dropout rate of the predictor's hidden units in training
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
 
@@ -59,7 +65,9 @@ class FrameMemory(NamedTuple):
 
     def put(self, index: Int[Tensor, " M"], other: FrameMemory) -> FrameMemory:
         """This memory with episodes `index` replaced by those of `other`."""
-        return FrameMemory(*(part.index_copy(0, index, new) for part, new in zip(self, other, strict=True)))
+        return FrameMemory(
+            *(part.index_copy(0, index, new) for part, new in zip(self, other, strict=True))
+        )
 
     def reset(self, mask: Bool[Tensor, " B"]) -> FrameMemory:
         """Forget the episodes where mask is true."""
@@ -78,11 +86,14 @@ class LatentModel(Dynamics):
     def __init__(self, config: ModelConfig, shapes: Shapes, actions: int) -> None:
         super().__init__(config, shapes, actions)
         self.latent, self.history = config.latent, config.history
-        self.encoders = nn.ModuleDict({key: make_encoder(key, shape, config) for key, shape in sorted(shapes.items())})
+        self.encoders = nn.ModuleDict(
+            {key: make_encoder(key, shape, config) for key, shape in sorted(shapes.items())}
+        )
         if not self.encoders:
             raise LatentMPCError("the world model needs an observation: state, pixels or both")
         self.fuse = mlp(config.history * config.embedding, config.latent, config.hidden)
-        # Unit variance from the first step on: without it the latent stays collapsed for hundreds of steps (docs/log.md).
+        # Unit variance from the first step on: without it the latent stays collapsed for hundreds
+        # of steps (docs/log.md).
         self.normalise = nn.BatchNorm1d(config.latent, affine=False, momentum=0.05)
         self.make_predictor()
 
@@ -94,11 +105,17 @@ class LatentModel(Dynamics):
         return torch.stack([encoder(obs[key]) for key, encoder in self.encoders.items()]).sum(dim=0)
 
     def encode(self, obs: Observation, bf16: bool = False) -> Float[Tensor, "B T D"]:
-        """Latents of windows `[B, K - 1 + T, ...]` of observations: the first K - 1 frames serve as history only."""
+        """Latents of windows `[B, K - 1 + T, ...]` of observations: the first K - 1 frames serve as
+        history only.
+        """
         first = next(iter(obs.values()))
         batch, steps = first.shape[:2]
         with torch.autocast(first.device.type, torch.bfloat16, enabled=bf16):
-            frames = self.embed({key: value.flatten(0, 1) for key, value in obs.items()}).float().view(batch, steps, -1)
+            frames = (
+                self.embed({key: value.flatten(0, 1) for key, value in obs.items()})
+                .float()
+                .view(batch, steps, -1)
+            )
         return self.fuse_history(frames.unfold(1, self.history, 1).transpose(-1, -2))
 
     def fuse_history(self, frames: Float[Tensor, "*B K F"]) -> Float[Tensor, "*B D"]:
@@ -116,10 +133,18 @@ class LatentModel(Dynamics):
         """Of zeros, all fresh."""
         config, like = self.config, next(self.parameters())
         frames = like.new_zeros(batch, config.history, config.embedding)
-        return FrameMemory(frames, like.new_zeros(batch, config.latent), torch.ones(batch, dtype=torch.bool, device=like.device))
+        return FrameMemory(
+            frames,
+            like.new_zeros(batch, config.latent),
+            torch.ones(batch, dtype=torch.bool, device=like.device),
+        )
 
-    def observe(self, memory: FrameMemory, obs: Observation, action: Float[Tensor, "B A"] | None = None) -> FrameMemory:
-        """The frames move on by one. `action` is not needed: a memory of frames has what it did, a recurrence would not."""
+    def observe(
+        self, memory: FrameMemory, obs: Observation, action: Float[Tensor, "B A"] | None = None
+    ) -> FrameMemory:
+        """The frames move on by one. `action` is not needed: a memory of frames has what it did, a
+        recurrence would not.
+        """
         new = self.embed(obs)[:, None]
         shifted = torch.cat([memory.frames[:, 1:], new], dim=1)
         frames = torch.where(memory.fresh[:, None, None], new.expand_as(shifted), shifted)
@@ -143,4 +168,8 @@ class LatentModel(Dynamics):
 
     def frozen_encoders(self) -> dict[str, tuple[str, Callable[[Tensor], Tensor]]]:
         """Those that have a digest."""
-        return {key: (encoder.digest, encoder.encode_frozen) for key, encoder in self._encoders().items() if encoder.digest}
+        return {
+            key: (encoder.digest, encoder.encode_frozen)
+            for key, encoder in self._encoders().items()
+            if encoder.digest
+        }

@@ -1,4 +1,5 @@
-"""What the world model learns from: prediction in latent space, and terms that keep the latent from collapsing.
+"""What the world model learns from: prediction in latent space, and terms that keep the latent from
+collapsing.
 
 Shapes: B batch, T steps, D latent, A action, M directions, K knots.
 """
@@ -16,48 +17,65 @@ KNOTS, LAST_KNOT = 17, 3.0  # of the trapezoid rule over frequencies 0 to 3 (LeW
 DIRECTIONS = 128  # random unit vectors a step; LeWM draws 1024, for batches that a GPU holds
 
 
-def prediction(imagined: Float[Tensor, "*#B D"], encoded: Float[Tensor, "*#B D"]) -> Float[Tensor, ""]:
-    """Mean squared error between imagined and encoded latents; gradients flow through both sides (LeWM, 2026)."""
+def prediction(
+    imagined: Float[Tensor, "*#B D"], encoded: Float[Tensor, "*#B D"]
+) -> Float[Tensor, ""]:
+    """Mean squared error between imagined and encoded latents; gradients flow through both sides
+    (LeWM, 2026).
+    """
     return (imagined - encoded).square().mean()
 
 
-def sigreg(z: Float[Tensor, "B T D"], generator: torch.Generator | None = None, directions: int = DIRECTIONS) -> Float[Tensor, ""]:
+def sigreg(
+    z: Float[Tensor, "B T D"],
+    generator: torch.Generator | None = None,
+    directions: int = DIRECTIONS,
+) -> Float[Tensor, ""]:
     """Sketched isotropic Gaussian regularisation (Balestriero & LeCun 2025, LeJEPA), in fp32.
 
-    The latents of each time step are projected on random unit directions; each projection is compared with a standard normal by
-    the Epps-Pulley statistic: B times the integral over t of |empirical characteristic function - exp(-t^2/2)|^2 exp(-t^2/2).
+    The latents of each time step are projected on random unit directions; each projection is
+    compared with a standard normal by the Epps-Pulley statistic: B times the integral over t of
+    |empirical characteristic function - exp(-t^2/2)|^2 exp(-t^2/2).
     """
-    with torch.autocast(z.device.type, enabled=False):  # or the projection would be cast to bf16, which torch.complex refuses
+    # or the projection would be cast to bf16, which torch.complex refuses
+    with torch.autocast(z.device.type, enabled=False):
         z = z.float().transpose(0, 1)  # (T, B, D)
         vectors = torch.randn(z.shape[-1], directions, generator=generator, device=z.device)
         return epps_pulley(z @ (vectors / vectors.norm(dim=0))).mean()
 
 
 def epps_pulley(x: Float[Tensor, "*T B M"]) -> Float[Tensor, "*T M"]:
-    """Epps-Pulley statistic of normality over the B samples, trapezoid over t in [0, 3], doubled for the even integrand."""
+    """Epps-Pulley statistic of normality over the B samples, trapezoid over t in [0, 3], doubled
+    for the even integrand.
+    """
     return _EppsPulley.apply(x)
 
 
 class _EppsPulley(torch.autograd.Function):
-    """The statistic with its gradient: both are sums over the same sines and cosines, and autograd would keep each of them."""
+    """The statistic with its gradient: both are sums over the same sines and cosines, and autograd
+    would keep each of them.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Float[Tensor, "*T B M"]) -> Float[Tensor, "*T M"]:
         step, batch = LAST_KNOT / (KNOTS - 1), x.shape[-2]
         turn = torch.stack([(x * step).cos(), (x * step).sin()])
-        twice, before, now = 2 * turn[0], torch.zeros_like(turn), turn  # cos and sin of k - 1 and of k steps
+        # cos and sin of k - 1 and of k steps
+        twice, before, now = 2 * turn[0], torch.zeros_like(turn), turn
         before[0] = 1.0
         found, slope = torch.zeros_like(x[..., 0, :]), torch.zeros_like(x)
         for k in range(1, KNOTS):  # at t = 0 all characteristic functions are 1
             t, last = k * step, k == KNOTS - 1
-            normal = math.exp(-t * t / 2)  # both the normal's characteristic function and the weight
+            # both the normal's characteristic function and the weight
+            normal = math.exp(-t * t / 2)
             weight = 2 * batch * normal * step * (0.5 if last else 1.0)
             error = now.mean(dim=-2, keepdim=True)  # real and imaginary part of the empirical one
             error[0] -= normal
             found += weight * error.square().sum(dim=0).squeeze(-2)
             error *= 2 * weight * t / batch
             slope.addcmul_(error[1], now[0]).addcmul_(error[0], now[1], value=-1.0)
-            before, now = now, (twice * now).sub_(before)  # cos(k + 1)a = 2 cos a cos ka - cos(k - 1)a, sin alike: no complex numbers
+            # cos(k + 1)a = 2 cos a cos ka - cos(k - 1)a, sin alike: no complex numbers
+            before, now = now, (twice * now).sub_(before)
         ctx.save_for_backward(slope)
         return found
 
@@ -66,6 +84,8 @@ class _EppsPulley(torch.autograd.Function):
         return gradient.unsqueeze(-2) * ctx.saved_tensors[0]
 
 
-def inverse_dynamics(predicted: Float[Tensor, "*B A"], actions: Float[Tensor, "*B A"]) -> Float[Tensor, ""]:
+def inverse_dynamics(
+    predicted: Float[Tensor, "*B A"], actions: Float[Tensor, "*B A"]
+) -> Float[Tensor, ""]:
     """Mean squared error of actions read from two successive latents."""
     return (predicted - actions).square().mean()

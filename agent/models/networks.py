@@ -1,12 +1,23 @@
-"""The small networks that encoders, predictors and heads are made of: plain `nn.Module`s that know nothing of planning or of MuJoCo."""
+"""The small networks that encoders, predictors and heads are made of: plain `nn.Module`s that know
+nothing of planning or of MuJoCo.
+"""
 
 from __future__ import annotations
 
 from torch import nn
 
 
-def mlp(inputs: int, outputs: int, hidden: int, layers: int = 2, dropout: float = 0.0, zero_last: bool = False) -> nn.Sequential:
-    """`layers` hidden layers of Linear, LayerNorm, SiLU (and dropout), then a Linear, which begins at zero where that is asked for."""
+def mlp(
+    inputs: int,
+    outputs: int,
+    hidden: int,
+    layers: int = 2,
+    dropout: float = 0.0,
+    zero_last: bool = False,
+) -> nn.Sequential:
+    """`layers` hidden layers of Linear, LayerNorm, SiLU (and dropout), then a Linear, which begins
+    at zero where that is asked for.
+    """
     parts: list[nn.Module] = []
     for width in [inputs] + [hidden] * (layers - 1):
         parts += [nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.SiLU()]

@@ -1,4 +1,5 @@
-"""What the agent takes for observations: checked where they come in, since a network computes from nonsense without a word.
+"""What the agent takes for observations: checked where they come in, since a network computes from
+nonsense without a word.
 
 Shapes: B episodes.
 """
@@ -16,23 +17,33 @@ from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 
 
 def as_tensors(
-    obs: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], device: torch.device, what: str = "observation"
+    obs: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    device: torch.device,
+    what: str = "observation",
 ) -> dict[str, Tensor]:
     """The observations that a model was trained on, as it takes them.
 
     Args:
-        obs: arrays or tensors `[B, ...]` by key: pixels uint8, states of any real numbers. Other keys are left alone.
+        obs: arrays or tensors `[B, ...]` by key: pixels uint8, states of any real numbers. Other
+            keys are left alone.
         shapes: of one episode's, by key.
         what: they are, for messages.
 
     Raises:
         KeyError: one is missing.
-        ValueError: one has another shape or type, or a number that is not finite, or they differ in B.
+        ValueError: one has another shape or type, or a number that is not finite, or they differ in
+            B.
     """
     missing = [key for key in shapes if key not in obs]
     if missing:
-        raise UnknownNameError(f"the model needs the observations {', '.join(shapes)}; missing: {', '.join(missing)}")
-    arrays = {key: _checked(key, _array(obs[key]), shape, f"{what} {key!r}") for key, shape in shapes.items()}
+        raise UnknownNameError(
+            f"the model needs the observations {', '.join(shapes)}; missing: {', '.join(missing)}"
+        )
+    arrays = {
+        key: _checked(key, _array(obs[key]), shape, f"{what} {key!r}")
+        for key, shape in shapes.items()
+    }
     if len({len(array) for array in arrays.values()}) > 1:
         sizes = ", ".join(f"{key} of {len(array)}" for key, array in arrays.items())
         raise LatentMPCError(f"every {what} must be of the same episodes, got {sizes}")
@@ -40,24 +51,33 @@ def as_tensors(
 
 
 def require_finite(array: np.ndarray, what: str) -> np.ndarray:
-    """`[B, N]` numbers as float32, in memory that torch takes. Raises ValueError naming the first that is not finite."""
+    """`[B, N]` numbers as float32, in memory that torch takes. Raises ValueError naming the first
+    that is not finite.
+    """
     with np.errstate(over="ignore"):  # what float32 cannot hold is inf
         numbers = np.require(array, np.float32, ["C", "W"])
     if not np.isfinite(numbers).all():
         row, column = np.argwhere(~np.isfinite(numbers))[0]
-        raise LatentMPCError(f"{what} of episode {row} must be finite numbers of float32, got {array[row, column]} at index {column}")
+        raise LatentMPCError(
+            f"{what} of episode {row} must be finite numbers of float32, got {array[row, column]}"
+            f" at index {column}"
+        )
     return numbers
 
 
 def _checked(key: str, array: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:
     if array.shape[1:] != tuple(shape):
-        raise LatentMPCError(f"{what} must be [B, {', '.join(map(str, shape))}], got {list(array.shape)}")
+        raise LatentMPCError(
+            f"{what} must be [B, {', '.join(map(str, shape))}], got {list(array.shape)}"
+        )
     if key == "state":
         if array.dtype.kind not in "fiu":
             raise LatentMPCError(f"{what} must be real numbers, got {array.dtype}")
         return require_finite(array, what)
     if array.dtype != np.uint8:
-        raise LatentMPCError(f"{what} must be uint8 from 0 to 255, got {array.dtype}{_range(array)}")
+        raise LatentMPCError(
+            f"{what} must be uint8 from 0 to 255, got {array.dtype}{_range(array)}"
+        )
     return np.require(array, requirements=["C", "W"])
 
 

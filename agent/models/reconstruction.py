@@ -1,7 +1,9 @@
-"""`model=reconstruction`, the baseline: a predictive autoencoder, with the encoder, memory and predictor of `jepa` and of the same sizes.
+"""`model=reconstruction`, the baseline: a predictive autoencoder, with the encoder, memory and
+predictor of `jepa` and of the same sizes.
 
-What is imagined is decoded and compared with the pictures or states that followed (as in PlaNet, Hafner et al. 2019, without its
-stochastic part), and what was encoded with those it came from. It has to spend its latent on whatever is seen, needed or not.
+What is imagined is decoded and compared with the pictures or states that followed (as in PlaNet,
+Hafner et al. 2019, without its stochastic part), and what was encoded with those it came from. It
+has to spend its latent on whatever is seen, needed or not.
 
 Shapes: B batch, T model steps, A action block, E ensemble members, D latent.
 """
@@ -44,10 +46,15 @@ class Reconstruction(LatentModel):
     def __init__(self, config: ReconstructionConfig, shapes: Shapes, actions: int) -> None:
         super().__init__(config, shapes, actions)
         sizes = (config.latent, config.hidden, config.width)
-        self.decoders = nn.ModuleDict({key: make_decoder(key, shape, *sizes) for key, shape in sorted(shapes.items())})
+        self.decoders = nn.ModuleDict(
+            {key: make_decoder(key, shape, *sizes) for key, shape in sorted(shapes.items())}
+        )
 
     def _decoders(self) -> dict[str, StateDecoder | PictureDecoder]:
-        return {key: cast(StateDecoder | PictureDecoder, decoder) for key, decoder in self.decoders.items()}
+        return {
+            key: cast(StateDecoder | PictureDecoder, decoder)
+            for key, decoder in self.decoders.items()
+        }
 
     def fit_normalisers(self, sample: Callable[[str], Tensor]) -> None:
         """Those of encoders and decoders."""
@@ -56,7 +63,13 @@ class Reconstruction(LatentModel):
             decoder.fit(sample(key))
 
     def loss(
-        self, obs: Observation, actions: Float[Tensor, "B T A"], *, progress: float, generator: torch.Generator, bf16: bool = False
+        self,
+        obs: Observation,
+        actions: Float[Tensor, "B T A"],
+        *,
+        progress: float,
+        generator: torch.Generator,
+        bf16: bool = False,
     ) -> Loss:
         """Error of the decoded observations, the mean over keys and ensemble members."""
         z, first = self.encode(obs, bf16), self.history - 1
@@ -64,11 +77,16 @@ class Reconstruction(LatentModel):
         with self.dropout_from(generator):
             imagined = self.rollout_ensemble(z[:, 0], actions[:, first:])
         with torch.autocast(z.device.type, torch.bfloat16, enabled=bf16):
-            following = {key: value[:, 1:].expand(self.members, *value[:, 1:].shape).flatten(0, 2) for key, value in seen.items()}
+            following = {
+                key: value[:, 1:].expand(self.members, *value[:, 1:].shape).flatten(0, 2)
+                for key, value in seen.items()
+            }
             predicted = self._error(imagined.flatten(0, 2), following)
             reconstructed = self._error(z[:, 0], {key: value[:, 0] for key, value in seen.items()})
         loss = self.config.prediction * predicted + self.config.reconstruction * reconstructed
         return Loss({"loss": loss, "prediction": predicted, "reconstruction": reconstructed}, z)
 
     def _error(self, z: Float[Tensor, "B D"], obs: Observation) -> Float[Tensor, ""]:
-        return torch.stack([decoder.error(z, obs[key]) for key, decoder in self._decoders().items()]).mean()
+        return torch.stack(
+            [decoder.error(z, obs[key]) for key, decoder in self._decoders().items()]
+        ).mean()

@@ -1,4 +1,6 @@
-"""Layers in low precision or compiled, for copies of networks that a search imagines with; no gradient is taken of them."""
+"""Layers in low precision or compiled, for copies of networks that a search imagines with; no
+gradient is taken of them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from torch import Tensor, nn
 
 
 class Half(nn.Module):
-    """Layers in bf16 between inputs and outputs of the caller's own type, so that latents are still added up in fp32."""
+    """Layers in bf16 between inputs and outputs of the caller's own type, so that latents are still
+    added up in fp32.
+    """
 
     def __init__(self, layers: nn.Module) -> None:
         super().__init__()
@@ -26,7 +30,9 @@ class Half(nn.Module):
 
 
 def fused(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A function of tensors, compiled; CUDA graphs on a GPU, whose outputs live until the next call only, hence the copy."""
+    """A function of tensors, compiled; CUDA graphs on a GPU, whose outputs live until the next call
+    only, hence the copy.
+    """
     inner = torch.compile(function, mode="reduce-overhead")
 
     def run(*tensors: Tensor) -> Tensor:

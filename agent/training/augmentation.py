@@ -1,4 +1,5 @@
-"""Pictures moved a little at random, so that training does not see the same ones again and again (DrQ, Yarats et al. 2021).
+"""Pictures moved a little at random, so that training does not see the same ones again and again
+(DrQ, Yarats et al. 2021).
 
 Shapes: B windows, T frames, H and W pixels, C channels.
 """
@@ -10,11 +11,28 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 
-def shift(pixels: UInt8[Tensor, "B T H W C"], most: int, generator: torch.Generator) -> UInt8[Tensor, "B T H W C"]:
-    """Each window moved by up to `most` pixels up or down and left or right, all its frames alike; the edge is repeated."""
+def shift(
+    pixels: UInt8[Tensor, "B T H W C"], most: int, generator: torch.Generator
+) -> UInt8[Tensor, "B T H W C"]:
+    """Each window moved by up to `most` pixels up or down and left or right, all its frames alike;
+    the edge is repeated.
+    """
     window = torch.arange(len(pixels), device=pixels.device)
-    down, right = torch.randint(-most, most + 1, (2, len(pixels), 1), generator=generator, device=pixels.device)
-    rows = (torch.arange(pixels.shape[2], device=pixels.device) + down).clamp(0, pixels.shape[2] - 1)  # (B, H)
-    columns = (torch.arange(pixels.shape[3], device=pixels.device) + right).clamp(0, pixels.shape[3] - 1)  # (B, W)
+    down, right = torch.randint(
+        -most, most + 1, (2, len(pixels), 1), generator=generator, device=pixels.device
+    )
+    # (B, H)
+    rows = (torch.arange(pixels.shape[2], device=pixels.device) + down).clamp(
+        0, pixels.shape[2] - 1
+    )
+    # (B, W)
+    columns = (torch.arange(pixels.shape[3], device=pixels.device) + right).clamp(
+        0, pixels.shape[3] - 1
+    )
     frames = torch.arange(pixels.shape[1], device=pixels.device)
-    return pixels[window[:, None, None, None], frames[:, None, None], rows[:, None, :, None], columns[:, None, None, :]]
+    return pixels[
+        window[:, None, None, None],
+        frames[:, None, None],
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    ]

@@ -11,7 +11,9 @@ from latent_mpc.envs.files import replace
 
 
 def draw_curves(folder: Path) -> Path:
-    """Write `curves.png`: every logged term against steps, one panel per phase. Returns its path."""
+    """Write `curves.png`: every logged term against steps, one panel per phase. Returns its
+    path.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -20,11 +22,18 @@ def draw_curves(folder: Path) -> Path:
     lines = Metrics(folder / "metrics.jsonl").read()
     phases = list(dict.fromkeys(str(line["phase"]) for line in lines))
     columns = max(1, len(phases))  # an empty picture if metrics.jsonl was removed
-    figure, axes = plt.subplots(1, columns, figsize=(4.5 * columns, 3.5), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        1, columns, figsize=(4.5 * columns, 3.5), squeeze=False, layout="constrained"
+    )
     for axis, phase in zip(axes[0], phases, strict=False):
         rows = [line for line in lines if line["phase"] == phase]
         for term in [key for key in rows[0] if key not in ("phase", "step")]:
-            axis.plot([row["step"] for row in rows], [row.get(term, math.nan) for row in rows], label=term, linewidth=1.2)
+            axis.plot(
+                [row["step"] for row in rows],
+                [row.get(term, math.nan) for row in rows],
+                label=term,
+                linewidth=1.2,
+            )
         axis.set(title=phase.replace("_", " "), xlabel="step", yscale="log")
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, fontsize=8)

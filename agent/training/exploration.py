@@ -1,9 +1,11 @@
-"""Goal-directed exploration (MEGA, Go-Explore): the agent plans to rarely visited latents, then acts randomly.
+"""Goal-directed exploration (MEGA, Go-Explore): the agent plans to rarely visited latents, then
+acts randomly.
 
-Goals are latents that were seen, the newest of a few drawn at random: those with the fewest others around them (as MEGA, Pitis et al.
-2020), near and far measured in learned steps, for in plain latents speed is what is rare, not places (docs/log.md); or where the
-ensemble's members disagree most about what comes next (as Plan2Explore, Sekar et al. 2020). Once there, or after three quarters of an
-episode, the behaviour of the random rollouts takes over (Go-Explore, Ecoffet et al. 2021).
+Goals are latents that were seen, the newest of a few drawn at random: those with the fewest others
+around them (as MEGA, Pitis et al. 2020), near and far measured in learned steps, for in plain
+latents speed is what is rare, not places (docs/log.md); or where the ensemble's members disagree
+most about what comes next (as Plan2Explore, Sekar et al. 2020). Once there, or after three quarters
+of an episode, the behaviour of the random rollouts takes over (Go-Explore, Ecoffet et al. 2021).
 
 Shapes: B episodes, T control steps, A action, D latent, N rows of data, M candidates.
 """
@@ -28,35 +30,53 @@ from latent_mpc.envs.rollouts.reader import Arrays, Rollouts, RolloutWriter
 from latent_mpc.envs.task import Task
 
 CHOICES = 32  # latents drawn for each goal, of which the newest is taken
-CROWD, NEIGHBOURS = 1000, 3  # latents that density is measured with, and how many of them count as near
-ROWS = 64  # candidates compared with the crowd at a time: beyond it the differences leave the CPU's cache
+# latents that density is measured with, and how many of them count as near
+CROWD, NEIGHBOURS = 1000, 3
+# candidates compared with the crowd at a time: beyond it the differences leave the CPU's cache
+ROWS = 64
 ARRIVED = 2.0  # [model steps] of learned cost-to-go
 LATEST = 0.75  # share of an episode after which random actions take over anyway
 SIMULATOR = "simulator"  # key of the simulator state beside the observations
 
-Novelty = Callable[[Agent, Tensor, Tensor, np.random.Generator], Tensor]  # (agent, latents [N, D], candidates [M, D], rng) -> [M]
+# (agent, latents [N, D], candidates [M, D], rng) -> [M]
+Novelty = Callable[[Agent, Tensor, Tensor, np.random.Generator], Tensor]
 
 
-def latent_density(agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator) -> Float[Tensor, " M"]:
-    """Novelty by latent density: learned cost-to-go [model steps] from the third nearest of 1000 latents."""
-    learned, crowd = agent.cost_to_go, z[torch.as_tensor(rng.integers(len(z), size=CROWD), device=z.device)]
+def latent_density(
+    agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator
+) -> Float[Tensor, " M"]:
+    """Novelty by latent density: learned cost-to-go [model steps] from the third nearest of 1000
+    latents.
+    """
+    learned, crowd = (
+        agent.cost_to_go,
+        z[torch.as_tensor(rng.integers(len(z), size=CROWD), device=z.device)],
+    )
     start = learned.embed(crowd)
     chunks = learned.embed(some)[:, None].split(ROWS)
-    return torch.cat([learned.between(start, goal).kthvalue(NEIGHBOURS, dim=1).values for goal in chunks])
+    return torch.cat(
+        [learned.between(start, goal).kthvalue(NEIGHBOURS, dim=1).values for goal in chunks]
+    )
 
 
 def ensemble_disagreement(
     agent: Agent, z: Float[Tensor, "N D"], some: Float[Tensor, "M D"], rng: np.random.Generator
 ) -> Float[Tensor, " M"]:
     """Novelty by ensemble disagreement about where one random action leads."""
-    action = torch.as_tensor(rng.uniform(-1, 1, (len(some), 1, agent.model.actions)), dtype=some.dtype, device=some.device)
+    action = torch.as_tensor(
+        rng.uniform(-1, 1, (len(some), 1, agent.model.actions)),
+        dtype=some.dtype,
+        device=some.device,
+    )
     return disagreement(agent.model.rollout_ensemble(some, action))[:, 0]
 
 
 NOVELTIES: dict[str, Novelty] = {"density": latent_density, "disagreement": ensemble_disagreement}
 
 
-def choose_goals(agent: Agent, z: Float[Tensor, "N D"], goals: int, novelty: str, rng: np.random.Generator) -> Float[Tensor, "B D"]:
+def choose_goals(
+    agent: Agent, z: Float[Tensor, "N D"], goals: int, novelty: str, rng: np.random.Generator
+) -> Float[Tensor, "B D"]:
     """Latents that were seen and are new to the agent."""
     some = z[torch.as_tensor(rng.integers(len(z), size=(goals, CHOICES)), device=z.device)]
     with torch.no_grad():
@@ -65,9 +85,16 @@ def choose_goals(agent: Agent, z: Float[Tensor, "N D"], goals: int, novelty: str
 
 
 def explore(
-    agent: Agent, job: Job, rollouts: Rollouts, z: Float[Tensor, "N D"], numbers: range, novelty: str, progress: str = ""
+    agent: Agent,
+    job: Job,
+    rollouts: Rollouts,
+    z: Float[Tensor, "N D"],
+    numbers: range,
+    novelty: str,
+    progress: str = "",
 ) -> Rollouts:
-    """Append the episodes `numbers` that are missing, played by the agent in one batch, to the rollouts.
+    """Append the episodes `numbers` that are missing, played by the agent in one batch, to the
+    rollouts.
 
     Args:
         job: how the random rollouts were collected: task, starts, behaviour and seed.
@@ -81,7 +108,11 @@ def explore(
         return rollouts
     goals = choose_goals(agent, z, len(numbers), novelty, stream(job.seed, GOALS, numbers.start))
     episodes = collect_goal_directed(agent, job, goals, numbers, progress)
-    metadata = {key: value for key, value in rollouts.meta.items() if key not in ("format", "version", "arrays")}
+    metadata = {
+        key: value
+        for key, value in rollouts.meta.items()
+        if key not in ("format", "version", "arrays")
+    }
     with RolloutWriter(rollouts.path, metadata) as writer:
         for number, episode in zip(numbers, episodes, strict=True):
             if number >= writer.next_number:
@@ -90,15 +121,19 @@ def explore(
 
 
 class Explorer:
-    """Goes towards latents as the agent does, then at random: once an episode has arrived, or late in it.
+    """Goes towards latents as the agent does, then at random: once an episode has arrived, or late
+    in it.
 
     Args:
         motions: the random behaviour of each episode.
         steps: of an episode [control steps].
-        keys: what the agent observes; the simulator state stands beside it, as the behaviour may depend on it.
+        keys: what the agent observes; the simulator state stands beside it, as the behaviour may
+            depend on it.
     """
 
-    def __init__(self, agent: Agent, task: Task, motions: list[Motion], steps: int, keys: tuple[str, ...]) -> None:
+    def __init__(
+        self, agent: Agent, task: Task, motions: list[Motion], steps: int, keys: tuple[str, ...]
+    ) -> None:
         self.agent, self.task, self.motions, self.keys = agent, task, motions, keys
         self.latest, self.step = LATEST * steps, 0
         self.arrived = np.zeros(len(motions), dtype=bool)
@@ -116,29 +151,56 @@ class Explorer:
         chosen = []
         for b, state in enumerate(obs[SIMULATOR]):
             self.task.restore(state)
-            chosen.append(self.motions[b].action(self.step, self.task) if planned is None or self.arrived[b] else planned[b])
+            chosen.append(
+                self.motions[b].action(self.step, self.task)
+                if planned is None or self.arrived[b]
+                else planned[b]
+            )
         self.step += 1
         return np.stack(chosen)
 
 
-def collect_goal_directed(agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range, progress: str = "") -> list[Arrays]:
-    """Episodes towards latents, then at random; start and random actions of an episode depend on (task, seed, number) only."""
+def collect_goal_directed(
+    agent: Agent, job: Job, goals: Float[Tensor, "B D"], numbers: range, progress: str = ""
+) -> list[Arrays]:
+    """Episodes towards latents, then at random; start and random actions of an episode depend on
+    (task, seed, number) only.
+    """
     task = job.make()
     count, width = job.steps or task.episode_steps, task.action_width
     streams = [stream(job.task_name, job.seed, i) for i in numbers]
     states = np.stack([task.draw_state(rng) for rng in streams])
     period = task.control_period / task.pace
-    explorer = Explorer(agent, task, [Motion(rng, count, width, period, job.behaviour) for rng in streams], count, job.obs)
+    explorer = Explorer(
+        agent,
+        task,
+        [Motion(rng, count, width, period, job.behaviour) for rng in streams],
+        count,
+        job.obs,
+    )
     explorer.reset(goals)
-    episode_steps = list(steps(explorer, task, states, count, lambda state: {**task.observation(state), SIMULATOR: state}, progress))
-    seen = [*(step.obs for step in episode_steps), stack([task.observation(state) for state in episode_steps[-1].after])]
+    episode_steps = list(
+        steps(
+            explorer,
+            task,
+            states,
+            count,
+            lambda state: {**task.observation(state), SIMULATOR: state},
+            progress,
+        )
+    )
+    seen = [
+        *(step.obs for step in episode_steps),
+        stack([task.observation(state) for state in episode_steps[-1].after]),
+    ]
     actions = [
         *(step.action.astype(np.float32) for step in episode_steps),
         np.zeros((len(states), width), np.float32),
     ]  # of no step
     whole = {key: np.stack([obs[key] for obs in seen], axis=1) for key in job.obs}
     whole["action"] = np.stack(actions, axis=1)
-    whole["physics"] = np.stack([states, *(step.after for step in episode_steps)], axis=1)  # (B, T + 1, n)
+    # (B, T + 1, n)
+    whole["physics"] = np.stack([states, *(step.after for step in episode_steps)], axis=1)
     episodes = [{key: array[b] for key, array in whole.items()} for b in range(len(states))]
     for episode in episodes:
         check_physics(episode)

@@ -22,7 +22,8 @@ TOGETHER = 256  # pictures at a time
 
 
 def with_features(rollouts: Rollouts, model: WorldModel) -> Rollouts:
-    """The rollouts as the model's frozen encoders see them: their features in the place of pictures; as they are if there are none.
+    """The rollouts as the model's frozen encoders see them: their features in the place of
+    pictures; as they are if there are none.
 
     Raises OSError if they cannot be written.
     """
@@ -31,20 +32,34 @@ def with_features(rollouts: Rollouts, model: WorldModel) -> Rollouts:
     for key, (digest, encode) in model.frozen_encoders().items():
         file = rollouts.path / f"features-{key}-{digest}-{rollouts.fingerprint}.npy"
         if not file.exists():
-            _write(file, rollouts, key, lambda frames, encode=encode: encode(torch.as_tensor(frames, device=device)).cpu().numpy())
+            _write(
+                file,
+                rollouts,
+                key,
+                lambda frames, encode=encode: (
+                    encode(torch.as_tensor(frames, device=device)).cpu().numpy()
+                ),
+            )
         seen.arrays[key] = np.load(file, mmap_mode="r", allow_pickle=False)
     return seen
 
 
 def _write(file: Path, rollouts: Rollouts, key: str, encode) -> None:  # type: ignore[no-untyped-def]
-    for other in file.parent.glob(f"features-{key}-*.npy"):  # of fewer episodes, or of another network
+    # of fewer episodes, or of another network
+    for other in file.parent.glob(f"features-{key}-*.npy"):
         with contextlib.suppress(OSError):
             other.unlink()
     frames, temporary = rollouts.arrays[key], file.with_suffix(".tmp")
     try:
         width = encode(frames[:1]).shape[1]
         features = np.lib.format.open_memmap(temporary, "w+", np.float16, (len(frames), width))
-        for first in track(range(0, len(frames), TOGETHER), "encoding pictures", -(-len(frames) // TOGETHER), "batches", shown=True):
+        for first in track(
+            range(0, len(frames), TOGETHER),
+            "encoding pictures",
+            -(-len(frames) // TOGETHER),
+            "batches",
+            shown=True,
+        ):
             features[first : first + TOGETHER] = encode(frames[first : first + TOGETHER])
         features.flush()
         os.replace(temporary, file)

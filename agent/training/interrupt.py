@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def noted_interrupts() -> Iterator[Callable[[], bool]]:
-    """Within, the first Ctrl-C is only noted and the second acts as ever; yields whether one was. Elsewhere than in the main thread, or
-    where Ctrl-C is ignored, nothing changes.
+    """Within, the first Ctrl-C is only noted and the second acts as ever; yields whether one was.
+    Elsewhere than in the main thread, or where Ctrl-C is ignored, nothing changes.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

@@ -1,9 +1,11 @@
-"""The optimisation loop, written once: AdamW with a cosine schedule, progress, metrics, and a state on disk to resume from.
+"""The optimisation loop, written once: AdamW with a cosine schedule, progress, metrics, and a state
+on disk to resume from.
 
     for step in trainer("probe", probe, Schedule(1500, 2e-3)):
         step.minimise({"loss": …})
 
-Every step's randomness comes from (seed, phase, step) only, so that a resumed run gives the weights of one that was never stopped.
+Every step's randomness comes from (seed, phase, step) only, so that a resumed run gives the weights
+of one that was never stopped.
 """
 
 from __future__ import annotations
@@ -40,15 +42,28 @@ class Trainer:
     folder: Path
     seed: int
 
-    def __call__(self, phase: str, module: nn.Module, schedule: Schedule) -> Iterator[OptimiserStep]:
-        """The steps that are left of a phase, each of which has to be minimised; afterwards `module` is in evaluation mode.
+    def __call__(
+        self, phase: str, module: nn.Module, schedule: Schedule
+    ) -> Iterator[OptimiserStep]:
+        """The steps that are left of a phase, each of which has to be minimised; afterwards
+        `module` is in evaluation mode.
 
         Raises:
-            ValueError: the state on disk belongs to another module. RuntimeError: the loss is not finite.
-            KeyboardInterrupt: after Ctrl-C, when the step in hand was finished and saved, saying how to go on.
+            ValueError: the state on disk belongs to another module. RuntimeError: the loss is not
+                finite.
+            KeyboardInterrupt: after Ctrl-C, when the step in hand was finished and saved, saying
+                how to go on.
         """
-        optimizer = torch.optim.AdamW(_trained(module), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True)
-        state, metrics = self.folder / "training" / f"{phase}.safetensors", Metrics(self.folder / "metrics.jsonl")
+        optimizer = torch.optim.AdamW(
+            _trained(module),
+            lr=schedule.learning_rate,
+            weight_decay=schedule.weight_decay,
+            fused=True,
+        )
+        state, metrics = (
+            self.folder / "training" / f"{phase}.safetensors",
+            Metrics(self.folder / "metrics.jsonl"),
+        )
         state.parent.mkdir(parents=True, exist_ok=True)
         begin = load_state(state, module, optimizer)
         metrics.rewind(phase, begin)
@@ -56,7 +71,9 @@ class Trainer:
         shown = Progress(phase.replace("_", " "), schedule.steps, "steps", begin)
         with shown as progress, noted_interrupts() as interrupted:
             for number in range(begin, schedule.steps):
-                step = OptimiserStep(phase, module, optimizer, schedule, number, stream(self.seed, phase, number))
+                step = OptimiserStep(
+                    phase, module, optimizer, schedule, number, stream(self.seed, phase, number)
+                )
                 yield step
                 last, stops = number + 1 == schedule.steps, interrupted()
                 saves = last or stops or (number + 1) % schedule.save_every == 0
@@ -71,8 +88,13 @@ class Trainer:
                 if saves:
                     save_state(state, module, optimizer, number + 1)
                 if stops:
-                    saved = f"{phase} is saved at step {number + 1} of {schedule.steps} in {self.folder}"
-                    raise KeyboardInterrupt(f"stopped: {saved}; the same command again goes on from there")
+                    saved = (
+                        f"{phase} is saved at step {number + 1} of {schedule.steps} in"
+                        f" {self.folder}"
+                    )
+                    raise KeyboardInterrupt(
+                        f"stopped: {saved}; the same command again goes on from there"
+                    )
         module.eval()
 
 
@@ -111,7 +133,9 @@ class OptimiserStep:
         """Raise RuntimeError if the loss is not."""
         loss = float(self.terms["loss"].detach())
         if not math.isfinite(loss):
-            raise FailedError(f"{self.phase}: the loss is {loss} at step {self.number}; try a lower learning rate")
+            raise FailedError(
+                f"{self.phase}: the loss is {loss} at step {self.number}; try a lower learning rate"
+            )
 
 
 def _trained(module: nn.Module) -> list[nn.Parameter]:

@@ -1,4 +1,6 @@
-"""What a training run logs: `metrics.jsonl`, and TensorBoard where the `track` extra is installed."""
+"""What a training run logs: `metrics.jsonl`, and TensorBoard where the `track` extra is
+installed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from latent_mpc.envs.files import replace, unwritten
 
 
 class Metrics:
-    """Lines of json, one per logged step; lines after the point of resumption are dropped. TensorBoard, if installed, gets them too."""
+    """Lines of json, one per logged step; lines after the point of resumption are dropped.
+    TensorBoard, if installed, gets them too.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -20,7 +24,9 @@ class Metrics:
     def rewind(self, phase: str, step: int) -> None:
         """Forget what this phase logged from `step` on, and half-written lines."""
         if self.path.exists():
-            kept = [line for line in self.read() if line["phase"] != phase or float(line["step"]) < step]
+            kept = [
+                line for line in self.read() if line["phase"] != phase or float(line["step"]) < step
+            ]
             replace(self.path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def append(self, **values: float | int | str) -> None:
@@ -41,7 +47,11 @@ class Metrics:
     def read(self) -> list[dict[str, float | int | str]]:
         """Every whole line; none if nothing was logged yet."""
         lines = []
-        texts = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if self.path.exists() else []
+        texts = (
+            self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            if self.path.exists()
+            else []
+        )
         for text in texts:
             try:
                 line = json.loads(text)

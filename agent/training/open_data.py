@@ -1,4 +1,6 @@
-"""Open the rollouts that `data=` names; whatever does not fit the task is refused before anything is written."""
+"""Open the rollouts that `data=` names; whatever does not fit the task is refused before anything
+is written.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,15 @@ from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
 from latent_mpc.envs.rollouts.reader import Rollouts, without
 from latent_mpc.envs.task import Task
 
-MODEL = ("id", "fingerprint", "control_period")  # options of a task made of a model that data of it must share
+# options of a task made of a model that data of it must share
+MODEL = ("id", "fingerprint", "control_period")
 
 
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
     """The rollouts that `data` names; a Minari data set is copied into the run's own first.
 
-    Raises ValueError if they are none, of another task, do not hold what the task shows, hold numbers that are none, or are damaged.
+    Raises ValueError if they are none, of another task, do not hold what the task shows, hold
+    numbers that are none, or are damaged.
     """
     where = f"data={config.data}"
     if config.data.startswith(SCHEME):
@@ -31,11 +35,20 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
         rollouts = Rollouts(config.data, config.data_skip)
         require_task(where, rollouts.meta, config)
         if not len(rollouts):
-            again = write("collect", {**task_settings(config.task), "obs": config.obs, "out": config.data})
+            again = write(
+                "collect", {**task_settings(config.task), "obs": config.obs, "out": config.data}
+            )
             raise LatentMPCError(f"{where} holds no finished episode; {again} goes on with it")
-        require_shapes(where, {key: array.shape[1:] for key, array in rollouts.arrays.items()}, task)
-        if "physics" in rollouts.keys and (width := rollouts.arrays["physics"].shape[1:]) != (own := task.snapshot().shape):
-            raise LatentMPCError(f"{where} has simulator states of {list(width)}, {task.name} has {list(own)}; give other data")
+        require_shapes(
+            where, {key: array.shape[1:] for key, array in rollouts.arrays.items()}, task
+        )
+        if "physics" in rollouts.keys and (width := rollouts.arrays["physics"].shape[1:]) != (
+            own := task.snapshot().shape
+        ):
+            raise LatentMPCError(
+                f"{where} has simulator states of {list(width)}, {task.name} has {list(own)}; give"
+                " other data"
+            )
     rollouts.require_whole()
     rollouts.require_finite((*config.observations, "action"))
     return rollouts
@@ -45,15 +58,23 @@ def require_task(where: str, meta: Mapping[str, Any], config: TrainConfig) -> No
     """Raise ValueError unless rollouts of ours are of the task, by their meta data."""
     task = meta.get("task", {})
     if (name := task.get("name")) != config.task.name:
-        raise LatentMPCError(f"{where} must hold rollouts of {config.task.name}, it holds {name}; give task={name} or other data")
+        raise LatentMPCError(
+            f"{where} must hold rollouts of {config.task.name}, it holds {name}; give task={name}"
+            " or other data"
+        )
     for key in MODEL:
         actual, expected = task.get("options", {}).get(key), getattr(config.task, key, None)
         if actual != expected:
-            raise LatentMPCError(f"{where} must hold rollouts with task.{key}={expected}, it holds {actual}; give that or other data")
+            raise LatentMPCError(
+                f"{where} must hold rollouts with task.{key}={expected}, it holds {actual}; give"
+                " that or other data"
+            )
 
 
 def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
-    """A Minari data set, copied into the run's data. Raises ValueError before the folder is made."""
+    """A Minari data set, copied into the run's data. Raises ValueError before the folder is
+    made.
+    """
     data, folder = MinariSet(config.data.removeprefix(SCHEME)), config.folder()
     if data.own is not None:
         require_task(where, data.own, config)
@@ -68,4 +89,10 @@ def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
     print(reader.note, flush=True)
     options = {key: value for key, value in config.task.options().items() if key in (*MODEL, "xml")}
     make_folder(folder)
-    return reader.write(folder / "data", {"task": {"name": config.task.name, "options": options}, "control_period": task.control_period})
+    return reader.write(
+        folder / "data",
+        {
+            "task": {"name": config.task.name, "options": options},
+            "control_period": task.control_period,
+        },
+    )

@@ -33,16 +33,46 @@ from latent_mpc.envs.task import Task
 
 
 def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dict[str, Any]:
-    """What the agent reaches on the validation pairs; where the plan's length is left open, with the best, which stays in `parts`."""
+    """What the agent reaches on the validation pairs; where the plan's length is left open, with
+    the best, which stays in `parts`.
+    """
     planner = parts.config["planner"]
-    outcomes = play_lengths(parts, task, pairs, config.seed, [config.planner.horizon] if config.planner.horizon else HORIZONS)
-    horizons = {horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal} for horizon, one in outcomes.items()}
+    outcomes = play_lengths(
+        parts,
+        task,
+        pairs,
+        config.seed,
+        [config.planner.horizon] if config.planner.horizon else HORIZONS,
+    )
+    horizons = {
+        horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal}
+        for horizon, one in outcomes.items()
+    }
     agent, best = make_agent(parts, seed=config.seed), outcomes[planner["horizon"]]
-    return {**measure(agent, task, pairs, PairsConfig(seed=0), dict(planner), parts.config["cost"], outcome=best), "horizons": horizons}
+    return {
+        **measure(
+            agent,
+            task,
+            pairs,
+            PairsConfig(seed=0),
+            dict(planner),
+            parts.config["cost"],
+            outcome=best,
+        ),
+        "horizons": horizons,
+    }
 
 
-def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, updates: int = 0) -> Tensor:
-    """World model, then the heads on its latents, which are returned; each goes on from its own state on disk.
+def train(
+    parts: Parts,
+    task: Task,
+    rollouts: Rollouts,
+    config: TrainConfig,
+    folder: Path,
+    updates: int = 0,
+) -> Tensor:
+    """World model, then the heads on its latents, which are returned; each goes on from its own
+    state on disk.
 
     `updates` of the world model, and of heads that take as many, if not those of the config.
     """
@@ -51,21 +81,45 @@ def train(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, fol
     seen = with_features(rollouts, parts.model)
     train_world_model(parts.model, seen, training, repeat, trainer)
     z, last, source = encode_rollouts(parts.model, seen, repeat, folder / "training", shown=True)
-    data, fitted = FrozenData(z, last, source, rollouts, repeat, task.tracked_point), dict[str, Head]()
+    data, fitted = (
+        FrozenData(z, last, source, rollouts, repeat, task.tracked_point),
+        dict[str, Head](),
+    )
     for name, head in parts.heads.items():
         head.fit(data, fitted, trainer, updates)
         fitted[name] = head
     return z
 
 
-def explore_once(parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, number: int) -> Rollouts:
-    """Train a little on what there is, from the weights that there are, and let the agent collect more; the folder is a checkpoint."""
+def explore_once(
+    parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, number: int
+) -> Rollouts:
+    """Train a little on what there is, from the weights that there are, and let the agent collect
+    more; the folder is a checkpoint.
+    """
     first = config.collect.episodes + number * config.explore.episodes
     z = train(parts, task, rollouts, config, folder, config.explore.steps)
     save(parts, rollouts, folder)
-    job = Job(config.task.name, task_options(config.task, config.collect), config.observations, config.collect.behaviour, config.seed)
-    agent, numbers = make_agent(parts, seed=config.seed), range(first, first + config.explore.episodes)
-    return explore(agent, job, rollouts, z, numbers, config.explore.novelty, progress=f"round {number + 1} of {config.explore.rounds}")
+    job = Job(
+        config.task.name,
+        task_options(config.task, config.collect),
+        config.observations,
+        config.collect.behaviour,
+        config.seed,
+    )
+    agent, numbers = (
+        make_agent(parts, seed=config.seed),
+        range(first, first + config.explore.episodes),
+    )
+    return explore(
+        agent,
+        job,
+        rollouts,
+        z,
+        numbers,
+        config.explore.novelty,
+        progress=f"round {number + 1} of {config.explore.rounds}",
+    )
 
 
 def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:
@@ -75,17 +129,22 @@ def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:
 
 
 def initialise(config: dict[str, Any], seed: int) -> Parts:
-    """Parts with fresh weights that depend on the run's seed only; the caller's random numbers are left alone."""
+    """Parts with fresh weights that depend on the run's seed only; the caller's random numbers are
+    left alone.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(sequence(seed, WEIGHTS).generate_state(1)[0]))
         parts = build(config)
     for digest, _ in parts.model.frozen_encoders().values():
-        parts.config["model"]["encoder"]["digest"] = digest  # another network in its folder is then refused
+        # another network in its folder is then refused
+        parts.config["model"]["encoder"]["digest"] = digest
     return parts
 
 
 def gathered(config: TrainConfig, folder: Path) -> Rollouts:
-    """The run's own rollouts, collected as far as they are missing. Raises ValueError if they were damaged since."""
+    """The run's own rollouts, collected as far as they are missing. Raises ValueError if they were
+    damaged since.
+    """
     notes = {"explore": asdict(config.explore)} if config.explore.rounds else None
     gather(config.task, config.observations, config.collect, config.seed, folder, notes)
     rollouts = Rollouts(folder, config.data_skip)
@@ -94,18 +153,32 @@ def gathered(config: TrainConfig, folder: Path) -> Rollouts:
 
 
 def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
-    """The checkpoint's config.yaml, data and versions aside: everything that building the parts and repeating the run needs."""
+    """The checkpoint's config.yaml, data and versions aside: everything that building the parts and
+    repeating the run needs.
+    """
     values = asdict(config)
     spaces = {key: list(shown.shape) for key, shown in task.observation().items()}
-    parts = {key: values[key] for key in ("task", "obs", "seed", "model", "training", *heads(), "planner", "cost")}
+    parts = {
+        key: values[key]
+        for key in ("task", "obs", "seed", "model", "training", *heads(), "planner", "cost")
+    }
     parts["planner"]["horizon"] = config.planner.horizon or HORIZONS[0]
-    return {"format": FORMAT, **parts, "spaces": spaces, "actions": task.action_width * config.task.action_repeat}
+    return {
+        "format": FORMAT,
+        **parts,
+        "spaces": spaces,
+        "actions": task.action_width * config.task.action_repeat,
+    }
 
 
 def describe_data(rollouts: Rollouts) -> dict[str, Any]:
     """What the checkpoint says of its data."""
     size = {"episodes": len(rollouts), "steps": int(rollouts.lengths.sum())}
-    return {"fingerprint": rollouts.fingerprint, **size, "behaviour": rollouts.meta.get("behaviour")}
+    return {
+        "fingerprint": rollouts.fingerprint,
+        **size,
+        "behaviour": rollouts.meta.get("behaviour"),
+    }
 
 
 def gather(
@@ -116,14 +189,29 @@ def gather(
     folder: Path,
     notes: Mapping[str, Any] | None = None,
 ) -> Rollouts:
-    """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes it."""
+    """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes
+    it.
+    """
     workers, options = collection.workers or None, task_options(task, collection)
     behaviour, episodes, patience = collection.behaviour, collection.episodes, collection.patience
-    return collect(task.name, options, observations, behaviour, episodes, seed, folder, workers, notes=notes, patience=patience)
+    return collect(
+        task.name,
+        options,
+        observations,
+        behaviour,
+        episodes,
+        seed,
+        folder,
+        workers,
+        notes=notes,
+        patience=patience,
+    )
 
 
 def task_options(task: TaskConfig, collection: CollectionConfig) -> dict[str, Any]:
-    """What the collecting task is made with. Raises ValueError for a start cell where there are none."""
+    """What the collecting task is made with. Raises ValueError for a start cell where there are
+    none.
+    """
     if collection.start and not task.name.startswith("pointmaze"):
         raise LatentMPCError(f"start must be empty for {task.name}: only mazes have cells")
     return {**task.options(), **({"start": list(collection.start)} if collection.start else {})}

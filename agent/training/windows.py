@@ -18,46 +18,60 @@ MAPPED = 2**27  # above this many values the latents are memory-mapped: 0.5 GB
 class Windows:
     """Random windows of rollouts as tensors, action blocks assembled."""
 
-    def __init__(self, rollouts: Rollouts, keys: tuple[str, ...], action_repeat: int, device: torch.device) -> None:
+    def __init__(
+        self, rollouts: Rollouts, keys: tuple[str, ...], action_repeat: int, device: torch.device
+    ) -> None:
         self.rollouts, self.keys, self.repeat, self.device = rollouts, keys, action_repeat, device
 
-    def draw(self, rng: np.random.Generator, batch: int, steps: int, episodes: np.ndarray) -> tuple[dict[str, Tensor], Tensor]:
+    def draw(
+        self, rng: np.random.Generator, batch: int, steps: int, episodes: np.ndarray
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Observations `[B, steps + 1, ...]` and the action blocks `[B, steps, A]` between them.
 
         Raises ValueError if no episode is that long.
         """
-        rows = self.rollouts.starts(rng, batch, steps * self.repeat + 1, episodes)[:, None] + np.arange(steps * self.repeat)
+        rows = self.rollouts.starts(rng, batch, steps * self.repeat + 1, episodes)[
+            :, None
+        ] + np.arange(steps * self.repeat)
         action = self.rollouts.gather(rows, ["action"])["action"].reshape(batch, steps, -1)
         frames = rows[:, :1] + self.repeat * np.arange(steps + 1)
         observed = self.rollouts.gather(frames, self.keys)
-        return {key: torch.as_tensor(value, device=self.device) for key, value in observed.items()}, torch.as_tensor(
-            action, device=self.device
-        )
+        return {
+            key: torch.as_tensor(value, device=self.device) for key, value in observed.items()
+        }, torch.as_tensor(action, device=self.device)
 
 
 @torch.no_grad()
 def encode_rollouts(
     model: WorldModel, rollouts: Rollouts, action_repeat: int, scratch: Path, *, shown: bool = False
 ) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """Latents of every model step, as the agent would hold them: an episode's first frame counts as seen at rest.
+    """Latents of every model step, as the agent would hold them: an episode's first frame counts as
+    seen at rest.
 
     Args:
         scratch: folder for the latents where they are many; nothing remains there.
         shown: whether progress is.
 
     Returns:
-        z `[N, D]`; the last row of each row's episode, `[N]`; the row of the rollouts that each came from, `[N]`.
+        z `[N, D]`; the last row of each row's episode, `[N]`; the row of the rollouts that each
+        came from, `[N]`.
     """
     device = next(model.parameters()).device
     counts = rollouts.lengths // action_repeat + 1
     ends = np.cumsum(counts)
     z = _latents(int(ends[-1]), model.latent, device, scratch)
     episodes = list(zip(ends.tolist(), counts.tolist(), strict=True))
-    for i, (end, count) in enumerate(track(episodes, "encoding", len(episodes), "episodes", shown=shown)):
+    for i, (end, count) in enumerate(
+        track(episodes, "encoding", len(episodes), "episodes", shown=shown)
+    ):
         episode = rollouts.episode(i)
-        obs = {key: torch.as_tensor(np.array(episode[key][::action_repeat]), device=device) for key in model.shapes}
+        obs = {
+            key: torch.as_tensor(np.array(episode[key][::action_repeat]), device=device)
+            for key in model.shapes
+        }
         z[end - count : end] = model.encode_episode(obs)
-    whole = np.int32 if rollouts.offsets[-1] + rollouts.lengths[-1] < 2**31 else np.int64  # half the memory
+    # half the memory
+    whole = np.int32 if rollouts.offsets[-1] + rollouts.lengths[-1] < 2**31 else np.int64
     last = np.repeat((ends - 1).astype(whole), counts)
     source = np.repeat((rollouts.offsets - action_repeat * (ends - counts)).astype(whole), counts)
     source += action_repeat * np.arange(len(source), dtype=whole)
@@ -65,7 +79,9 @@ def encode_rollouts(
 
 
 def _latents(rows: int, width: int, device: torch.device, scratch: Path) -> Tensor:
-    """An empty `[rows, width]`: in memory, or where it would take more than MAPPED numbers of it, in a file that is gone when we are."""
+    """An empty `[rows, width]`: in memory, or where it would take more than MAPPED numbers of it,
+    in a file that is gone when we are.
+    """
     if device.type != "cpu" or rows * width <= MAPPED:
         return torch.empty(rows, width, device=device)
     scratch.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""The first phase of training: the world model, on windows of rollouts. No reward, no privileged state.
+"""The first phase of training: the world model, on windows of rollouts. No reward, no privileged
+state.
 
 Shapes: B batch, T model steps, K history, A action block, D latent.
 """
@@ -25,7 +26,8 @@ from latent_mpc.configs.names import PRECISIONS
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 CHECK_FROM = 500  # steps after which the latent must not be collapsed
-LEAST_STD = 1e-4  # of the latent before its normalisation, which hides a collapse by amplifying noise
+# of the latent before its normalisation, which hides a collapse by amplifying noise
+LEAST_STD = 1e-4
 NORMALISED = 10_000  # episodes that the normalisers of states are fitted to, at most
 PICTURES = 1000  # and pictures that those of pictures are
 
@@ -37,11 +39,14 @@ class TrainingConfig:
     steps: int = 6000  # number of updates
     batch: int = 96  # windows per update
     horizon: int = 5  # imagined steps of a window [model steps]
-    learning_rate: float = 1e-3  # peak learning rate of AdamW, after warm-up and before the cosine decay
+    # peak learning rate of AdamW, after warm-up and before the cosine decay
+    learning_rate: float = 1e-3
     shift: int = 0  # largest random shift of a window's pixels, as augmentation [pixels]
     least_rank: float = 1.5  # effective rank of the latent below which training stops as collapsed
     validation: float = 0.1  # share of episodes held out from training
-    precision: str = "auto"  # precision of the pixel encoder's convolutions: one of PRECISIONS; auto = bf16 where the processor has it
+    # precision of the pixel encoder's convolutions: one of PRECISIONS; auto = bf16 where the
+    # processor has it
+    precision: str = "auto"
     save_every: int = 500  # interval between states to resume from [updates]
 
     def __post_init__(self) -> None:
@@ -50,10 +55,18 @@ class TrainingConfig:
         if self.learning_rate <= 0:
             raise LatentMPCError(f"learning_rate must be positive, got {self.learning_rate}")
         if not 0 < self.validation < 1:
-            raise LatentMPCError(f"validation must be a share between 0 and 1, got {self.validation}")
+            raise LatentMPCError(
+                f"validation must be a share between 0 and 1, got {self.validation}"
+            )
 
 
-def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingConfig, action_repeat: int, trainer: Trainer) -> None:
+def train_world_model(
+    model: WorldModel,
+    rollouts: Rollouts,
+    config: TrainingConfig,
+    action_repeat: int,
+    trainer: Trainer,
+) -> None:
     """Train on windows of K - 1 + horizon model steps.
 
     Raises:
@@ -62,10 +75,19 @@ def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingCon
     """
     device = next(model.parameters()).device
     episodes, _ = rollouts.split(config.validation, trainer.seed)
-    windows, bf16 = Windows(rollouts, tuple(model.shapes), action_repeat, device), use_bf16(config.precision, device)
+    windows, bf16 = (
+        Windows(rollouts, tuple(model.shapes), action_repeat, device),
+        use_bf16(config.precision, device),
+    )
     model.fit_normalisers(sampler(rollouts, episodes))
-    for step in trainer("world_model", model, Schedule(config.steps, config.learning_rate, save_every=config.save_every)):
-        obs, action = windows.draw(step.rng, config.batch, model.history - 1 + config.horizon, episodes)
+    for step in trainer(
+        "world_model",
+        model,
+        Schedule(config.steps, config.learning_rate, save_every=config.save_every),
+    ):
+        obs, action = windows.draw(
+            step.rng, config.batch, model.history - 1 + config.horizon, episodes
+        )
         generator = torch.Generator(device).manual_seed(int(step.rng.integers(2**62)))
         if config.shift and "pixels" in obs:
             obs["pixels"] = shift(obs["pixels"], config.shift, generator)
@@ -74,23 +96,36 @@ def train_world_model(model: WorldModel, rollouts: Rollouts, config: TrainingCon
         if step.number % LOG_EVERY == 0:
             terms |= {"rank": torch.tensor(effective_rank(loss.z.detach())), "std": model.spread()}
             if step.number >= CHECK_FROM:
-                check_collapse(loss.z.shape[-1], float(terms["rank"]), float(terms["std"]), config.least_rank, step.number)
+                check_collapse(
+                    loss.z.shape[-1],
+                    float(terms["rank"]),
+                    float(terms["std"]),
+                    config.least_rank,
+                    step.number,
+                )
         step.minimise(terms)
 
 
 def effective_rank(z: Float[Tensor, "*B D"]) -> float:
-    """Number of directions that the latents use: exp of the entropy of the covariance's spectrum (Roy & Vetterli 2007)."""
-    spectrum = torch.linalg.eigvalsh(torch.cov(z.flatten(0, -2).double().T).reshape(z.shape[-1], -1)).clamp_min(0)
+    """Number of directions that the latents use: exp of the entropy of the covariance's spectrum
+    (Roy & Vetterli 2007).
+    """
+    spectrum = torch.linalg.eigvalsh(
+        torch.cov(z.flatten(0, -2).double().T).reshape(z.shape[-1], -1)
+    ).clamp_min(0)
     share = spectrum / spectrum.sum().clamp_min(1e-12)
     return float(torch.exp(-(share * share.clamp_min(1e-12).log()).sum()))
 
 
 def check_collapse(width: int, rank: float, std: float, least_rank: float, step: int) -> None:
-    """Raises RuntimeError if the latents vary in too few directions, or before their normalisation not at all."""
+    """Raises RuntimeError if the latents vary in too few directions, or before their normalisation
+    not at all.
+    """
     if rank < least_rank or std < LEAST_STD:
         raise FailedError(
-            f"the latent collapsed at step {step}: effective rank {rank:.1f} of {width} (least {least_rank}), std before normalisation "
-            f"{std:.1g} (least {LEAST_STD}); raise model.sigreg or model.inverse, or lower training.learning_rate"
+            f"the latent collapsed at step {step}: effective rank {rank:.1f} of {width} (least"
+            f" {least_rank}), std before normalisation {std:.1g} (least {LEAST_STD}); raise"
+            " model.sigreg or model.inverse, or lower training.learning_rate"
         )
 
 
@@ -101,7 +136,12 @@ def sampler(rollouts: Rollouts, episodes: np.ndarray) -> Callable[[str], Tensor]
         if key == "state":
             some = episodes[:: -(-len(episodes) // NORMALISED)]
             return torch.as_tensor(np.concatenate([rollouts.episode(int(i))[key] for i in some]))
-        rows = np.concatenate([np.arange(rollouts.offsets[i], rollouts.offsets[i] + rollouts.lengths[i] + 1) for i in episodes])
+        rows = np.concatenate(
+            [
+                np.arange(rollouts.offsets[i], rollouts.offsets[i] + rollouts.lengths[i] + 1)
+                for i in episodes
+            ]
+        )
         return torch.as_tensor(rollouts.gather(rows[:: -(-len(rows) // PICTURES)], [key])[key])
 
     return sample

@@ -1,4 +1,6 @@
-"""A problem's plan alone, in a batch of 100 and in a batch in another order: how many are equal, to the bit and to 1e-4 in actions."""
+"""A problem's plan alone, in a batch of 100 and in a batch in another order: how many are equal, to
+the bit and to 1e-4 in actions.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,20 @@ COUNT, CLOSE = 100, 1e-4
 
 def jobs(quick: bool) -> list[Job]:
     count = 10 if quick else COUNT
-    return [Job(("alone", name), partial(measure, name, count)) for name in ("elementwise", "network")]
+    return [
+        Job(("alone", name), partial(measure, name, count)) for name in ("elementwise", "network")
+    ]
 
 
 def measure(name: str, count: int) -> dict[str, Any]:
-    """Of `count` problems, how many have the same plan alone, and in another order, as in the batch."""
-    planner, costs = elementwise(count) if name == "elementwise" else (shipped.planner("cem", 3), partial(shipped.costs, count))
+    """Of `count` problems, how many have the same plan alone, and in another order, as in the
+    batch.
+    """
+    planner, costs = (
+        elementwise(count)
+        if name == "elementwise"
+        else (shipped.planner("cem", 3), partial(shipped.costs, count))
+    )
     warm = planner.init(count, 0)
     everyone = list(range(count))
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()

@@ -1,4 +1,6 @@
-"""What was asked of the planners, and what was measured: one line per figure, computed from the json and from nothing else."""
+"""What was asked of the planners, and what was measured: one line per figure, computed from the
+json and from nothing else.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ def figures(results: Results) -> list[Figure]:
     found += [against_peer(results, peer) for peer in (PEER, PEER_EVERY)]
     found += [over_rollouts(results, label) for label in ("network", "shipped")]
     found += [fastest(results), alone_elementwise(results), alone_network(results)]
-    return [*found, *(deadline(results, name) for name in ("shipped", "network")), decisions(results)]
+    return [
+        *found,
+        *(deadline(results, name) for name in ("shipped", "network")),
+        decisions(results),
+    ]
 
 
 def get(results: Results, *where: str) -> Any:
@@ -41,37 +47,61 @@ def unmeasured(name: str, asked: str) -> Figure:
 
 
 def least_evaluations(results: Results, problem: str, reference: str) -> Figure:
-    name, asked = f"{problem}: evaluations at which cem reaches the cost of {reference}, with 900", "at most 150"
+    name, asked = (
+        f"{problem}: evaluations at which cem reaches the cost of {reference}, with 900",
+        "at most 150",
+    )
     target = get(results, "quality", problem, reference, "900")
     if target is None:
         return unmeasured(name, asked)
     first = enough(get(results, "quality", problem, "cem") or {}, target)
     if first is None:
         return Figure(name, asked, "not reached", False)
-    said = f"{first['evaluations']} (cost {first['difference']:+.2f} ± {first['se']:.2f} against it)"
+    said = (
+        f"{first['evaluations']} (cost {first['difference']:+.2f} ± {first['se']:.2f} against it)"
+    )
     return Figure(name, asked, said, first["evaluations"] <= 150)
 
 
 def against_peer(results: Results, peer: str) -> Figure:
-    name, asked = f"Reacher as shipped against {peer}", "success not lower, ≥ 20x fewer evaluations, ≥ 10x less time"
-    ours, theirs = get(results, "reacher", DEFAULT, "default"), next(iter((get(results, "reacher", peer) or {}).values()), None)
+    name, asked = (
+        f"Reacher as shipped against {peer}",
+        "success not lower, ≥ 20x fewer evaluations, ≥ 10x less time",
+    )
+    ours, theirs = (
+        get(results, "reacher", DEFAULT, "default"),
+        next(iter((get(results, "reacher", peer) or {}).values()), None),
+    )
     if ours is None or theirs is None:
         return unmeasured(name, asked)
-    fewer, less = theirs["evaluations"] / ours["evaluations"], theirs["decision_ms"] / ours["decision_ms"]
+    fewer, less = (
+        theirs["evaluations"] / ours["evaluations"],
+        theirs["decision_ms"] / ours["decision_ms"],
+    )
     rates = [x["success_end"]["rate"] for x in (ours, theirs)]
     said = f"{rates[0]:.0%} and {rates[1]:.0%}, {fewer:.1f}x, {less:.1f}x"
     return Figure(name, asked, said, rates[0] >= rates[1] and fewer >= 20 and less >= 10)
 
 
 def over_rollouts(results: Results, model: str) -> Figure:
-    name, asked = f"planner over bare rollouts, N = 512, H = 16, 6 iterations, {model}; B = 1, 32, 100", "at most 1.15"
+    name, asked = (
+        f"planner over bare rollouts, N = 512, H = 16, 6 iterations, {model}; B = 1, 32, 100",
+        "at most 1.15",
+    )
     cells = get(results, "ratio", model) or {}
     ratios = [cells[B]["plan"] / cells[B]["rollouts"] for B in sorted(cells, key=int)]
-    return Figure(name, asked, ", ".join(f"{r:.2f}" for r in ratios), max(ratios) <= 1.15) if ratios else unmeasured(name, asked)
+    return (
+        Figure(name, asked, ", ".join(f"{r:.2f}" for r in ratios), max(ratios) <= 1.15)
+        if ratios
+        else unmeasured(name, asked)
+    )
 
 
 def fastest(results: Results) -> Figure:
-    name, asked = "rollouts in the fastest mode against eager fp32", "≥ 2x faster, where the CPU has bf16"
+    name, asked = (
+        "rollouts in the fastest mode against eager fp32",
+        "≥ 2x faster, where the CPU has bf16",
+    )
     modes = get(results, "rollouts")
     if not modes:
         return unmeasured(name, asked)
@@ -86,7 +116,12 @@ def alone_elementwise(results: Results) -> Figure:
     if cell is None:
         return unmeasured(name, asked)
     equal = [cell[way]["equal"] for way in ("alone", "permuted")]
-    return Figure(name, asked, f"{equal[0]} and {equal[1]} of {cell['problems']} equal", min(equal) == cell["problems"])
+    return Figure(
+        name,
+        asked,
+        f"{equal[0]} and {equal[1]} of {cell['problems']} equal",
+        min(equal) == cell["problems"],
+    )
 
 
 def alone_network(results: Results) -> Figure:
@@ -95,7 +130,12 @@ def alone_network(results: Results) -> Figure:
     if cell is None:
         return unmeasured(name, asked)
     close = [cell[way]["close"] for way in ("alone", "permuted")]
-    return Figure(name, asked, f"{close[0]} and {close[1]} of {cell['problems']}", min(close) >= 0.99 * cell["problems"])
+    return Figure(
+        name,
+        asked,
+        f"{close[0]} and {close[1]} of {cell['problems']}",
+        min(close) >= 0.99 * cell["problems"],
+    )
 
 
 def deadline(results: Results, model: str) -> Figure:
@@ -103,10 +143,19 @@ def deadline(results: Results, model: str) -> Figure:
     cell = get(results, "deadline", model)
     if cell is None:
         return unmeasured(name, asked)
-    return Figure(name, asked, f"{cell['p99']:.2f} ms; an iteration takes {cell['iteration']:.2f} ms", cell["p99"] <= cell["iteration"])
+    return Figure(
+        name,
+        asked,
+        f"{cell['p99']:.2f} ms; an iteration takes {cell['iteration']:.2f} ms",
+        cell["p99"] <= cell["iteration"],
+    )
 
 
 def decisions(results: Results) -> Figure:
     name, asked = "Reacher from pixels, whole decisions, default planner", "≥ 50 a second"
     cell = get(results, "decision", "reacher-pixels")
-    return Figure(name, asked, f"{cell['per_second']:.0f} a second", cell["per_second"] >= 50) if cell else unmeasured(name, asked)
+    return (
+        Figure(name, asked, f"{cell['per_second']:.0f} a second", cell["per_second"] >= 50)
+        if cell
+        else unmeasured(name, asked)
+    )

@@ -1,4 +1,5 @@
-"""By how much the resident memory of a process grows, at most, during one decision: B = 100, N = 512, H = 16, six iterations. Linux only.
+"""By how much the resident memory of a process grows, at most, during one decision: B = 100, N =
+512, H = 16, six iterations. Linux only.
 
 Each planner in a process of its own: `python -m benchmarks.planners.memory cem` prints one.
 """
@@ -22,15 +23,27 @@ PROBLEMS = 100
 
 
 def jobs(quick: bool) -> list[Job]:
-    """Ours, and where it is installed the peer in one batch of a hundred and, as by default, one problem after the other."""
+    """Ours, and where it is installed the peer in one batch of a hundred and, as by default, one
+    problem after the other.
+    """
     names = ["cem", *([] if missing() else ["swm cem", "swm cem, one batch"])]
     return [Job(("memory", name), partial(measure, name)) for name in names[: 1 if quick else None]]
 
 
 def measure(name: str) -> dict[str, float]:
     """Peak growth [MiB]."""
-    command = [sys.executable, "-m", "benchmarks.planners.memory", name, str(torch.get_num_threads())]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]).stdout)
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.planners.memory",
+        name,
+        str(torch.get_num_threads()),
+    ]
+    return json.loads(
+        subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        ).stdout
+    )
 
 
 def grown(name: str) -> dict[str, float]:
@@ -45,7 +58,9 @@ def grown(name: str) -> dict[str, float]:
 
 
 def status(key: str) -> int:
-    """A line of /proc/self/status [KiB]; of the process's own memory, which `getrusage` mixes with that of its parent."""
+    """A line of /proc/self/status [KiB]; of the process's own memory, which `getrusage` mixes with
+    that of its parent.
+    """
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key + ":"))
 

@@ -41,8 +41,9 @@ class Ours:
     Args:
         algorithm: name in `planners.algorithms()`.
         fields: those that differ from the defaults.
-        evaluations: per decision and problem. Beyond its default an algorithm other than `cem` takes more candidates in as many
-            iterations; below, its last iterations are cut. `cem` is left as it is: `Budget(evaluations=…)` and nothing else.
+        evaluations: per decision and problem. Beyond its default an algorithm other than `cem`
+            takes more candidates in as many iterations; below, its last iterations are cut. `cem`
+            is left as it is: `Budget(evaluations=…)` and nothing else.
     """
 
     problem: Problem
@@ -69,6 +70,11 @@ class Ours:
 
 
 def enlarged(algorithm: Any, evaluations: int) -> Any:
-    """The algorithm with as many candidates as its own number of iterations needs for these evaluations; never fewer than by default."""
+    """The algorithm with as many candidates as its own number of iterations needs for these
+    evaluations; never fewer than by default.
+    """
     usual = sum(islice(algorithm.counts(), algorithm.iterations))
-    return replace(algorithm, samples=max(algorithm.samples, math.ceil(algorithm.samples * evaluations / usual)))
+    return replace(
+        algorithm,
+        samples=max(algorithm.samples, math.ceil(algorithm.samples * evaluations / usual)),
+    )

@@ -1,6 +1,8 @@
-"""The peers' own code on our problems: adapters only, no algorithm of theirs is written again. Needs the environment of docs/benchmarks.md.
+"""The peers' own code on our problems: adapters only, no algorithm of theirs is written again.
+Needs the environment of docs/benchmarks.md.
 
-stable-worldmodel's solvers need none of what its `__init__` imports (torchvision, lancedb, every environment), so that is passed over.
+stable-worldmodel's solvers need none of what its `__init__` imports (torchvision, lancedb, every
+environment), so that is passed over.
 
 B problems, N candidates, H horizon, S state, A action.
 """
@@ -47,24 +49,43 @@ class Costed:
         return self.ask(info["problem"][:, 0], candidates)
 
 
-def swm_solver(kind: str, samples: int, iterations: int, *, std: float, together: int, seed: int) -> Any:
-    """A solver of stable-worldmodel with a tenth of elites, as its 30 of 300; the rest are its defaults."""
+def swm_solver(
+    kind: str, samples: int, iterations: int, *, std: float, together: int, seed: int
+) -> Any:
+    """A solver of stable-worldmodel with a tenth of elites, as its 30 of 300; the rest are its
+    defaults.
+    """
     solvers = _without_init("stable_worldmodel", "stable_worldmodel.solver")
     cls = {"cem": solvers.CEMSolver, "icem": solvers.ICEMSolver, "mppi": solvers.MPPISolver}[kind]
     more = {"n_elite_keep": min(5, elites(samples))} if kind == "icem" else {}
     topk = elites(samples)
-    return cls(Costed(), batch_size=together, num_samples=samples, n_steps=iterations, topk=topk, var_scale=std, seed=seed, **more)
+    return cls(
+        Costed(),
+        batch_size=together,
+        num_samples=samples,
+        n_steps=iterations,
+        topk=topk,
+        var_scale=std,
+        seed=seed,
+        **more,
+    )
 
 
 def swm_configure(solver: Any, *, B: int, actions: int, horizon: int) -> None:
     """Tell a solver about B problems with actions in [-1, 1]."""
     from gymnasium.spaces import Box
 
-    solver.configure(action_space=Box(-1, 1, (B, actions), np.float32), n_envs=B, config=PlanConfig(horizon))
+    solver.configure(
+        action_space=Box(-1, 1, (B, actions), np.float32), n_envs=B, config=PlanConfig(horizon)
+    )
 
 
-def swm_solve(solver: Any, ask: Callable[[Tensor, Tensor], Tensor], B: int, init: Tensor | None) -> Tensor:
-    """Plans `[B, H, A]`. `ask(index, candidates)` is the cost of candidates for the problems of index; what solvers print is dropped."""
+def swm_solve(
+    solver: Any, ask: Callable[[Tensor, Tensor], Tensor], B: int, init: Tensor | None
+) -> Tensor:
+    """Plans `[B, H, A]`. `ask(index, candidates)` is the cost of candidates for the problems of
+    index; what solvers print is dropped.
+    """
     solver.model.ask = ask
     with contextlib.redirect_stdout(io.StringIO()):
         return solver.solve({"problem": torch.arange(B)}, init_action=init)["actions"].clone()
@@ -75,7 +96,8 @@ class StableWorldModel:
     """CEM, iCEM or MPPI of stable-worldmodel 0.1.1, replanning every step.
 
     Args:
-        warm: hand the rest of the last plan in, as its `WorldModelPolicy` does where fewer steps are executed than planned.
+        warm: hand the rest of the last plan in, as its `WorldModelPolicy` does where fewer steps
+            are executed than planned.
     """
 
     problem: Problem
@@ -90,7 +112,9 @@ class StableWorldModel:
         return self.split[0] * self.split[1]
 
     def reset(self, B: int, seed: int) -> None:
-        self.solver = swm_solver(self.kind, *self.split, std=self.std, together=self.together, seed=seed)
+        self.solver = swm_solver(
+            self.kind, *self.split, std=self.std, together=self.together, seed=seed
+        )
         swm_configure(self.solver, B=B, actions=self.problem.actions, horizon=self.problem.horizon)
         self.rest: Tensor | None = None
 
@@ -102,7 +126,8 @@ class StableWorldModel:
 
 @dataclass
 class PytorchMPPI:
-    """MPPI of pytorch-mppi 0.9.1: its batched class, which shares the noise among problems. Warm by design; begins from no action at all.
+    """MPPI of pytorch-mppi 0.9.1: its batched class, which shares the noise among problems. Warm by
+    design; begins from no action at all.
 
     One command is one iteration; only the first of a decision moves the plan in force on by a step.
     """
@@ -124,8 +149,8 @@ class PytorchMPPI:
         noise = self.std**2 * torch.eye(A)
         bound = torch.ones(A)
         self.mppi = MPPI_Batched(
-            problem.step, problem.cost, problem.states, noise, B, self.split[0], problem.horizon, lambda_=self.temperature,
-            u_min=-bound, u_max=bound,
+            problem.step, problem.cost, problem.states, noise, B, self.split[0], problem.horizon,
+            lambda_=self.temperature, u_min=-bound, u_max=bound,
         )  # fmt: skip
         self.mppi.U = torch.zeros(B, problem.horizon, A)
 
@@ -139,7 +164,9 @@ class PytorchMPPI:
 
 @dataclass
 class TorchRL:
-    """CEM or MPPI planner of torchrl, which have no warm start: every decision begins from no action and a standard deviation of 1."""
+    """CEM or MPPI planner of torchrl, which have no warm start: every decision begins from no
+    action and a standard deviation of 1.
+    """
 
     problem: Problem
     kind: str
@@ -155,19 +182,32 @@ class TorchRL:
 
         self.random = torch.Generator().manual_seed(seed).get_state()
         env, H = _torchrl_environment(self.problem), self.problem.horizon
-        sizes = {"planning_horizon": H, "optim_steps": self.split[1], "num_candidates": self.split[0], "top_k": elites(self.split[0])}
-        self.planner = CEMPlanner(env, **sizes) if self.kind == "cem" else MPPIPlanner(env, _Return(), self.temperature, **sizes)
+        sizes = {
+            "planning_horizon": H,
+            "optim_steps": self.split[1],
+            "num_candidates": self.split[0],
+            "top_k": elites(self.split[0]),
+        }
+        self.planner = (
+            CEMPlanner(env, **sizes)
+            if self.kind == "cem"
+            else MPPIPlanner(env, _Return(), self.temperature, **sizes)
+        )
 
     def act(self, cost: RolloutCost) -> Tensor:
         from tensordict import TensorDict
 
         cost.count(len(cost.states) * self.evaluations)
         with _random(self), torch.no_grad():
-            return self.planner(TensorDict({"state": cost.states}, batch_size=[len(cost.states)]))["action"]
+            return self.planner(TensorDict({"state": cost.states}, batch_size=[len(cost.states)]))[
+                "action"
+            ]
 
 
 class _Return(torch.nn.Module):
-    """The advantage that torchrl's MPPI asks for: the return, less the best one, as its exponential knows no largest exponent."""
+    """The advantage that torchrl's MPPI asks for: the return, less the best one, as its exponential
+    knows no largest exponent.
+    """
 
     def forward(self, rolled: Any) -> Any:
         total = rolled["next", "reward"].sum(-2, keepdim=True)  # (B, N, 1, 1)
@@ -197,7 +237,10 @@ def _torchrl_environment(problem: Problem) -> Any:
             state = problem.step(now["state"], now["action"])
             reward = -problem.cost(state, now["action"])[..., None]
             done = torch.zeros_like(reward, dtype=torch.bool)
-            return TensorDict({"state": state, "reward": reward, "done": done, "terminated": done}, batch_size=now.batch_size)
+            return TensorDict(
+                {"state": state, "reward": reward, "done": done, "terminated": done},
+                batch_size=now.batch_size,
+            )
 
         def _set_seed(self, seed: int | None) -> None:
             pass
@@ -207,7 +250,9 @@ def _torchrl_environment(problem: Problem) -> Any:
 
 @contextlib.contextmanager
 def _random(contender: Any) -> Any:
-    """Peers that draw from torch's global generator draw from the contender's own stream, and leave the global one as it was."""
+    """Peers that draw from torch's global generator draw from the contender's own stream, and leave
+    the global one as it was.
+    """
     before = torch.get_rng_state()
     torch.set_rng_state(contender.random)
     try:
@@ -219,7 +264,11 @@ def _random(contender: Any) -> Any:
 
 def missing() -> list[str]:
     """Peers that are not installed."""
-    return [name for name in ("stable_worldmodel", "pytorch_mppi", "torchrl") if importlib.util.find_spec(name) is None]
+    return [
+        name
+        for name in ("stable_worldmodel", "pytorch_mppi", "torchrl")
+        if importlib.util.find_spec(name) is None
+    ]
 
 
 def _without_init(package: str, module: str) -> ModuleType:
@@ -235,7 +284,8 @@ def _without_init(package: str, module: str) -> ModuleType:
 def peers(problem: Problem, evaluations: int) -> dict[str, Contender]:
     """Every peer at this budget, by its name in the tables.
 
-    Standard deviations are the better of 0.5 and 1 for each, pytorch-mppi's one iteration is better than several: found on other starts.
+    Standard deviations are the better of 0.5 and 1 for each, pytorch-mppi's one iteration is better
+    than several: found on other starts.
     """
     split = SPLITS[evaluations]
     return {

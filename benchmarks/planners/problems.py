@@ -1,7 +1,8 @@
-"""Control problems with known dynamics: what a planner is given, and what its plans then cost in the world. Closed form, torch, batched.
+"""Control problems with known dynamics: what a planner is given, and what its plans then cost in
+the world. Closed form, torch, batched.
 
-B problems, N candidates, H horizon, S state, A action. Actions lie in [-1, 1]: a problem clips what lies outside, as an actuator would,
-so that planners without bounds are not punished twice.
+B problems, N candidates, H horizon, S state, A action. Actions lie in [-1, 1]: a problem clips what
+lies outside, as an actuator would, so that planners without bounds are not punished twice.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from torch import Tensor
 
 
 class Problem(Protocol):
-    """Dynamics and the cost of one step; `steps` of them are an episode, `horizon` of them a plan."""
+    """Dynamics and the cost of one step; `steps` of them are an episode, `horizon` of them a
+    plan.
+    """
 
     name: str
     states: int
@@ -26,22 +29,29 @@ class Problem(Protocol):
     def starts(self, count: int, seed: int) -> Float[Tensor, "B S"]:
         """Start states."""
 
-    def step(self, state: Float[Tensor, "*B S"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B S"]:
+    def step(
+        self, state: Float[Tensor, "*B S"], action: Float[Tensor, "*B A"]
+    ) -> Float[Tensor, "*B S"]:
         """The state one step later."""
 
-    def cost(self, state: Float[Tensor, "*B S"], action: Float[Tensor, "*B A"]) -> Float[Tensor, "*B"]:
+    def cost(
+        self, state: Float[Tensor, "*B S"], action: Float[Tensor, "*B A"]
+    ) -> Float[Tensor, "*B"]:
         """Of being in a state, having come there by an action."""
 
 
 class Pendulum:
-    """Swing-up with too little torque to do it in one go: equations, limits and weights of Gymnasium's Pendulum-v1.
+    """Swing-up with too little torque to do it in one go: equations, limits and weights of
+    Gymnasium's Pendulum-v1.
 
-    State: angle from upright [rad], angular velocity [rad/s]. Differs: the cost is that of the state the step leads to.
+    State: angle from upright [rad], angular velocity [rad/s]. Differs: the cost is that of the
+    state the step leads to.
     """
 
     name = "pendulum"
     states, actions, horizon, steps = 2, 1, 20, 100
-    dt, gravity, torque, fastest = 0.05, 10.0, 2.0, 8.0  # [s], [m/s2], [N m], [rad/s]; mass 1 kg, length 1 m
+    # [s], [m/s2], [N m], [rad/s]; mass 1 kg, length 1 m
+    dt, gravity, torque, fastest = 0.05, 10.0, 2.0, 8.0
 
     def starts(self, count: int, seed: int) -> Tensor:
         """Hanging, up to 1 rad to either side, at up to 1 rad/s."""
@@ -62,18 +72,22 @@ class Pendulum:
 
 
 class DoubleIntegrator:
-    """Six masses, or one in six dimensions, to be brought to rest at the origin round a ball that lies in the way.
+    """Six masses, or one in six dimensions, to be brought to rest at the origin round a ball that
+    lies in the way.
 
     State: six positions [m], six velocities [m/s].
     """
 
     name = "double integrator"
     states, actions, horizon, steps = 12, 6, 16, 40
-    dt, push, radius = 0.1, 1.0, 0.6  # [s], [m/s2]: the way takes 28 of the 40 steps at least, [m] of the ball
+    # [s], [m/s2]: the way takes 28 of the 40 steps at least, [m] of the ball
+    dt, push, radius = 0.1, 1.0, 0.6
     distance, middle = 2.0, 0.9  # [m] of the starts and of the ball's centre from the origin
 
     def starts(self, count: int, seed: int) -> Tensor:
-        """At rest, on the far side of the ball, off the line through its centre by about a third of its radius."""
+        """At rest, on the far side of the ball, off the line through its centre by about a third of
+        its radius.
+        """
         off = 0.2 * torch.randn(count, 6, generator=torch.Generator().manual_seed(seed))
         position = off + torch.tensor([self.distance, 0, 0, 0, 0, 0])
         return torch.cat([position, torch.zeros(count, 6)], -1)
@@ -88,11 +102,18 @@ class DoubleIntegrator:
         centre = torch.tensor([self.middle, 0, 0, 0, 0, 0]).to(state)
         inside = (self.radius - ((position - centre).square().sum(-1) + 1e-12).sqrt()).clamp(min=0)
         effort = action.clamp(-1, 1).square().sum(-1)
-        return position.square().sum(-1) + 0.1 * velocity.square().sum(-1) + 0.01 * effort + 50.0 * inside
+        return (
+            position.square().sum(-1)
+            + 0.1 * velocity.square().sum(-1)
+            + 0.01 * effort
+            + 50.0 * inside
+        )
 
 
 class Network:
-    """A model of usual size, for times: 68 to 256 to 256 to 64 with SiLU, residual, random weights; squared distance to a goal."""
+    """A model of usual size, for times: 68 to 256 to 256 to 64 with SiLU, residual, random weights;
+    squared distance to a goal.
+    """
 
     name = "network"
     states, actions, horizon, steps = 64, 4, 16, 1
@@ -116,7 +137,8 @@ class Network:
 
 
 class RolloutCost:
-    """The cost of plans from given states: a sum over the steps, rolled out as many candidates at a time as stay in the cache.
+    """The cost of plans from given states: a sum over the steps, rolled out as many candidates at a
+    time as stay in the cache.
 
     `evaluations` is what each problem has been asked for, whoever asks.
     """
@@ -134,18 +156,27 @@ class RolloutCost:
     def __call__(self, actions: Float[Tensor, "B N H A"]) -> Float[Tensor, "B N"]:
         return self.of(torch.arange(len(self.states)), actions)
 
-    def of(self, index: Int[Tensor, " M"], actions: Float[Tensor, "M N H A"]) -> Float[Tensor, "M N"]:
+    def of(
+        self, index: Int[Tensor, " M"], actions: Float[Tensor, "M N H A"]
+    ) -> Float[Tensor, "M N"]:
         """The same for some of the problems."""
         self.count(actions.shape[0] * actions.shape[1])
         some = max(1, self.rows // actions.shape[1])
-        return torch.cat([rolled(self.problem, *part) for part in zip(self.states[index].split(some), actions.split(some), strict=True)])
+        return torch.cat(
+            [
+                rolled(self.problem, *part)
+                for part in zip(self.states[index].split(some), actions.split(some), strict=True)
+            ]
+        )
 
     def count(self, asked: int) -> None:
         """Note evaluations made elsewhere."""
         self.asked += asked
 
 
-def rolled(problem: Problem, states: Float[Tensor, "B S"], actions: Float[Tensor, "B N H A"]) -> Float[Tensor, "B N"]:
+def rolled(
+    problem: Problem, states: Float[Tensor, "B S"], actions: Float[Tensor, "B N H A"]
+) -> Float[Tensor, "B N"]:
     """Sum of the steps' costs."""
     state = states[:, None].expand(-1, actions.shape[1], -1)
     total = state.new_zeros(state.shape[:2])

@@ -1,4 +1,6 @@
-"""Closed-loop cost against evaluations per decision, true dynamics: every planner of ours and each peer, on the same starts."""
+"""Closed-loop cost against evaluations per decision, true dynamics: every planner of ours and each
+peer, on the same starts.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,18 @@ def jobs(quick: bool) -> list[Job]:
         for problem in PROBLEMS:
             for name, make in contenders(problem, evaluations).items():
                 where = ("quality", problem.name, name, str(evaluations))
-                out.append(Job(where, partial(measure, problem, make, starts, 1 if evaluations == max(SPLITS) else seeds)))
+                out.append(
+                    Job(
+                        where,
+                        partial(
+                            measure,
+                            problem,
+                            make,
+                            starts,
+                            1 if evaluations == max(SPLITS) else seeds,
+                        ),
+                    )
+                )
     return out
 
 
@@ -40,15 +53,21 @@ def contenders(problem: Problem, evaluations: int) -> dict[str, Callable[[], Con
     """Whoever takes part at this budget."""
     if evaluations in FINER:
         return {"cem": partial(Ours, problem, "cem", evaluations)}
-    found: dict[str, Callable[[], Contender]] = {name: partial(Ours, problem, name, evaluations) for name in OURS}
+    found: dict[str, Callable[[], Contender]] = {
+        name: partial(Ours, problem, name, evaluations) for name in OURS
+    }
     found[TEXTBOOK] = partial(Textbook, problem, evaluations)
     if not missing():
         found |= {name: partial(_same, peer) for name, peer in peers(problem, evaluations).items()}
     return found
 
 
-def measure(problem: Problem, make: Callable[[], Contender], starts: int, seeds: int) -> dict[str, Any]:
-    """Mean cost of an episode, its standard error over starts, each start's mean over planner seeds, evaluations really made."""
+def measure(
+    problem: Problem, make: Callable[[], Contender], starts: int, seeds: int
+) -> dict[str, Any]:
+    """Mean cost of an episode, its standard error over starts, each start's mean over planner
+    seeds, evaluations really made.
+    """
     costs, evaluations = closed_loop(problem, make(), problem.starts(starts, START_SEED), seeds)
     each = costs.mean(0)
     return {
@@ -59,8 +78,12 @@ def measure(problem: Problem, make: Callable[[], Contender], starts: int, seeds:
     }
 
 
-def closed_loop(problem: Problem, contender: Contender, starts: Float[Tensor, "B S"], seeds: int) -> tuple[Float[Tensor, "R B"], float]:
-    """Cost of an episode from each start, several times over, and the evaluations of its decisions on average."""
+def closed_loop(
+    problem: Problem, contender: Contender, starts: Float[Tensor, "B S"], seeds: int
+) -> tuple[Float[Tensor, "R B"], float]:
+    """Cost of an episode from each start, several times over, and the evaluations of its decisions
+    on average.
+    """
     states = starts.repeat(seeds, 1)
     total, asked = torch.zeros(len(states)), 0.0
     contender.reset(len(states), seed=0)
@@ -74,7 +97,9 @@ def closed_loop(problem: Problem, contender: Contender, starts: Float[Tensor, "B
 
 
 def enough(cells: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any] | None:
-    """The least budget from which on no mean cost is above the reference's, with the paired difference there; None if there is none."""
+    """The least budget from which on no mean cost is above the reference's, with the paired
+    difference there; None if there is none.
+    """
     least = None
     for evaluations in sorted(cells, key=int, reverse=True):
         if cells[evaluations]["mean"] > reference["mean"]:
@@ -83,7 +108,11 @@ def enough(cells: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any] |
     if least is None:
         return None
     difference = torch.tensor(cells[least]["starts"]) - torch.tensor(reference["starts"])
-    return {"evaluations": int(least), "difference": float(difference.mean()), "se": float(difference.std() / len(difference) ** 0.5)}
+    return {
+        "evaluations": int(least),
+        "difference": float(difference.mean()),
+        "se": float(difference.std() / len(difference) ** 0.5),
+    }
 
 
 def _same(contender: Contender) -> Contender:

@@ -1,7 +1,9 @@
-"""The shipped Reacher with planners of ours at several budgets, and with the peer's default: 300 x 30 cold candidates, five steps ahead.
+"""The shipped Reacher with planners of ours at several budgets, and with the peer's default: 300 x
+30 cold candidates, five steps ahead.
 
-The same pairs, model, cost and closed loop (`agent/evaluation/evaluate.py`) for all. The peer executes all five steps before it plans
-again, as it ships; "every step" is the same solver asked at every step, which is dearer and better.
+The same pairs, model, cost and closed loop (`agent/evaluation/evaluate.py`) for all. The peer
+executes all five steps before it plans again, as it ships; "every step" is the same solver asked at
+every step, which is dearer and better.
 """
 
 from __future__ import annotations
@@ -32,24 +34,46 @@ SAMPLES, ITERATIONS, HORIZON = 300, 30, 5  # stable-worldmodel's CEM for Le-WM
 
 
 def jobs(quick: bool, seed: int) -> list[Job]:
-    """The agent as it ships and the peer as it ships first, then every planner at every budget, then the peer at every step."""
+    """The agent as it ships and the peer as it ships first, then every planner at every budget,
+    then the peer at every step.
+    """
     count, budgets = (4, BUDGETS[:1]) if quick else (50, BUDGETS)
     measured = partial(measure, count=count, seed=seed)
     out = [Job(("reacher", DEFAULT, "default"), partial(measured, shipped.agent))]
     n, size = str(SAMPLES * ITERATIONS), (30, 3) if quick else (SAMPLES, ITERATIONS)
-    peers = [] if missing() else [Job(("reacher", PEER, n), partial(measured, partial(peer, HORIZON, size)))]
-    peers += [] if missing() else [Job(("reacher", PEER_EVERY, n), partial(measured, partial(peer, 1, size)))]
+    peers = (
+        []
+        if missing()
+        else [Job(("reacher", PEER, n), partial(measured, partial(peer, HORIZON, size)))]
+    )
+    peers += (
+        []
+        if missing()
+        else [Job(("reacher", PEER_EVERY, n), partial(measured, partial(peer, 1, size)))]
+    )
     out += peers[:1]
     for evaluations in budgets:
-        out += [Job(("reacher", name, str(evaluations)), partial(measured, partial(ours, name, evaluations))) for name in PLANNERS]
+        out += [
+            Job(
+                ("reacher", name, str(evaluations)),
+                partial(measured, partial(ours, name, evaluations)),
+            )
+            for name in PLANNERS
+        ]
     return [*out, *peers[1:]]
 
 
 def ours(name: str, evaluations: int) -> Agent:
-    """The shipped agent with another planner and this many evaluations per decision; `cem` with the fields it ships with."""
+    """The shipped agent with another planner and this many evaluations per decision; `cem` with the
+    fields it ships with.
+    """
     agent = shipped.agent()
     old = agent.planner
-    algorithm = old.algorithm if name == "cem" else enlarged(algorithms()[name](block=agent.action_repeat), evaluations)
+    algorithm = (
+        old.algorithm
+        if name == "cem"
+        else enlarged(algorithms()[name](block=agent.action_repeat), evaluations)
+    )
     budgeted = shipped.Budgeted(algorithm, low=old.low, high=old.high, horizon=old.horizon)
     budgeted.evaluations = evaluations
     return agent.deciding(FlatDecision(budgeted, agent.plan_cost))
@@ -65,9 +89,11 @@ def peer(every: int, size: tuple[int, int]) -> Agent:
 
 
 class Peer(Planner):
-    """stable-worldmodel's CEM where the agent expects a planner. It plans cold, every so many steps, and is obeyed in between.
+    """stable-worldmodel's CEM where the agent expects a planner. It plans cold, every so many
+    steps, and is obeyed in between.
 
-    Its candidates know no bounds; they are clipped before the model sees them, which is to its advantage.
+    Its candidates know no bounds; they are clipped before the model sees them, which is to its
+    advantage.
     """
 
     every: int
@@ -79,9 +105,21 @@ class Peer(Planner):
         self.step = 0
         return super().init(B, seed)
 
-    def plan(self, cost: Any, warm: Warm, *, proposals: Tensor | None = None, budget: Budget | None = None) -> Plan:
+    def plan(
+        self,
+        cost: Any,
+        warm: Warm,
+        *,
+        proposals: Tensor | None = None,
+        budget: Budget | None = None,
+    ) -> Plan:
         if self.step % self.every == 0:
-            actions = swm_solve(self.solver, lambda _, candidates: cost(self._clip(candidates)), len(warm.mean), None)
+            actions = swm_solve(
+                self.solver,
+                lambda _, candidates: cost(self._clip(candidates)),
+                len(warm.mean),
+                None,
+            )
             self.actions = self._clip(actions)
         else:
             self.actions = self.actions.roll(-1, 1)
@@ -90,7 +128,9 @@ class Peer(Planner):
 
 
 def measure(make: Any, *, count: int, seed: int) -> dict[str, Any]:
-    """Success at the end on the pairs, and the time of one decision at B = 1 [ms], steps that only go on with a plan left out."""
+    """Success at the end on the pairs, and the time of one decision at B = 1 [ms], steps that only
+    go on with a plan left out.
+    """
     task, agent = shipped.task(), make()
     drawn = draw_pairs(task, count, seed)
     played = play(agent, task, drawn.pairs, drawn.steps)

@@ -1,4 +1,6 @@
-"""The shipped Reacher, which sees pixels: its agent with any planner, and the very cost that the agent hands its planner."""
+"""The shipped Reacher, which sees pixels: its agent with any planner, and the very cost that the
+agent hands its planner.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ def task() -> Task:
 def observed(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Pictures of starts and goals."""
     pairs = draw_pairs(task(), count, PAIRS).pairs
-    return tuple(np.stack([task().observation(getattr(p, end))["pixels"] for p in pairs]) for end in ("start", "goal"))  # type: ignore[return-value]
+    return tuple(
+        np.stack([task().observation(getattr(p, end))["pixels"] for p in pairs])
+        for end in ("start", "goal")
+    )  # type: ignore[return-value]
 
 
 def agent(planner: dict[str, Any] | None = None) -> Agent:
@@ -55,11 +60,18 @@ class Kept(Planner):
 
 
 def costs(count: int, index: list[int] | None = None) -> Any:
-    """The cost of the first decision of `count` problems, or of some of them as if there were no others."""
+    """The cost of the first decision of `count` problems, or of some of them as if there were no
+    others.
+    """
     starts, goals = observed(count)
     chosen = range(count) if index is None else index
     made = agent()
-    kept = Kept(made.planner.algorithm, low=made.planner.low, high=made.planner.high, horizon=made.planner.horizon)
+    kept = Kept(
+        made.planner.algorithm,
+        low=made.planner.low,
+        high=made.planner.high,
+        horizon=made.planner.horizon,
+    )
     made = made.deciding(FlatDecision(kept, made.plan_cost))
     made.reset({"pixels": goals[list(chosen)]})
     made.act({"pixels": starts[list(chosen)]})
@@ -76,8 +88,14 @@ class Budgeted(Planner):
 
 
 def decision(episodes: int) -> dict[str, float]:
-    """Whole decisions at B = 1, pixels to action, as the agent ships: median and 95th percentile [ms], and how many a second."""
+    """Whole decisions at B = 1, pixels to action, as the agent ships: median and 95th percentile
+    [ms], and how many a second.
+    """
     pairs = draw_pairs(task(), episodes, PAIRS).pairs
     made = agent()
     spent = [1e3 * t for pair in pairs for t in time_decisions(made, task(), [pair])]
-    return {"median": statistics.median(spent), "p95": float(np.percentile(spent, 95)), "per_second": 1e3 / statistics.median(spent)}
+    return {
+        "median": statistics.median(spent),
+        "p95": float(np.percentile(spent, 95)),
+        "per_second": 1e3 / statistics.median(spent),
+    }

@@ -1,4 +1,6 @@
-"""Measurements in one json: each is made once and written at once, so that an interrupted run goes on where it was."""
+"""Measurements in one json: each is made once and written at once, so that an interrupted run goes
+on where it was.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,19 @@ class Store:
         ValueError: the file holds measurements made with other settings.
     """
 
-    def __init__(self, path: Path | None, settings: dict[str, Any], forget: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path | None, settings: dict[str, Any], forget: Sequence[str] = ()
+    ) -> None:
         self.path = path
         old = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
         kept = {key: value for key, value in old.items() if key not in ("settings", *forget)}
-        if kept and (differ := [key for key in settings if old["settings"].get(key) != settings[key]]):
-            raise LatentMPCError(f"{path} was measured with other settings ({', '.join(differ)}): {', '.join(kept)}; --fresh begins anew")
+        if kept and (
+            differ := [key for key in settings if old["settings"].get(key) != settings[key]]
+        ):
+            raise LatentMPCError(
+                f"{path} was measured with other settings ({', '.join(differ)}): {', '.join(kept)};"
+                " --fresh begins anew"
+            )
         self.results: dict[str, Any] = {"settings": settings, **kept}
 
     def run(self, jobs: Iterable[Job], told: str) -> None:
@@ -75,15 +84,26 @@ def _on_one_line(text: str) -> str:
 
 def machine() -> dict[str, Any]:
     """What times depend on."""
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
 
 
 def _cpu() -> str:
-    """Name and the instructions that decide the speed of matrix products, from /proc/cpuinfo where there is one."""
+    """Name and the instructions that decide the speed of matrix products, from /proc/cpuinfo where
+    there is one.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    wide = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in said.get("flags", "").split()]
+    wide = [
+        flag
+        for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+        if flag in said.get("flags", "").split()
+    ]
     return f"{said.get('model name', platform.machine())} ({', '.join(wide)})"

@@ -1,4 +1,5 @@
-"""The yardstick: the cross-entropy method as textbooks have it, warm. Written here and nowhere else, so that no tuning of ours moves it.
+"""The yardstick: the cross-entropy method as textbooks have it, warm. Written here and nowhere
+else, so that no tuning of ours moves it.
 
 B problems, N candidates, H horizon, A action.
 """
@@ -12,21 +13,26 @@ from torch import Tensor
 
 from benchmarks.planners.problems import Problem, RolloutCost
 
-# How textbook methods and peers, which have no default for small budgets, share evaluations out: (candidates, iterations)
+# How textbook methods and peers, which have no default for small budgets, share evaluations out:
+# (candidates, iterations)
 SPLITS = {40: (20, 2), 120: (40, 3), 300: (60, 5), 900: (150, 6), 3000: (300, 10)}
 
 
 def elites(samples: int) -> int:
-    """A tenth, as in stable-worldmodel's 30 of 300, and at least four, below which a standard deviation is noise."""
+    """A tenth, as in stable-worldmodel's 30 of 300, and at least four, below which a standard
+    deviation is noise.
+    """
     return max(4, samples // 10)
 
 
 @dataclass
 class Textbook:
-    """White noise, mean and standard deviation refitted to the elites and nothing mixed in, the mean executed (Rubinstein 1999).
+    """White noise, mean and standard deviation refitted to the elites and nothing mixed in, the
+    mean executed (Rubinstein 1999).
 
-    The plan moves on by one step from decision to decision, its last action repeated. Actions stay in [-1, 1], the mean is a candidate.
-    Of the initial standard deviations 0.5 and 1 the first is the better one, on both problems (other starts).
+    The plan moves on by one step from decision to decision, its last action repeated. Actions stay
+    in [-1, 1], the mean is a candidate. Of the initial standard deviations 0.5 and 1 the first is
+    the better one, on both problems (other starts).
     """
 
     problem: Problem

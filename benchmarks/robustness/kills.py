@@ -1,9 +1,10 @@
-"""Kills `collect` and `train` at random moments and counts what was lost: `python -m benchmarks.robustness.kills --kills 100` prints a
-table.
+"""Kills `collect` and `train` at random moments and counts what was lost: `python -m
+benchmarks.robustness.kills --kills 100` prints a table.
 
-Each command runs as a process of its own until SIGKILL, then again with the same settings; whenever it comes to its end, a new folder
-is begun. After every kill the folder must open, hold no fewer episodes than before, and each must be, bit for bit, that of a
-collection that was never killed; a training that comes to its end must have the weights of one that was never killed.
+Each command runs as a process of its own until SIGKILL, then again with the same settings; whenever
+it comes to its end, a new folder is begun. After every kill the folder must open, hold no fewer
+episodes than before, and each must be, bit for bit, that of a collection that was never killed; a
+training that comes to its end must have the weights of one that was never killed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ from latent_mpc.envs.rollouts.reader import Rollouts
 
 COLLECT = ["collect", "task=reacher", "episodes=500", "workers=2"]
 DATA = ["collect.episodes=40", "collect.workers=1", "validation_episodes=1"]
-MODEL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
+MODEL = [
+    "model.hidden=16",
+    "model.latent=8",
+    "model.embedding=8",
+    "cost_to_go.hidden=16",
+    "cost_to_go.metric=8",
+]
 STEPS = [
     "training.steps=60",
     "training.batch=8",
@@ -56,7 +63,14 @@ def start(command: Sequence[str], out: Path) -> subprocess.Popen[str]:
     """The command as a process group of its own, one thread."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     words = [sys.executable, "-m", "latent_mpc.agent.cli.main", *command, f"out={out}"]
-    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    return subprocess.Popen(
+        words,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 def finish(command: Sequence[str], out: Path) -> float:
@@ -68,7 +82,14 @@ def finish(command: Sequence[str], out: Path) -> float:
     return time.perf_counter() - begin
 
 
-def torment(command: Sequence[str], kills: int, rng: np.random.Generator, work: Path, data: str, result: Callable[[Path], bytes]) -> Tally:
+def torment(
+    command: Sequence[str],
+    kills: int,
+    rng: np.random.Generator,
+    work: Path,
+    data: str,
+    result: Callable[[Path], bytes],
+) -> Tally:
     """Kill the command `kills` times, then let it finish; the reference is collected first.
 
     Args:
@@ -121,7 +142,9 @@ def inspect(path: Path, reference: Rollouts, before: int, tally: Tally) -> int:
 
 def rollout_bytes(out: Path) -> bytes:
     """Every file of the rollouts but the lock, one after another."""
-    return b"".join(path.read_bytes() for path in sorted(out.iterdir()) if path.name != "rollouts.lock")
+    return b"".join(
+        path.read_bytes() for path in sorted(out.iterdir()) if path.name != "rollouts.lock"
+    )
 
 
 def weights(out: Path) -> bytes:
@@ -135,15 +158,22 @@ def main(kills: int, seed: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("collect", "train"):
             (Path(folder) / name).mkdir()
-        tallies["collect"] = torment(COLLECT, kills // 2, rng, Path(folder) / "collect", ".", rollout_bytes)
-        tallies["train"] = torment(TRAIN, kills - kills // 2, rng, Path(folder) / "train", "data", weights)
+        tallies["collect"] = torment(
+            COLLECT, kills // 2, rng, Path(folder) / "collect", ".", rollout_bytes
+        )
+        tallies["train"] = torment(
+            TRAIN, kills - kills // 2, rng, Path(folder) / "train", "data", weights
+        )
     print(
-        "| command | kills | runs finished | episodes lost | episodes that differ | folders that did not open | runs with another result |"
+        "| command | kills | runs finished | episodes lost | episodes that differ | folders that"
+        " did not open | runs with another result |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, tally in tallies.items():
         print(f"| {name} | {' | '.join(str(value) for value in vars(tally).values())} |")
-    return sum(tally.lost + tally.differ + tally.unopened + tally.unequal for tally in tallies.values())
+    return sum(
+        tally.lost + tally.differ + tally.unopened + tally.unequal for tally in tallies.values()
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Do tasks made of OGBench's environments call success what OGBench itself does? `python -m benchmarks.robustness.ogbench` (extra
-`ogbench`) draws states near the border, asks both, prints a table, and ends with 1 if they differ.
+"""Do tasks made of OGBench's environments call success what OGBench itself does? `python -m
+benchmarks.robustness.ogbench` (extra `ogbench`) draws states near the border, asks both, prints a
+table, and ends with 1 if they differ.
 """
 
 from __future__ import annotations
@@ -12,14 +13,27 @@ import numpy as np
 from latent_mpc.envs import registry
 from latent_mpc.envs.adapters.gymnasium_task import GymnasiumTask
 
-NAMES = ("pointmaze-medium-v0", "antmaze-medium-v0", "antsoccer-arena-v0", "cube-single-v0", "cube-double-v0")
+NAMES = (
+    "pointmaze-medium-v0",
+    "antmaze-medium-v0",
+    "antsoccer-arena-v0",
+    "cube-single-v0",
+    "cube-double-v0",
+)
 STATES = 30
 SPREAD = 0.7  # of the states round the goal [tolerances]: about half are inside
 
 
 def compare(name: str) -> tuple[int, int, int]:
-    """Of STATES states: how many we call reached, how many OGBench does, and of how many the two differ."""
-    task = registry.make("gymnasium", id=f"ogbench:{name}", control_period=0.6 if "point" in name else 0.1, episode_steps=20)
+    """Of STATES states: how many we call reached, how many OGBench does, and of how many the two
+    differ.
+    """
+    task = registry.make(
+        "gymnasium",
+        id=f"ogbench:{name}",
+        control_period=0.6 if "point" in name else 0.1,
+        episode_steps=20,
+    )
     assert isinstance(task, GymnasiumTask)
     rng, ours, theirs = np.random.default_rng(0), [], []
     for _ in range(STATES):
@@ -45,7 +59,10 @@ def ogbench_says(task: GymnasiumTask, state: np.ndarray, goal: np.ndarray) -> bo
 
 def main() -> int:
     differences = 0
-    print("| environment | states | reached, ours | reached, OGBench's | different |\n| --- | ---: | ---: | ---: | ---: |")
+    print(
+        "| environment | states | reached, ours | reached, OGBench's | different |\n| --- | ---: |"
+        " ---: | ---: | ---: |"
+    )
     for name in NAMES:
         try:
             ours, theirs, different = compare(name)

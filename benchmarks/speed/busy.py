@@ -1,8 +1,11 @@
-"""What a decision takes on busy cores, by how torch's threads wait: `python -m benchmarks.speed.busy [rounds=3] [out=FILE]`.
+"""What a decision takes on busy cores, by how torch's threads wait: `python -m
+benchmarks.speed.busy [rounds=3] [out=FILE]`.
 
-Decisions of the shipped Reacher, pixels to action, one problem: alone and beside two processes that compute without end, which this one
-starts and stops. OpenMP reads its settings once, so each measurement is a fresh process; settings and the two states take turns, so
-that what else the machine does falls on all alike. Alone is only alone where nothing else runs: the load before is in the json.
+Decisions of the shipped Reacher, pixels to action, one problem: alone and beside two processes that
+compute without end, which this one starts and stops. OpenMP reads its settings once, so each
+measurement is a fresh process; settings and the two states take turns, so that what else the
+machine does falls on all alike. Alone is only alone where nothing else runs: the load before is in
+the json.
 """
 
 from __future__ import annotations
@@ -29,21 +32,28 @@ from latent_mpc.agent.evaluation.results import make_folder, versions, write_jso
 
 ROOT = Path(__file__).parents[2]
 PASSIVE, ONE = "OMP_WAIT_POLICY=PASSIVE", "OMP_NUM_THREADS=1"
-SETTINGS = ("", PASSIVE, f"{PASSIVE} GOMP_SPINCOUNT=0", ONE, f"{PASSIVE} {ONE}")  # of the environment
+# of the environment
+SETTINGS = ("", PASSIVE, f"{PASSIVE} GOMP_SPINCOUNT=0", ONE, f"{PASSIVE} {ONE}")
 OWN = ("OMP_", "GOMP_", "KMP_", "MKL_")  # what the caller set of these is left out
 BUSY = 2
 FOREVER = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100_000))"
 STATES = {"idle": 0, "busy": BUSY}  # how many others compute
 
 
-def main(rounds: int = 3, out: str = "runs/benchmarks/busy.json", settings: Sequence[str] = SETTINGS) -> None:
+def main(
+    rounds: int = 3, out: str = "runs/benchmarks/busy.json", settings: Sequence[str] = SETTINGS
+) -> None:
     load = os.getloadavg()
-    times: dict[tuple[str, str], list[float]] = {(setting, state): [] for setting in settings for state in STATES}
+    times: dict[tuple[str, str], list[float]] = {
+        (setting, state): [] for setting in settings for state in STATES
+    }
     for _ in range(rounds):
         for setting, state in times:
             with others(STATES[state]):
                 times[setting, state] += decisions(setting)
-    rows = [summary(setting, times[setting, "idle"], times[setting, "busy"]) for setting in settings]
+    rows = [
+        summary(setting, times[setting, "idle"], times[setting, "busy"]) for setting in settings
+    ]
     report = {
         "rounds": rounds,
         "busy": BUSY,
@@ -83,19 +93,28 @@ def decisions(setting: str) -> list[float]:
 def one() -> list[float]:
     """What the process of its own measures."""
     agent, task = shipped.agent(), shipped.task()
-    return [1e3 * seconds for seconds in time_decisions(agent, task, draw_pairs(task, 1, shipped.PAIRS).pairs)]
+    return [
+        1e3 * seconds
+        for seconds in time_decisions(agent, task, draw_pairs(task, 1, shipped.PAIRS).pairs)
+    ]
 
 
 def summary(setting: str, idle: list[float], busy: list[float]) -> dict[str, Any]:
     """Medians and 95th percentiles [ms], and how many times longer the median is on busy cores."""
     found: dict[str, Any] = {"setting": setting or "none, as torch is by default"}
     for state, times in (("idle", idle), ("busy", busy)):
-        found[state] = {"median": float(np.median(times)), "p95": float(np.percentile(times, 95)), "decisions": len(times)}
+        found[state] = {
+            "median": float(np.median(times)),
+            "p95": float(np.percentile(times, 95)),
+            "decisions": len(times),
+        }
     return {**found, "ratio": found["busy"]["median"] / found["idle"]["median"]}
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
-    table = Table(title=f"one decision of reacher-pixels [ms]: alone, and beside {BUSY} busy processes")
+    table = Table(
+        title=f"one decision of reacher-pixels [ms]: alone, and beside {BUSY} busy processes"
+    )
     table.add_column("environment", overflow="fold")
     for heading in ("idle", "95 % below", "busy", "95 % below", "busy / idle"):
         table.add_column(heading, justify="right")

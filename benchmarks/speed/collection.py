@@ -1,7 +1,9 @@
-"""How fast rollouts are collected: `python -m benchmarks.speed.collection` prints frames/s of Reacher from states and from 64 x 64 pixels.
+"""How fast rollouts are collected: `python -m benchmarks.speed.collection` prints frames/s of
+Reacher from states and from 64 x 64 pixels.
 
-Whole collections through the same function as `latent-mpc collect`, on disk, one worker per core. The pace is that between an early
-episode and the last one, so that starting the processes, seconds once, is not counted; with it is given beside.
+Whole collections through the same function as `latent-mpc collect`, on disk, one worker per core.
+The pace is that between an early episode and the last one, so that starting the processes, seconds
+once, is not counted; with it is given beside.
 """
 
 from __future__ import annotations
@@ -34,7 +36,17 @@ def measure(obs: str, episodes: int, workers: int, out: Path) -> tuple[float, fl
     watcher = threading.Thread(target=watch)
     begin = time.perf_counter()
     watcher.start()
-    rollouts = collect("reacher", {"size": 64}, (obs,), BehaviourConfig(), episodes, 0, out, workers=workers, progress=False)
+    rollouts = collect(
+        "reacher",
+        {"size": 64},
+        (obs,),
+        BehaviourConfig(),
+        episodes,
+        0,
+        out,
+        workers=workers,
+        progress=False,
+    )
     end = time.perf_counter()
     done.set()
     watcher.join()

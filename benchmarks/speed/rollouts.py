@@ -1,9 +1,11 @@
-"""Imagined rollouts in the fastest mode against eager fp32, the same networks: `python -m benchmarks.speed.rollouts [threads=1]
-[out=FILE]`.
+"""Imagined rollouts in the fastest mode against eager fp32, the same networks: `python -m
+benchmarks.speed.rollouts [threads=1] [out=FILE]`.
 
-"Eager fp32" is the plain loop: one concatenation and one call of the predictor per step for all rollouts at once, then one call of the
-cost-to-go for all latents. Times are medians of runs in turn, so that what else the machine does falls on all alike. Two models: Reacher
-from pixels as it ships, and a reference net without normalisation (68-256-256-64, SiLU, residual, squared distance at the end).
+"Eager fp32" is the plain loop: one concatenation and one call of the predictor per step for all
+rollouts at once, then one call of the cost-to-go for all latents. Times are medians of runs in
+turn, so that what else the machine does falls on all alike. Two models: Reacher from pixels as it
+ships, and a reference net without normalisation (68-256-256-64, SiLU, residual, squared distance at
+the end).
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.agent.models.latent_model import LatentModel
 
-SIZES = ((1, 512, 16, 9), (32, 512, 16, 3), (100, 512, 16, 1), (1, 64, 3, 200), (100, 64, 3, 9))  # B, N, H, repetitions
+# B, N, H, repetitions
+SIZES = ((1, 512, 16, 9), (32, 512, 16, 3), (100, 512, 16, 1), (1, 64, 3, 200), (100, 64, 3, 9))
 MODES = {"fp32": "fp32 in chunks", "bf16": "bf16 in chunks"}
 Run = Callable[[], Tensor]
 
@@ -41,7 +44,11 @@ def main(threads: int = 1, out: str = "runs/benchmarks/rollouts.json") -> None:
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
     models = {"reacher-pixels": shipped, "reference net": reference}
-    found: dict[str, Any] = {"threads": threads, "torch": torch.__config__.show(), "versions": versions()}
+    found: dict[str, Any] = {
+        "threads": threads,
+        "torch": torch.__config__.show(),
+        "versions": versions(),
+    }
     found["rollouts"] = [row for name, make in models.items() for row in compare(name, make)]
     found["decision"] = decisions()
     Path(out).parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +57,9 @@ def main(threads: int = 1, out: str = "runs/benchmarks/rollouts.json") -> None:
 
 
 def modes(quick: bool) -> dict[str, float]:
-    """Milliseconds by mode of the shipped model at B = 1, N = 512, H = 16: what `benchmarks.planners` shows."""
+    """Milliseconds by mode of the shipped model at B = 1, N = 512, H = 16: what
+    `benchmarks.planners` shows.
+    """
     agents = {mode: shipped(mode) for mode in MODES}
     with torch.no_grad():
         times: dict[str, float] = measure(agents, 1, 512, 16, 3 if quick else 30)["ms"]
@@ -65,10 +74,18 @@ def shipped(precision: str) -> Agent:
 def reference(precision: str) -> Agent:
     torch.manual_seed(0)
     model = Jepa(JepaConfig(latent=64, hidden=256), {"state": (3,)}, 4).eval()
-    model.predictor = nn.Sequential(nn.Linear(68, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, 64))
+    model.predictor = nn.Sequential(
+        nn.Linear(68, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(), nn.Linear(256, 64)
+    )
     model.requires_grad_(False)
-    planner = make_planner("cem", actions=4, horizon=16, action_repeat=1, device=torch.device("cpu"))
-    return Agent(Networks(model, CostToGo(64, CostToGoConfig())), planner, LatentCost(running=0.0, precision=precision))
+    planner = make_planner(
+        "cem", actions=4, horizon=16, action_repeat=1, device=torch.device("cpu")
+    )
+    return Agent(
+        Networks(model, CostToGo(64, CostToGoConfig())),
+        planner,
+        LatentCost(running=0.0, precision=precision),
+    )
 
 
 def eager(agent: Agent, z: Tensor, z_goal: Tensor, actions: Tensor) -> Tensor:
@@ -90,31 +107,50 @@ def eager(agent: Agent, z: Tensor, z_goal: Tensor, actions: Tensor) -> Tensor:
 def compare(name: str, make: Callable[[str], Agent]) -> list[dict[str, Any]]:
     agents, rows = {mode: make(mode) for mode in MODES}, []
     for B, N, H, repetitions in SIZES:
-        row = {"model": name, "B": B, "N": N, "H": H, "precision": agents["bf16"].search_report["precision"]}
+        row = {
+            "model": name,
+            "B": B,
+            "N": N,
+            "H": H,
+            "precision": agents["bf16"].search_report["precision"],
+        }
         rows.append(row | measure(agents, B, N, H, repetitions))
         print(f"{name}, B={B} N={N} H={H}: {summary(rows[-1])}", flush=True)
     return rows
 
 
 def measure(agents: dict[str, Agent], B: int, N: int, H: int, repetitions: int) -> dict[str, Any]:
-    """Times [ms], and how well the costs of both modes agree; the error is in standard deviations of a problem's costs."""
+    """Times [ms], and how well the costs of both modes agree; the error is in standard deviations
+    of a problem's costs.
+    """
     model, generator = agents["fp32"].model, torch.Generator().manual_seed(0)
     z, z_goal = torch.randn(2, B, model.latent, generator=generator)
     actions = torch.rand(B, N, H, model.actions, generator=generator) * 2 - 1
     memory = model.memory(B)._replace(z=z)
     runs: dict[str, Run] = {"eager fp32": partial(eager, agents["fp32"], z, z_goal, actions)}
-    runs |= {MODES[mode]: partial(cast(Callable[[Tensor], Tensor], agents[mode].plan_cost(memory, z_goal)), actions) for mode in MODES}
+    runs |= {
+        MODES[mode]: partial(
+            cast(Callable[[Tensor], Tensor], agents[mode].plan_cost(memory, z_goal)), actions
+        )
+        for mode in MODES
+    }
     exact, rough = runs["eager fp32"](), runs[MODES["bf16"]]()
     return {
         "ms": in_turn(runs, repetitions),
-        "rank_correlation": min(spearman(*costs) or 0.0 for costs in zip(exact.double().numpy(), rough.double().numpy(), strict=True)),
+        "rank_correlation": min(
+            spearman(*costs) or 0.0
+            for costs in zip(exact.double().numpy(), rough.double().numpy(), strict=True)
+        ),
         "error": float((rough - exact).abs().mean() / exact.std(dim=1).mean()),
         "elites_shared": elites_shared(exact, rough),
     }
 
 
 def summary(row: dict[str, Any]) -> str:
-    times = ", ".join(f"{mode} {ms:.2f} ms ({row['ms']['eager fp32'] / ms:.2f}x)" for mode, ms in row["ms"].items())
+    times = ", ".join(
+        f"{mode} {ms:.2f} ms ({row['ms']['eager fp32'] / ms:.2f}x)"
+        for mode, ms in row["ms"].items()
+    )
     agree = f"rank correlation at least {row['rank_correlation']:.4f}, error {row['error']:.4f} std"
     return f"{times}; {agree}, {row['elites_shared']:.0%} of the best eighth shared"
 
@@ -133,7 +169,10 @@ def in_turn(runs: dict[str, Run], repetitions: int) -> dict[str, float]:
 def elites_shared(one: Tensor, other: Tensor) -> float:
     """Share of the best eighth of the plans that is the best eighth by the other cost too."""
     count = one.shape[1] // 8
-    best = [torch.zeros_like(cost).scatter(1, cost.topk(count, largest=False).indices, 1.0) for cost in (one, other)]
+    best = [
+        torch.zeros_like(cost).scatter(1, cost.topk(count, largest=False).indices, 1.0)
+        for cost in (one, other)
+    ]
     return float((best[0] * best[1]).sum() / best[0].sum())
 
 
@@ -149,7 +188,10 @@ def decisions() -> dict[str, Any]:
             taken[mode] += time_decisions(agent, task, pairs)
     found = {mode: milliseconds(times) for mode, times in taken.items()}
     for mode, times in found.items():
-        print(f"whole decision, {mode}: {times['median']:.1f} ms, {1e3 / times['median']:.0f} decisions/s")
+        print(
+            f"whole decision, {mode}: {times['median']:.1f} ms, {1e3 / times['median']:.0f}"
+            " decisions/s"
+        )
     return found
 
 

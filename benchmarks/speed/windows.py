@@ -1,4 +1,6 @@
-"""How fast random windows are read from rollouts: `python -m benchmarks.speed.windows FOLDER` prints batches/s of 128 windows x 8 rows."""
+"""How fast random windows are read from rollouts: `python -m benchmarks.speed.windows FOLDER`
+prints batches/s of 128 windows x 8 rows.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ def main(folder: str) -> None:
     begin = time.perf_counter()
     for _ in range(BATCHES):
         rollouts.windows(rng, 128, 8)
-    print(f"{BATCHES / (time.perf_counter() - begin):,.0f} batches/s of 128 windows x 8 rows from {folder}")
+    print(
+        f"{BATCHES / (time.perf_counter() - begin):,.0f} batches/s of 128 windows x 8 rows from"
+        f" {folder}"
+    )
 
 
 if __name__ == "__main__":

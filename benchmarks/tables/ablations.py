@@ -1,10 +1,12 @@
-"""What each part is worth: `make ablations`, or some: `make ablations VARIANTS="no-inverse reacher-pixels"`; writes docs/ablations.md.
+"""What each part is worth: `make ablations`, or some: `make ablations VARIANTS="no-inverse
+reacher-pixels"`; writes docs/ablations.md.
 
-Every variant is trained from nothing at a quarter of the default budget, seed 0, and plays 100 validation pairs (`pairs.seed=0`, never
-the reported ones) with plans of one length: were it chosen anew for each on these pairs, the choice would blur the comparison.
-Variants of planner and cost alone are judged on the defaults' training. Results are kept in docs/ablations/, so that a second call makes
-only what is missing: delete a file to make it anew. A killed training goes on; trainings lie in runs/ablations/ under the settings and the
-code that they come out of.
+Every variant is trained from nothing at a quarter of the default budget, seed 0, and plays 100
+validation pairs (`pairs.seed=0`, never the reported ones) with plans of one length: were it chosen
+anew for each on these pairs, the choice would blur the comparison. Variants of planner and cost
+alone are judged on the defaults' training. Results are kept in docs/ablations/, so that a second
+call makes only what is missing: delete a file to make it anew. A killed training goes on; trainings
+lie in runs/ablations/ under the settings and the code that they come out of.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ PAIRS = 100
 GUESS = {"state": 240.0, "pixels": 900.0}  # [s] of one training, until one was measured
 TASKS = (("pointmaze-large", "state"), ("reacher", "pixels"), ("reacher", "state"))
 LENGTH = {"state": 5, "pixels": 3}  # of plans [model steps]: what training mostly chooses there
-VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as one writes them on the command line
+# name: settings that differ from the defaults, as one writes them on the command line
+VARIANTS: dict[str, str] = {
     "defaults": "",
     "latent-cost": "cost=latent",
     "last-step-cost": "cost.running=0",
@@ -63,7 +66,8 @@ VARIANTS: dict[str, str] = {  # name: settings that differ from the defaults, as
     "shifts": "training.shift=2",
     "larger-frames": "task.size=96",
 }
-PIXELS, STATES = ("spatial", "shifts", "larger-frames"), ("octaves", "identity")  # variants that change nothing without them
+# variants that change nothing without them
+PIXELS, STATES = ("spatial", "shifts", "larger-frames"), ("octaves", "identity")
 KEPT = (  # of a result
     *("success_end", "success_any", "thirds", "cost_to_go", "plan_ms", "episodes", "pairs"),
     *("train_seconds", "resumed", "machine", "versions", "command"),
@@ -93,8 +97,11 @@ def split(settings: str) -> tuple[list[str], list[str]]:
     return [one for one in settings.split() if one not in judged], judged
 
 
-def make_variant(task: str, obs: str, name: str, spent: Sequence[str], runs: Path = RUNS, kept: Path = RESULTS) -> dict[str, Any]:
-    """The result of a variant, from its file where there is one; `{"failed": why}` if its training failed.
+def make_variant(
+    task: str, obs: str, name: str, spent: Sequence[str], runs: Path = RUNS, kept: Path = RESULTS
+) -> dict[str, Any]:
+    """The result of a variant, from its file where there is one; `{"failed": why}` if its training
+    failed.
 
     Args:
         spent: the budget, as settings of `train`.
@@ -105,9 +112,22 @@ def make_variant(task: str, obs: str, name: str, spent: Sequence[str], runs: Pat
     trained, judged = split(settings)
     folder, out = (run_folder(task, obs, one, spent, runs) for one in (" ".join(trained), settings))
     try:
-        latent_mpc("train", *_settings(task, obs, spent), *trained, f"validation_episodes={PAIRS}", f"out={folder}")
+        latent_mpc(
+            "train",
+            *_settings(task, obs, spent),
+            *trained,
+            f"validation_episodes={PAIRS}",
+            f"out={folder}",
+        )
         if judged:
-            latent_mpc("evaluate", f"checkpoint={folder}", f"episodes={PAIRS}", "pairs.seed=0", *judged, f"out={out}")
+            latent_mpc(
+                "evaluate",
+                f"checkpoint={folder}",
+                f"episodes={PAIRS}",
+                "pairs.seed=0",
+                *judged,
+                f"out={out}",
+            )
         whole = read(out / "results.json")
         result = {key: whole[key] for key in KEPT if key in whole}
     except RuntimeError as error:  # the latent collapsed, the loss is not finite
@@ -118,14 +138,24 @@ def make_variant(task: str, obs: str, name: str, spent: Sequence[str], runs: Pat
     return kept_result(task, obs, name, spent, kept)
 
 
-def kept_result(task: str, obs: str, name: str, spent: Sequence[str], kept: Path = RESULTS) -> dict[str, Any]:
-    """What was kept of a variant; `{}` if it has not been made, or with other settings or another budget than now."""
+def kept_result(
+    task: str, obs: str, name: str, spent: Sequence[str], kept: Path = RESULTS
+) -> dict[str, Any]:
+    """What was kept of a variant; `{}` if it has not been made, or with other settings or another
+    budget than now.
+    """
     found = read(_path(task, obs, name, kept))
-    return found if (found.get("settings"), found.get("budget")) == (VARIANTS[name], list(spent)) else {}
+    return (
+        found
+        if (found.get("settings"), found.get("budget")) == (VARIANTS[name], list(spent))
+        else {}
+    )
 
 
 def run_folder(task: str, obs: str, settings: str, spent: Sequence[str], runs: Path = RUNS) -> Path:
-    """Where a variant is trained or judged: named after all that its result comes out of, code and packages included."""
+    """Where a variant is trained or judged: named after all that its result comes out of, code and
+    packages included.
+    """
     trained, judged = split(settings)
     config = _composed(*_settings(task, obs, spent), *trained)
     said = json.dumps([config, judged, PAIRS, versions(), _code()], sort_keys=True)
@@ -134,12 +164,19 @@ def run_folder(task: str, obs: str, settings: str, spent: Sequence[str], runs: P
 
 def results(spent: Sequence[str], kept: Path = RESULTS) -> Results:
     """Of every task and variant what there is; `{}` for what has not been made."""
-    return {(task, obs): {name: kept_result(task, obs, name, spent, kept) for name in variants(obs)} for task, obs in TASKS}
+    return {
+        (task, obs): {name: kept_result(task, obs, name, spent, kept) for name in variants(obs)}
+        for task, obs in TASKS
+    }
 
 
 def names() -> dict[str, tuple[str, ...]]:
     """`task-obs/variant` of all there are, and the shorter names that each goes by."""
-    return {f"{task}-{obs}/{name}": (name, f"{task}-{obs}", task) for task, obs in TASKS for name in variants(obs)}
+    return {
+        f"{task}-{obs}/{name}": (name, f"{task}-{obs}", task)
+        for task, obs in TASKS
+        for name in variants(obs)
+    }
 
 
 def left_over(found: Results, chosen: Sequence[str]) -> dict[str, float]:

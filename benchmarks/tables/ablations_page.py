@@ -6,20 +6,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-Results = Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]  # (task, obs) -> variant -> its results.json
+# (task, obs) -> variant -> its results.json
+Results = Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]
 
-COLUMNS = ("variant", "settings", "reached at the end", "far third", "any time", "rank correlation", "one decision", "trained in")
+COLUMNS = (
+    "variant",
+    "settings",
+    "reached at the end",
+    "far third",
+    "any time",
+    "rank correlation",
+    "one decision",
+    "trained in",
+)
 
 NOTES = {  # what a table does not show
     (
         "reacher",
         "pixels",
-    ): "`reconstruction` was trained on another machine than the rest, beside other work, and the defaults once more with it: "
-    "**88 %** (80 to 93), 100 % at any time, rank correlation 0.91, half its time."
+    ): (
+        "`reconstruction` was trained on another machine than the rest, beside other work, and the"
+        " defaults once more with it: **88 %** (80 to 93), 100 % at any time, rank correlation"
+        " 0.91, half its time."
+    )
 }
 
 
-def write_page(path: Path, found: Results, variants: Mapping[str, str], spent: Sequence[str]) -> None:
+def write_page(
+    path: Path, found: Results, variants: Mapping[str, str], spent: Sequence[str]
+) -> None:
     """One table per task of which a variant has been made."""
     path.write_text(page(found, variants, spent), encoding="utf-8")
 
@@ -27,19 +42,47 @@ def write_page(path: Path, found: Results, variants: Mapping[str, str], spent: S
 def page(found: Results, variants: Mapping[str, str], spent: Sequence[str]) -> str:
     """Markdown."""
     made = [one for results in found.values() for one in results.values() if "machine" in one]
-    cpus = sorted({f"{one['machine']['cpu']} ({one['machine']['threads']} threads, {one['machine']['device']})" for one in made})
-    packages = sorted({f"latent-mpc {one['versions']['latent-mpc']}, torch {one['versions']['torch']}" for one in made})
-    pairs = sorted({f"{one['episodes']} pairs of `pairs.seed={one['pairs']['seed']}`" for one in made})
+    cpus = sorted(
+        {
+            f"{one['machine']['cpu']} ({one['machine']['threads']} threads,"
+            f" {one['machine']['device']})"
+            for one in made
+        }
+    )
+    packages = sorted(
+        {
+            f"latent-mpc {one['versions']['latent-mpc']}, torch {one['versions']['torch']}"
+            for one in made
+        }
+    )
+    pairs = sorted(
+        {f"{one['episodes']} pairs of `pairs.seed={one['pairs']['seed']}`" for one in made}
+    )
     lines = [
         "# What each part is worth",
         "",
-        "Made by `make ablations`, which says what is left. Each variant is the defaults but for its settings,",
-        f"at a quarter of the default budget ({', '.join(f'`{one}`' for one in spent)}), training seed 0,",
+        (
+            "Made by `make ablations`, which says what is left. Each variant is the defaults but"
+            " for its settings,"
+        ),
+        (
+            f"at a quarter of the default budget ({', '.join(f'`{one}`' for one in spent)}),"
+            " training seed 0,"
+        ),
         f"{' and '.join(pairs) or 'no pairs yet'}. {'; '.join(packages)}. {'; '.join(cpus)}",
         "",
-        "Single runs: where intervals (Wilson, 95 %) overlap widely, nothing is measurable. The rank correlation is that of the learned",
-        "cost-to-go with the true steps, between pairs at rest. Variants of planner and cost alone play on the defaults' training.",
-        "Plans are 5 model steps long from states and 3 from pixels, but for the variants that say otherwise.",
+        (
+            "Single runs: where intervals (Wilson, 95 %) overlap widely, nothing is measurable. The"
+            " rank correlation is that of the learned"
+        ),
+        (
+            "cost-to-go with the true steps, between pairs at rest. Variants of planner and cost"
+            " alone play on the defaults' training."
+        ),
+        (
+            "Plans are 5 model steps long from states and 3 from pixels, but for the variants that"
+            " say otherwise."
+        ),
     ]
     for (task, obs), results in found.items():
         if any(results.values()):

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-LOOKS = {"random": (GREY, ":"), "coloured": (ORANGE, "--"), "goal-directed": (BLUE, "-"), "disagreement": (PURPLE, "-.")}
+LOOKS = {
+    "random": (GREY, ":"),
+    "coloured": (ORANGE, "--"),
+    "goal-directed": (BLUE, "-"),
+    "disagreement": (PURPLE, "-."),
+}
 HEAD = """# Coverage
 
 How many places each way of collecting has been to after equally many steps; one seed, so small differences say nothing.
@@ -79,9 +84,16 @@ def table(results: Mapping[str, Any], known: Known) -> str:
         done = [one for one in found if one]
         for name in places if done else ():
             one = done[0]["places"][name]
-            cells = [f"{one['squares']}", f"{done[0]['steps']:,}".replace(",", " "), share(one["starts"] / one["squares"])]
+            cells = [
+                f"{one['squares']}",
+                f"{done[0]['steps']:,}".replace(",", " "),
+                share(one["starts"] / one["squares"]),
+            ]
             curves = [curve(way, name) if way else None for way in found]
-            cells += ["not measured" if seen is None else f"{share(seen[begin])}, **{share(seen[-1])}**" for seen in curves]
+            cells += [
+                "not measured" if seen is None else f"{share(seen[begin])}, **{share(seen[-1])}**"
+                for seen in curves
+            ]
             lines.append(f"| {task} | {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -91,42 +103,77 @@ def draw(results: Mapping[str, Any], known: Known, path: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    rows = [(task, name, squares) for task, places in known.items() if results.get(task) for name, squares in places.items()]
+    rows = [
+        (task, name, squares)
+        for task, places in known.items()
+        if results.get(task)
+        for name, squares in places.items()
+    ]
     with rc_context(RC):
         figure = Figure(figsize=(14, 3.1 * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), 1 + len(LOOKS), squeeze=False, width_ratios=[1.25, *[1] * len(LOOKS)])
+        grid = figure.subplots(
+            len(rows), 1 + len(LOOKS), squeeze=False, width_ratios=[1.25, *[1] * len(LOOKS)]
+        )
         for (task, name, squares), axes in zip(rows, grid, strict=True):
             for (way, (colour, dash)), chart in zip(LOOKS.items(), axes[1:], strict=True):
                 if not (found := results[task].get(way)):
                     chart.set_axis_off()
                     continue
-                steps, seen = np.linspace(0, found["steps"], found["episodes"] + 1), curve(found, name)
+                steps, seen = (
+                    np.linspace(0, found["steps"], found["episodes"] + 1),
+                    curve(found, name),
+                )
                 axes[0].plot(steps / 1000, 100 * seen, dash, color=colour, linewidth=2, label=way)
                 image = draw_map(chart, found, name, squares)
                 chart.set_title(f"{way}: {share(seen[-1])} %", color=colour)
             axes[0].axvline(steps[results["settings"]["random"]] / 1000, color=GREEN, linestyle=":")
-            axes[0].set(title=f"{task}, {name}", xlabel="control steps [thousands]", ylabel="squares visited [%]", ylim=(0, None))
+            axes[0].set(
+                title=f"{task}, {name}",
+                xlabel="control steps [thousands]",
+                ylabel="squares visited [%]",
+                ylim=(0, None),
+            )
             axes[1].set_ylabel("y [m]")
             figure.colorbar(image, ax=axes[-1], label="first visit [thousand steps]")
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower left", ncols=len(LOOKS))
+        figure.legend(
+            *grid[0, 0].get_legend_handles_labels(), loc="outside lower left", ncols=len(LOOKS)
+        )
         save(figure, path)
 
 
 def draw_map(axes: Axes, found: Mapping[str, Any], name: str, squares: Squares) -> AxesImage:
     """When each square was first visited."""
-    first, (x, y), shape = np.array(found["places"][name]["first"]), squares.low, squares.inside.shape
+    first, (x, y), shape = (
+        np.array(found["places"][name]["first"]),
+        squares.low,
+        squares.inside.shape,
+    )
     extent = (x, x + shape[0] * squares.side, y, y + shape[1] * squares.side)
     walls = np.ma.masked_where(squares.inside, np.ones(shape))
     axes.imshow(walls.T, origin="lower", extent=extent, cmap="Greys", vmin=0, vmax=2)
     axes.set_xlabel("x [m]")
     axes.grid(False)
     axes.spines[:].set_visible(True)
-    thousands = found["steps"] / found["episodes"] * np.ma.masked_equal(first, found["episodes"]) / 1000
-    return axes.imshow(thousands.T, origin="lower", extent=extent, cmap="viridis", vmin=0, vmax=found["steps"] / 1000)
+    thousands = (
+        found["steps"] / found["episodes"] * np.ma.masked_equal(first, found["episodes"]) / 1000
+    )
+    return axes.imshow(
+        thousands.T,
+        origin="lower",
+        extent=extent,
+        cmap="viridis",
+        vmin=0,
+        vmax=found["steps"] / 1000,
+    )
 
 
 def write_page(results: Mapping[str, Any], known: Known, out: Path) -> None:
     """`coverage.md` and `coverage.png`."""
-    parts = [HEAD, table(results, known), HOW.format(**results["settings"]), on(results["settings"])]
+    parts = [
+        HEAD,
+        table(results, known),
+        HOW.format(**results["settings"]),
+        on(results["settings"]),
+    ]
     replace(out / "coverage.md", ("\n".join(parts) + "\n").encode())
     draw(results, known, out / "coverage.png")

@@ -1,6 +1,8 @@
-"""Measures the episode lengths of PointMaze: `python -m benchmarks.tables.episode_lengths [MAZE ...]` prints the rows of `EPISODE_STEPS`.
+"""Measures the episode lengths of PointMaze: `python -m benchmarks.tables.episode_lengths [MAZE
+...]` prints the rows of `EPISODE_STEPS`.
 
-A pair's need is the first control step from which `follow` stays at the goal; the length is 1.5 times the need of 95 % of pairs.
+A pair's need is the first control step from which `follow` stays at the goal; the length is 1.5
+times the need of 95 % of pairs.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ WATCHED = 300  # control steps of one try, far above every need
 
 
 def steps_needed(task: PointMaze, index: int) -> float:
-    """Control steps `follow` needs for pair `index` of seed 0; inf if it is not at the goal in the end."""
+    """Control steps `follow` needs for pair `index` of seed 0; inf if it is not at the goal in the
+    end.
+    """
     pair = task.draw_pair(np.random.default_rng(np.random.SeedSequence([0, index])))
     task.restore(pair.start)
     away = 0

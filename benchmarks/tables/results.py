@@ -1,9 +1,11 @@
-"""Makes the rows of the README's results table: `make results`, or some: `make results ROWS="reacher-state pointmaze-wall-state-seed0"`.
+"""Makes the rows of the README's results table: `make results`, or some: `make results
+ROWS="reacher-state pointmaze-wall-state-seed0"`.
 
-For every row of benchmarks/tables/rows.yaml and each of its training seeds: trains from nothing into runs/results/, plays the reported
-pairs
-(`pairs.seed=7`) with the oracle beside, plays the same-trajectory pairs, keeps what was found in docs/results/, writes the table anew.
-A row that has its file is skipped: delete the file, and the run's folder to train again. A killed training goes on where it was.
+For every row of benchmarks/tables/rows.yaml and each of its training seeds: trains from nothing
+into runs/results/, plays the reported pairs (`pairs.seed=7`) with the oracle beside, plays the
+same-trajectory pairs, keeps what was found in docs/results/, writes the table anew. A row that has
+its file is skipped: delete the file, and the run's folder to train again. A killed training goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -23,8 +25,10 @@ from latent_mpc.envs.registry import make
 
 ROOT = Path(__file__).parents[2]
 PAIRS = ("episodes=100", "pairs.seed=7")
-PARTS = ("outcomes", "thirds", "machine", "training", "same_trajectory")  # without which a file is not finished: older ones are made anew
-SHORT = ("success_end", "success_any", "thirds", "floors", "pairs", "command")  # what is kept of the same-trajectory result
+# without which a file is not finished: older ones are made anew
+PARTS = ("outcomes", "thirds", "machine", "training", "same_trajectory")
+# what is kept of the same-trajectory result
+SHORT = ("success_end", "success_any", "thirds", "floors", "pairs", "command")
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Row:
     minutes: float  # [min] a guess
     runs: Path = Path("runs/results")
     results: Path = ROOT / "docs" / "results"
-    train: Sequence[str] = field(default=(), kw_only=True)  # settings beyond the defaults: none but in tests
+    # settings beyond the defaults: none but in tests
+    train: Sequence[str] = field(default=(), kw_only=True)
     evaluate: Sequence[str] = field(default=PAIRS, kw_only=True)
 
     @property
@@ -61,38 +66,76 @@ class Row:
 def rows(path: Path = Path(__file__).parent / "rows.yaml") -> list[Row]:
     """Every training seed of every row."""
     listed = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return [Row(one["task"], one["obs"], seed, one["minutes"]) for one in listed for seed in one["seeds"]]
+    return [
+        Row(one["task"], one["obs"], seed, one["minutes"])
+        for one in listed
+        for seed in one["seeds"]
+    ]
 
 
 def make_row(row: Row) -> dict[str, Any]:
-    """Train, evaluate, keep. A training that fails leaves a file that says so, and is tried again by the next call."""
+    """Train, evaluate, keep. A training that fails leaves a file that says so, and is tried again
+    by the next call.
+    """
     folder, counted = row.folder, row.folder / "seconds.txt"
     try:
         with clock(counted):
-            latent_mpc("train", f"task={row.task}", f"obs={row.obs}", f"seed={row.seed}", *row.train, f"out={folder}")
+            latent_mpc(
+                "train",
+                f"task={row.task}",
+                f"obs={row.obs}",
+                f"seed={row.seed}",
+                *row.train,
+                f"out={folder}",
+            )
     except RuntimeError as error:  # the latent collapsed, the loss is not finite
-        failed = {"task": row.task, "obs": row.obs, "checkpoint": {"seed": row.seed}, "failed": str(error)}
+        failed = {
+            "task": row.task,
+            "obs": row.obs,
+            "checkpoint": {"seed": row.seed},
+            "failed": str(error),
+        }
         write_json(row.path, failed)
         raise
     trained = read(folder / "results.json")
     seconds = noted(counted) if trained["resumed"] else trained["train_seconds"]
-    oracle = (f"oracle={str(make(row.task).has_steps_to_go).lower()}", "oracle_horizon=3")  # its cost sees beyond: one for all of a task
+    # its cost sees beyond: one for all of a task
+    oracle = (f"oracle={str(make(row.task).has_steps_to_go).lower()}", "oracle_horizon=3")
     others = row.runs.glob(f"{row.task}-*/independent/cache")  # so that it is played once
     reuse = f"reuse=[{','.join(str(cache.parent) for cache in sorted(others))}]"
     with clock(folder / "evaluation.txt"):
-        latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *oracle, reuse, f"out={folder / 'independent'}")
+        latent_mpc(
+            "evaluate",
+            f"checkpoint={folder}",
+            *row.evaluate,
+            *oracle,
+            reuse,
+            f"out={folder / 'independent'}",
+        )
         along = ("pairs.kind=same_trajectory", f"out={folder / 'same_trajectory'}")
         latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *along)
-    result, same = read(folder / "independent" / "results.json"), read(folder / "same_trajectory" / "results.json")
+    result, same = (
+        read(folder / "independent" / "results.json"),
+        read(folder / "same_trajectory" / "results.json"),
+    )
     result["same_trajectory"] = {key: same[key] for key in SHORT}
-    told = {"seconds": seconds, "evaluation_seconds": noted(folder / "evaluation.txt"), "resumed": trained["resumed"]}
-    result["training"] = {**told, **{key: trained[key] for key in ("command", "machine", "versions")}}
+    told = {
+        "seconds": seconds,
+        "evaluation_seconds": noted(folder / "evaluation.txt"),
+        "resumed": trained["resumed"],
+    }
+    result["training"] = {
+        **told,
+        **{key: trained[key] for key in ("command", "machine", "versions")},
+    }
     write_json(row.path, result)
     return result
 
 
 def estimate(row: Row, others: Sequence[Row]) -> float:
-    """Seconds that a row will take: as a finished one of the same task and observation took, else the guess."""
+    """Seconds that a row will take: as a finished one of the same task and observation took, else
+    the guess.
+    """
     for other in others:
         if (other.task, other.obs) == (row.task, row.obs) and other.finished:
             training = read(other.path)["training"]
@@ -101,7 +144,9 @@ def estimate(row: Row, others: Sequence[Row]) -> float:
 
 
 def make_all(asked: Sequence[str], every: Sequence[Row], after: Callable[[], None]) -> list[str]:
-    """Make the rows asked for that are not finished; `after` each of them. Returns the names of those that failed."""
+    """Make the rows asked for that are not finished; `after` each of them. Returns the names of
+    those that failed.
+    """
     names = pick(asked, {row.name: (row.task, f"{row.task}-{row.obs}") for row in every}, "row")
     todo, failed = [row for row in every if row.name in names and not row.finished], []
     for i, row in enumerate(todo):

@@ -1,8 +1,10 @@
-"""The results tables, from docs/results/<task>-<obs>-seed<k>.json: `python -m benchmarks.tables.results_table` writes them.
+"""The results tables, from docs/results/<task>-<obs>-seed<k>.json: `python -m
+benchmarks.tables.results_table` writes them.
 
-Five columns go into README.md, all of them into docs/results.md. One line for the training seeds of a task and what it sees. Each seed's
-rate stands there, in the order of the seeds; nothing is averaged, and a training that failed has reached nothing. The interval behind
-them is one for all (`agent/evaluation/statistics.py`). benchmarks/tables/rows.yaml names the seeds.
+Five columns go into README.md, all of them into docs/results.md. One line for the training seeds of
+a task and what it sees. Each seed's rate stands there, in the order of the seeds; nothing is
+averaged, and a training that failed has reached nothing. The interval behind them is one for all
+(`agent/evaluation/statistics.py`). benchmarks/tables/rows.yaml names the seeds.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ COLUMNS = (
     *("task", "sees", "reached at the end", "far third", "any time", "random / still"),
     *("oracle", "same trajectory", "one decision", "trained in", "seeds"),
 )
-FIVE = ("task", "sees", "reached at the end", "random / still", "one decision")  # those of the README
+# those of the README
+FIVE = ("task", "sees", "reached at the end", "random / still", "one decision")
 NONE = "not measured"
 
 
@@ -34,8 +37,15 @@ def table(results: Path = RESULTS, columns: Sequence[str] = COLUMNS) -> str:
     """Markdown, one line per row of which a seed has been measured."""
     lines = [line(columns), line("---" for _ in columns)]
     for spec in ROWS:
-        paths = {seed: results / f"{spec['task']}-{spec['obs']}-seed{seed}.json" for seed in spec["seeds"]}
-        measured = {seed: json.loads(path.read_text(encoding="utf-8")) for seed, path in paths.items() if path.exists()}
+        paths = {
+            seed: results / f"{spec['task']}-{spec['obs']}-seed{seed}.json"
+            for seed in spec["seeds"]
+        }
+        measured = {
+            seed: json.loads(path.read_text(encoding="utf-8"))
+            for seed, path in paths.items()
+            if path.exists()
+        }
         if measured:
             cells = dict(zip(COLUMNS, row(measured, spec["seeds"]), strict=True))
             lines.append(line(cells[column] for column in columns))
@@ -52,12 +62,22 @@ def row(measured: dict[int, dict[str, Any]], seeds: Sequence[int]) -> tuple[str,
         f"**{each(results, 'success_end')}** ({interval(results)})",
         each(results, "thirds", "far"),
         each(results, "success_any"),
-        f"{each(trained[:1], 'floors', 'random', unit='')} / {each(trained[:1], 'floors', 'stay')}" if trained else NONE,
+        (
+            f"{each(trained[:1], 'floors', 'random', unit='')} /"
+            f" {each(trained[:1], 'floors', 'stay')}"
+            if trained
+            else NONE
+        ),
         each([result for result in trained if result.get("oracle")][:1], "oracle", "success_end"),
         each(results, "same_trajectory", "success_end"),
         worst([result["plan_ms"]["median"] for result in trained], 1, "ms"),
         worst([training_time(result) for result in trained], 60, "min"),
-        "; ".join(filter(None, (listed(measured), listed([s for s in seeds if s not in measured], " not run")))),
+        "; ".join(
+            filter(
+                None,
+                (listed(measured), listed([s for s in seeds if s not in measured], " not run")),
+            )
+        ),
     )
 
 
@@ -76,7 +96,9 @@ def interval(results: Sequence[dict[str, Any]]) -> str:
     else:
         reached = [look(result, "outcomes", "end") for result in results]
         pairs = {len(one) for one in reached if one}
-        if len(pairs) != 1 or not all(one or "failed" in result for one, result in zip(reached, results, strict=True)):
+        if len(pairs) != 1 or not all(
+            one or "failed" in result for one, result in zip(reached, results, strict=True)
+        ):
             return f"interval {NONE}"
         low, high = over_seeds(np.array([one or [0] * max(pairs) for one in reached], dtype=bool))
     return f"{100 * low:.0f} to {100 * high:.0f}"
@@ -102,7 +124,10 @@ def look(result: dict[str, Any], *path: str) -> Any:
 
 def listed(seeds: Sequence[int] | dict[int, dict[str, Any]], suffix: str = "") -> str:
     """Seeds, those whose training failed marked."""
-    marked = [f"{seed} (failed)" if isinstance(seeds, dict) and "failed" in seeds[seed] else str(seed) for seed in seeds]
+    marked = [
+        f"{seed} (failed)" if isinstance(seeds, dict) and "failed" in seeds[seed] else str(seed)
+        for seed in seeds
+    ]
     return ", ".join(marked) + suffix if marked else ""
 
 
@@ -114,7 +139,10 @@ def write(readme: Path = README, page: Path = PAGE, results: Path = RESULTS) -> 
     """Replace what stands between the two marks of both files."""
     for path, columns in ((readme, FIVE), (page, COLUMNS)):
         text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(f"{BEGIN}.*{END}", block(results, columns), text, flags=re.DOTALL), encoding="utf-8")
+        path.write_text(
+            re.sub(f"{BEGIN}.*{END}", block(results, columns), text, flags=re.DOTALL),
+            encoding="utf-8",
+        )
 
 
 def block(results: Path = RESULTS, columns: Sequence[str] = COLUMNS) -> str:

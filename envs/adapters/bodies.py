@@ -1,17 +1,26 @@
-"""What a model says of its bodies: which move, which are followed in pictures, which stand aside."""
+"""What a model says of its bodies: which move, which are followed in pictures, which stand
+aside.
+"""
 
 from __future__ import annotations
 
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import FREE, Coordinates, default_joints, joint_of_position
+from latent_mpc.envs.adapters.coordinates import (
+    FREE,
+    Coordinates,
+    default_joints,
+    joint_of_position,
+)
 from latent_mpc.envs.adapters.feasible import linked_trees
 from latent_mpc.envs.cameras.ray import geom_rgba
 
 
 def bystanders(model: mujoco.MjModel, counting_positions: np.ndarray) -> np.ndarray:
-    """Positions bool `[nq]` of the kinematic trees that hold none of those that count and are tied to none that does."""
+    """Positions bool `[nq]` of the kinematic trees that hold none of those that count and are tied
+    to none that does.
+    """
     owner = joint_of_position(model)
     tree = model.dof_treeid[model.jnt_dofadr]
     counting = linked_trees(model, set(tree[owner[counting_positions]].tolist()))
@@ -32,19 +41,24 @@ def tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
 
 
 def moving_bodies(model: mujoco.MjModel) -> np.ndarray:
-    """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there is none."""
+    """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there
+    is none.
+    """
     trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in default_joints(model)}
     moving = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
     return moving if moving.any() else model.body_weldid != 0
 
 
 def show_invisible(model: mujoco.MjModel) -> None:
-    """Make bodies that move and consist of transparent geoms opaque: some environments draw a site instead, which rays do not meet."""
+    """Make bodies that move and consist of transparent geoms opaque: some environments draw a site
+    instead, which rays do not meet.
+    """
     alpha = geom_rgba(model)[:, 3]
     for body in np.flatnonzero(moving_bodies(model)):
         geoms = np.flatnonzero(model.geom_bodyid == body)
         if len(geoms) and not alpha[geoms].any():
-            model.geom_rgba[geoms, 3], model.geom_matid[geoms] = 1.0, -1  # a material may be transparent, too
+            # a material may be transparent, too
+            model.geom_rgba[geoms, 3], model.geom_matid[geoms] = 1.0, -1
 
 
 def sensor_numbers(model: mujoco.MjModel, sensor: int) -> range:

@@ -1,8 +1,9 @@
-"""A task made of a model alone: goals are states that random actions lead to, success is a tolerance on named coordinates.
+"""A task made of a model alone: goals are states that random actions lead to, success is a
+tolerance on named coordinates.
 
-What the two adapters share, `envs/adapters/gymnasium_task.py` and `envs/adapters/mjcf_task.py`. An adapter says how to reset and how to
-advance by its
-own step; what it is not told (control period, episode length, coordinates, camera) follows from probing, the same every time.
+What the two adapters share, `envs/adapters/gymnasium_task.py` and `envs/adapters/mjcf_task.py`. An
+adapter says how to reset and how to advance by its own step; what it is not told (control period,
+episode length, coordinates, camera) follows from probing, the same every time.
 
 Shapes: A action, C coordinates, M states, n simulator state.
 """
@@ -18,7 +19,13 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.bodies import bystanders, moving_bodies, sensor_numbers, show_invisible, tracked_body
+from latent_mpc.envs.adapters.bodies import (
+    bystanders,
+    moving_bodies,
+    sensor_numbers,
+    show_invisible,
+    tracked_body,
+)
 from latent_mpc.envs.adapters.coordinates import (
     HINGE,
     NONE,
@@ -47,21 +54,25 @@ CHECKED = 8  # poses from which the pictures must change
 
 
 class CoordinateTask(Task):
-    """State: positions (unlimited hinges as cos and sin), velocities, actuators' own state, named sensors. Distance: in tolerances.
+    """State: positions (unlimited hinges as cos and sin), velocities, actuators' own state, named
+    sensors. Distance: in tolerances.
 
     Args:
         model, data: the simulation, owned by the adapter.
         step: the adapter's own step [s], of which the control period is a multiple.
         controls: what actions -1 and 1 stand for `[A, 2]`.
-        control_period: over which an action is held [s]; 0 means by the rule of `envs/adapters/time_scale.py`.
+        control_period: over which an action is held [s]; 0 means by the rule of
+            `envs/adapters/time_scale.py`.
         episode_steps: [control steps]; 0 means by that rule.
         seconds: the same in seconds, in the place of `episode_steps`; 0 means not.
-        success: what has to come to the goal: joints as in `coordinates.py`, places as in `places.py`; none means the default joints.
+        success: what has to come to the goal: joints as in `coordinates.py`, places as in
+            `places.py`; none means the default joints.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
         options: those of `Task`.
 
     Raises:
-        ValueError, KeyError: a joint or camera that is not there, a control period that is no multiple of `step`, actions without effect.
+        ValueError, KeyError: a joint or camera that is not there, a control period that is no
+            multiple of `step`, actions without effect.
     """
 
     unit = "tol"  # short: it stands in pictures
@@ -86,44 +97,87 @@ class CoordinateTask(Task):
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
         joints, self.places = split_places(model, success)
-        require_named(model, joints)  # what can be refused without it is, before seconds of simulation
+        # what can be refused without it is, before seconds of simulation
+        require_named(model, joints)
         if episode_steps and seconds:
-            raise LatentMPCError("an episode's length must be given once: task.seconds or task.episode_steps")
+            raise LatentMPCError(
+                "an episode's length must be given once: task.seconds or task.episode_steps"
+            )
         poses = None
-        if not (control_period and (episode_steps or seconds) and camera and success and all(":" in entry for entry in success)):
-            goal = read_coordinates(model, joints) if not self.places and tolerances_written(model, joints) else None
+        if not (
+            control_period
+            and (episode_steps or seconds)
+            and camera
+            and success
+            and all(":" in entry for entry in success)
+        ):
+            goal = (
+                read_coordinates(model, joints)
+                if not self.places and tolerances_written(model, joints)
+                else None
+            )
             require_possible(self.name, model, step, control_period, goal, camera)
             look = partial(require_apart, self.name, goal) if goal else None
-            poses = time_scale.probe(np.random.default_rng(0), self._begin_probe, self._advance_probe, len(controls), step, look)
+            poses = time_scale.probe(
+                np.random.default_rng(0),
+                self._begin_probe,
+                self._advance_probe,
+                len(controls),
+                step,
+                look,
+            )
         flat = None if poses is None else poses.reshape(-1, model.nq)
-        self.coordinates = read_coordinates(model, joints, flat) if joints or not self.places else NONE
+        self.coordinates = (
+            read_coordinates(model, joints, flat) if joints or not self.places else NONE
+        )
         carried = [int(model.jnt_qposadr[j]) for place in self.places for j in place.joints(model)]
-        self._counting = np.unique(np.concatenate([self.coordinates.index, np.array(carried, int)]))  # positions that success depends on
+        # positions that success depends on
+        self._counting = np.unique(np.concatenate([self.coordinates.index, np.array(carried, int)]))
         self._uncut = 0
         if poses is not None and not (control_period and (episode_steps or seconds)):
             names = joint_names(model)
-            moved = [f"{names[j]}:1" for j in default_joints(model)]  # success may lie in what is rarely touched, a cube
-            rule = time_scale.follow_rule(poses, read_coordinates(model, moved) if moved else self.coordinates, step)
+            # success may lie in what is rarely touched, a cube
+            moved = [f"{names[j]}:1" for j in default_joints(model)]
+            rule = time_scale.follow_rule(
+                poses, read_coordinates(model, moved) if moved else self.coordinates, step
+            )
             self._uncut = 0 if episode_steps or seconds else rule.uncut_steps
-            control_period, episode_steps = control_period or rule.control_period, episode_steps or rule.episode_steps
+            control_period, episode_steps = (
+                control_period or rule.control_period,
+                episode_steps or rule.episode_steps,
+            )
         require_multiple(self.name, control_period, step)
         self.steps_held = round(control_period / step)  # of the adapter's own
         self.control_period = round(self.steps_held * step, 9)
-        self.episode_steps = max(1, round(seconds / self.control_period)) if seconds else episode_steps
+        self.episode_steps = (
+            max(1, round(seconds / self.control_period)) if seconds else episode_steps
+        )
         self.pace = self.control_period / time_scale.USUAL
         self._kept = bystanders(model, self._counting)
         self._leave_out_markers()
-        self._tracked = self.places[0].body(model) if self.places else tracked_body(model, self.coordinates)
+        self._tracked = (
+            self.places[0].body(model) if self.places else tracked_body(model, self.coordinates)
+        )
         self._unlimited = [
             int(model.jnt_qposadr[j])
             for j in range(model.njnt)
-            if int(model.jnt_type[j]) == HINGE and not model.jnt_limited[j] and j not in self._markers
+            if int(model.jnt_type[j]) == HINGE
+            and not model.jnt_limited[j]
+            and j not in self._markers
         ]
         shown = np.flatnonzero(~np.isin(joint_of_position(model), self._markers))
         self._plain = np.setdiff1d(shown, self._unlimited)
-        self._sensors = [i for s in range(model.nsensor) if model.sensor(s).name for i in sensor_numbers(model, s)]
-        self.camera_names = camera or str(choose_view(model, _some(flat, PICTURED), moving_bodies(model)))
-        model.geom_rgba[:], model.mat_rgba[:] = looks  # a reset may draw others: as in a process that need not probe
+        self._sensors = [
+            i
+            for s in range(model.nsensor)
+            if model.sensor(s).name
+            for i in sensor_numbers(model, s)
+        ]
+        self.camera_names = camera or str(
+            choose_view(model, _some(flat, PICTURED), moving_bodies(model))
+        )
+        # a reset may draw others: as in a process that need not probe
+        model.geom_rgba[:], model.mat_rgba[:] = looks
         super().__init__(model, data=data, actions=controls, camera=self.camera_names, **options)
         if "pixels" in self.obs_keys:
             poses = data.qpos[None].copy() if flat is None else _some(flat, CHECKED)
@@ -146,16 +200,20 @@ class CoordinateTask(Task):
             self.advance_step(control)
 
     def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps, brought to rest.
+        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps,
+        brought to rest.
 
-        Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that comes nearest.
+        Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that
+        comes nearest.
         """
         here = self.snapshot()
         candidates: list[tuple[float, int, np.ndarray]] = []
         while len(candidates) < MOST_DRAWS:
             self.begin(rng)
             steps = int(rng.integers(self.episode_steps + 1))
-            motion = Motion(rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig())
+            motion = Motion(
+                rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig()
+            )
             for t in range(steps):
                 self.apply(motion.action(t, self))
             state, violation = self._settled(self.snapshot())
@@ -166,7 +224,9 @@ class CoordinateTask(Task):
         return min(candidates)[-1]
 
     def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
-        """Both drawn alike; what is in the scene and does not count, such as a marker, stands at the goal where it stands at the start."""
+        """Both drawn alike; what is in the scene and does not count, such as a marker, stands at
+        the goal where it stands at the start.
+        """
         start, goal = self.draw_state(rng), self.draw_state(rng)
         if self._kept.any():
             qpos = 1 + np.flatnonzero(self._kept)  # behind the time
@@ -178,7 +238,9 @@ class CoordinateTask(Task):
         qpos, angles = self.data.qpos, self.data.qpos[self._unlimited]
         others, qvel = qpos[self._plain], self.data.qvel[self._moving_dofs]
         sensors = self.data.sensordata[self._sensors]
-        return np.concatenate([np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors]).astype(np.float32)
+        return np.concatenate(
+            [np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors]
+        ).astype(np.float32)
 
     def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
         return max(self.distances(state, goal).values())
@@ -188,21 +250,30 @@ class CoordinateTask(Task):
         named = dict(zip(dict.fromkeys(self.coordinates.names), each.tolist(), strict=True))
         if self.places:
             here, there = (self._values(one) for one in (state, goal))
-            named |= {place.label: place.distance(a, b) for place, a, b in zip(self.places, here, there, strict=True)}
+            named |= {
+                place.label: place.distance(a, b)
+                for place, a, b in zip(self.places, here, there, strict=True)
+            }
         return named
 
     def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
         return self.distance(state, goal) <= 1.0
 
     def tracked_point(self, state: np.ndarray) -> np.ndarray:
-        """Centre of the first free body that counts, or of the body that most of the coordinates move; the first place that counts."""
+        """Centre of the first free body that counts, or of the body that most of the coordinates
+        move; the first place that counts.
+        """
         qpos = self.qpos_qvel(np.asarray(state))[0]
         points = np.empty((*qpos.shape[:-1], 3))
         for index in np.ndindex(qpos.shape[:-1]):
             self._scratch.qpos[:] = qpos[index]
             mujoco.mj_kinematics(self.model, self._scratch)
             pointed = self.places and self.places[0].kind == SITE
-            points[index] = self._scratch.site_xpos[self.places[0].number] if pointed else self._scratch.xipos[self._tracked]
+            points[index] = (
+                self._scratch.site_xpos[self.places[0].number]
+                if pointed
+                else self._scratch.xipos[self._tracked]
+            )
         return points
 
     def rest_state(self, qpos: np.ndarray) -> np.ndarray:
@@ -210,7 +281,9 @@ class CoordinateTask(Task):
         return self._settled(super().rest_state(qpos))[0]
 
     def still(self) -> np.ndarray:
-        """What holds the robot: a servo's own position, no force, and gravity's share where actuators can carry it."""
+        """What holds the robot: a servo's own position, no force, and gravity's share where
+        actuators can carry it.
+        """
         ranges = self.actuator_range()
         if ranges is None:
             return self._neutral
@@ -219,7 +292,9 @@ class CoordinateTask(Task):
         return action_of(hold(self.model, self._scratch, contacts=True).control, ranges)
 
     def actuator_range(self) -> np.ndarray | None:
-        """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an action for each, scaled."""
+        """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an
+        action for each, scaled.
+        """
         return self._controls
 
     def settings(self) -> dict[str, Any]:
@@ -233,16 +308,32 @@ class CoordinateTask(Task):
         }
 
     def about(self) -> list[str]:
-        places = [f"{place.label} within {place.tolerance:.3g} {place.unit}" for place in self.places]
+        places = [
+            f"{place.label} within {place.tolerance:.3g} {place.unit}" for place in self.places
+        ]
         return [
-            f"{self.name}: {self.action_width} numbers in an action; followed from probing or from the command line:",
-            f"  reached: {', '.join([*self.coordinates.described(), *places])}  {to_change(self._success())}",
+            (
+                f"{self.name}: {self.action_width} numbers in an action; followed from probing or"
+                " from the command line:"
+            ),
+            (
+                f"  reached: {', '.join([*self.coordinates.described(), *places])} "
+                f" {to_change(self._success())}"
+            ),
             *self._about_markers(),
-            f"  a control step of {self.control_period:g} s  (task.control_period={self.control_period:g})",
-            f"  an episode of {self.episode_steps} control steps, {self.episode_steps * self.control_period:g} s  "
-            f"(task.episode_steps={self.episode_steps}){self._about_cut()}",
-            f"  noise correlated over {0.3 * self.pace:.3g} s: collect.behaviour.correlation times {self.pace:.3g}, "
-            f"as of a control step of {time_scale.USUAL} s",
+            (
+                f"  a control step of {self.control_period:g} s "
+                f" (task.control_period={self.control_period:g})"
+            ),
+            (
+                f"  an episode of {self.episode_steps} control steps,"
+                f" {self.episode_steps * self.control_period:g} s "
+                f" (task.episode_steps={self.episode_steps}){self._about_cut()}"
+            ),
+            (
+                f"  noise correlated over {0.3 * self.pace:.3g} s: collect.behaviour.correlation"
+                f" times {self.pace:.3g}, as of a control step of {time_scale.USUAL} s"
+            ),
             f"  pixels from {self.camera_names}  (task.camera={self.camera_names})",
         ]
 
@@ -265,22 +356,36 @@ class CoordinateTask(Task):
         self._moving_dofs = np.flatnonzero(~np.isin(model.dof_treeid, list(markers)))
 
     def _settled(self, state: np.ndarray) -> tuple[np.ndarray, float]:
-        """The state brought to rest, and how far it violates the mechanism's constraints, above 1 where it cannot take it."""
+        """The state brought to rest, and how far it violates the mechanism's constraints, above 1
+        where it cannot take it.
+        """
         set_integration_state(self.model, self._scratch, state)
         settle(self.model, self._scratch)
-        return integration_state(self.model, self._scratch), constraint_violation(self.model, self._scratch)
+        return integration_state(self.model, self._scratch), constraint_violation(
+            self.model, self._scratch
+        )
 
     def _about_cut(self) -> str:
         """Where the rule's least or most decided, and not how slow the robot is."""
         if self._uncut in (0, self.episode_steps):
             return ""
-        return f"; {self._uncut} by its slowest part, cut to {time_scale.SHORTEST} to {time_scale.MOST}: longer ones by task.seconds"
+        return (
+            f"; {self._uncut} by its slowest part, cut to {time_scale.SHORTEST} to"
+            f" {time_scale.MOST}: longer ones by task.seconds"
+        )
 
     def _about_markers(self) -> list[str]:
         """A line where there are some; in pictures they are seen."""
         names = [joint_names(self.model)[j] for j in self._markers]
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        return [f"  left out of the state, as nothing moves or touches them: {', '.join(names[:4])}{more}"] if names else []
+        return (
+            [
+                "  left out of the state, as nothing moves or touches them:"
+                f" {', '.join(names[:4])}{more}"
+            ]
+            if names
+            else []
+        )
 
     def _begin_probe(self, rng: np.random.Generator) -> np.ndarray:
         self.begin(rng)

@@ -1,8 +1,10 @@
-"""Which coordinates have to come to the goal, and how near: what `reached` means for a task that is a model and nothing more.
+"""Which coordinates have to come to the goal, and how near: what `reached` means for a task that is
+a model and nothing more.
 
-By default the joints that actuators move and the positions of free bodies. Orientations of free bodies and ball joints are not compared.
-A config names them `JOINT`, `JOINT:TOLERANCE`, or `JOINT+JOINT:TOLERANCE` for a distance over several; a free joint stands for the
-position of its body, `JOINT.xy` for the horizontal part of it.
+By default the joints that actuators move and the positions of free bodies. Orientations of free
+bodies and ball joints are not compared. A config names them `JOINT`, `JOINT:TOLERANCE`, or
+`JOINT+JOINT:TOLERANCE` for a distance over several; a free joint stands for the position of its
+body, `JOINT.xy` for the horizontal part of it.
 
 Shapes: C coordinates, n positions (`nq`), M states.
 """
@@ -23,12 +25,16 @@ ANGLE = 0.1  # [rad] tolerance of an unlimited hinge
 SHOWN = 8  # names in a line for people
 LIMIT = 0.01  # of its range: how far outside it a joint may be, where its limits count as kept
 PLANE = "xy"  # the horizontal part of a free body's position
-HINGE, SLIDE, FREE = (int(getattr(mujoco.mjtJoint, f"mjJNT_{name}")) for name in ("HINGE", "SLIDE", "FREE"))
+HINGE, SLIDE, FREE = (
+    int(getattr(mujoco.mjtJoint, f"mjJNT_{name}")) for name in ("HINGE", "SLIDE", "FREE")
+)
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """The coordinates that count, a row each; those of one name count together, by their Euclidean distance."""
+    """The coordinates that count, a row each; those of one name count together, by their Euclidean
+    distance.
+    """
 
     names: tuple[str, ...]  # as written, without the tolerance; equal ones stand side by side
     index: np.ndarray  # (C,) where they stand in qpos
@@ -49,14 +55,22 @@ class Coordinates:
         return self._lengths(np.where(self.wraps, turned, difference))
 
     def spread(self, qpos: np.ndarray) -> float:
-        """No two of the positions `[M, n]` are further apart than this, in tolerances: the diagonal of the box that holds them."""
+        """No two of the positions `[M, n]` are further apart than this, in tolerances: the diagonal
+        of the box that holds them.
+        """
         range_ = np.ptp(qpos[:, self.index], axis=0)
         return float(self._lengths(np.where(self.wraps, np.minimum(range_, np.pi), range_)).max())
 
     def longest(self, model: mujoco.MjModel) -> float:
-        """The same of all positions that the joints' limits allow; inf where a joint that counts has none."""
+        """The same of all positions that the joints' limits allow; inf where a joint that counts
+        has none.
+        """
         owner = np.searchsorted(model.jnt_qposadr, self.index, side="right") - 1
-        limits = np.where(model.jnt_limited[owner], np.ptp(model.jnt_range[owner], axis=-1) * (1 + 2 * LIMIT), np.inf)
+        limits = np.where(
+            model.jnt_limited[owner],
+            np.ptp(model.jnt_range[owner], axis=-1) * (1 + 2 * LIMIT),
+            np.inf,
+        )
         return float(self._lengths(np.where(self.wraps, np.pi, limits)).max())
 
     def _lengths(self, difference: np.ndarray) -> np.ndarray:
@@ -67,26 +81,41 @@ class Coordinates:
 
     def written(self) -> list[str]:
         """`NAME:TOLERANCE` of each name, as `read_coordinates` takes it."""
-        return list(dict.fromkeys(f"{name}:{tolerance:.4g}" for name, tolerance in zip(self.names, self.tolerance, strict=True)))
+        return list(
+            dict.fromkeys(
+                f"{name}:{tolerance:.4g}"
+                for name, tolerance in zip(self.names, self.tolerance, strict=True)
+            )
+        )
 
     def described(self) -> list[str]:
         """The same for people, with units; of many the first few, and how many more."""
         rows = zip(self.names, self.tolerance, self.unit, strict=True)
-        each = list(dict.fromkeys(f"{name} within {tolerance:.3g} {unit}" for name, tolerance, unit in rows))
-        return each if len(each) <= SHOWN else [*each[: SHOWN - 1], f"and {len(each) - SHOWN + 1} more"]
+        each = list(
+            dict.fromkeys(f"{name} within {tolerance:.3g} {unit}" for name, tolerance, unit in rows)
+        )
+        return (
+            each
+            if len(each) <= SHOWN
+            else [*each[: SHOWN - 1], f"and {len(each) - SHOWN + 1} more"]
+        )
 
 
 NONE = Coordinates((), np.zeros(0, int), np.zeros(0, bool), np.zeros(0), ())
 
 
-def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.ndarray | None = None) -> Coordinates:
+def read_coordinates(
+    model: mujoco.MjModel, written: Sequence[str], poses: np.ndarray | None = None
+) -> Coordinates:
     """The coordinates that a config names, see above; none named means the default ones.
 
     Args:
-        poses: positions `[M, n]` that the model visits, for the range of joints that have no limits.
+        poses: positions `[M, n]` that the model visits, for the range of joints that have no
+            limits.
 
     Raises:
-        ValueError: no joint of that name (suggests others), a joint that cannot be compared, a tolerance that is not above 0.
+        ValueError: no joint of that name (suggests others), a joint that cannot be compared, a
+            tolerance that is not above 0.
     """
     known = joint_names(model)
     rows: list[tuple[str, int, bool, float, str]] = []
@@ -95,7 +124,8 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
         parts = _parts(model, name, known)
         wraps = [kind == HINGE and not model.jnt_limited[joint] for kind, joint, _ in parts]
         tolerance = asked or max(
-            ANGLE if wrap else SHARE * _range(model, joint, indices, poses) for wrap, (_, joint, indices) in zip(wraps, parts, strict=True)
+            ANGLE if wrap else SHARE * _range(model, joint, indices, poses)
+            for wrap, (_, joint, indices) in zip(wraps, parts, strict=True)
         )
         rows += [
             (name, i, wrap, tolerance, "rad" if kind == HINGE else "m")
@@ -103,26 +133,35 @@ def read_coordinates(model: mujoco.MjModel, written: Sequence[str], poses: np.nd
             for i in indices
         ]
     if not rows:
-        raise LatentMPCError("the model has no coordinate that actuators move; name those that count: task.success=[JOINT]")
+        raise LatentMPCError(
+            "the model has no coordinate that actuators move; name those that count:"
+            " task.success=[JOINT]"
+        )
     names, index, wrap, tolerances, units = zip(*rows, strict=True)
     return Coordinates(names, np.array(index), np.array(wrap), np.array(tolerances), units)
 
 
 def require_named(model: mujoco.MjModel, written: Sequence[str]) -> None:
-    """Raise ValueError as `read_coordinates` would, for what is wrong with these names and tolerances whatever the model does."""
+    """Raise ValueError as `read_coordinates` would, for what is wrong with these names and
+    tolerances whatever the model does.
+    """
     known = joint_names(model)
     for entry in written:
         _parts(model, _split(entry, known)[0], known)
 
 
 def tolerances_written(model: mujoco.MjModel, written: Sequence[str]) -> bool:
-    """Whether coordinates are named, each with its tolerance, so that nothing of them is to be found by moving the model."""
+    """Whether coordinates are named, each with its tolerance, so that nothing of them is to be
+    found by moving the model.
+    """
     known = joint_names(model)
     return bool(written) and all(_split(entry, known)[1] for entry in written)
 
 
 def joint_names(model: mujoco.MjModel) -> list[str]:
-    """Names of all joints; `joint3` for one without a name, with as many `_` behind it as tell it from those that have one."""
+    """Names of all joints; `joint3` for one without a name, with as many `_` behind it as tell it
+    from those that have one.
+    """
     names = [model.joint(j).name for j in range(model.njnt)]
     given = set(names)
     for j, name in enumerate(names):
@@ -149,7 +188,9 @@ def default_joints(model: mujoco.MjModel) -> list[int]:
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     moved = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 1e-9
-    joints = set(model.dof_jntid[moved].tolist()) | set(np.flatnonzero(model.jnt_type == FREE).tolist())
+    joints = set(model.dof_jntid[moved].tolist()) | set(
+        np.flatnonzero(model.jnt_type == FREE).tolist()
+    )
     return [j for j in sorted(joints) if int(model.jnt_type[j]) in (HINGE, SLIDE, FREE)]
 
 
@@ -157,13 +198,21 @@ def actuator_moment(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
     """How forces of actuators act on the degrees of freedom, `[nu, nv]`."""
     dense = np.zeros((model.nu, model.nv))
     if model.nu:
-        mujoco.mju_sparse2dense(dense, data.actuator_moment.ravel(), data.moment_rownnz, data.moment_rowadr, data.moment_colind.ravel())
+        mujoco.mju_sparse2dense(
+            dense,
+            data.actuator_moment.ravel(),
+            data.moment_rownnz,
+            data.moment_rowadr,
+            data.moment_colind.ravel(),
+        )
     return dense
 
 
 def _split(entry: str, known: list[str]) -> tuple[str, float]:
     """Name and tolerance, 0 where none is written."""
-    name, colon, number = (entry, "", "0") if entry in known or ":" not in entry else entry.rpartition(":")
+    name, colon, number = (
+        (entry, "", "0") if entry in known or ":" not in entry else entry.rpartition(":")
+    )
     try:
         tolerance = float(number)
     except ValueError:
@@ -182,7 +231,9 @@ def _parts(model: mujoco.MjModel, name: str, known: list[str]) -> list[tuple[int
     """Kind, number and positions of each joint of a name that may be a sum."""
     parts = [_positions(model, part, known) for part in _joints(name, known)]
     if len({kind == HINGE for kind, _, _ in parts}) > 1:
-        raise LatentMPCError(f"what is written with + must be all angles or all lengths, got {name!r} in success")
+        raise LatentMPCError(
+            f"what is written with + must be all angles or all lengths, got {name!r} in success"
+        )
     return parts
 
 
@@ -197,18 +248,26 @@ def _positions(model: mujoco.MjModel, name: str, known: list[str]) -> tuple[int,
     joint = known.index(name)
     kind, start = int(model.jnt_type[joint]), int(model.jnt_qposadr[joint])
     if kind not in (HINGE, SLIDE, FREE):
-        raise LatentMPCError(f"ball joints cannot be compared, got {name!r} in success; name hinges, slides or free joints")
+        raise LatentMPCError(
+            f"ball joints cannot be compared, got {name!r} in success; name hinges, slides or free"
+            " joints"
+        )
     if horizontal and kind != FREE:
         raise LatentMPCError(f"only a free joint has .{PLANE}, got {name}.{PLANE} in success")
     return kind, joint, range(start, start + (2 if horizontal else 3 if kind == FREE else 1))
 
 
 def _range(model: mujoco.MjModel, joint: int, indices: range, poses: np.ndarray | None) -> float:
-    """How far a coordinate goes: its limits, or what it was seen to cover if that is less [rad, m]."""
+    """How far a coordinate goes: its limits, or what it was seen to cover if that is less [rad,
+    m].
+    """
     limits = float(np.ptp(model.jnt_range[joint])) if model.jnt_limited[joint] else np.inf
     seen = float(np.ptp(poses[:, indices], axis=0).max()) if poses is not None else 0.0
     covered = min(limits, seen or np.inf)
     if not 0 < covered < np.inf:
         name = joint_names(model)[joint]
-        raise LatentMPCError(f"nothing moves {name!r}, or it has no limits: give its tolerance, task.success=[{name}:TOLERANCE]")
+        raise LatentMPCError(
+            f"nothing moves {name!r}, or it has no limits: give its tolerance,"
+            f" task.success=[{name}:TOLERANCE]"
+        )
     return covered

@@ -1,7 +1,8 @@
-"""Whether a mechanism can take a pose: joints inside their limits, closed loops and couplings closed.
+"""Whether a mechanism can take a pose: joints inside their limits, closed loops and couplings
+closed.
 
-MuJoCo's constraints are soft, and a pose drawn joint by joint knows nothing of them: what the simulation pulls it to may still be a
-state that the mechanism never reaches.
+MuJoCo's constraints are soft, and a pose drawn joint by joint knows nothing of them: what the
+simulation pulls it to may still be a state that the mechanism never reaches.
 """
 
 from __future__ import annotations
@@ -14,31 +15,47 @@ from latent_mpc.envs.adapters.coordinates import LIMIT
 GAP = 0.01  # of the model's extent: how far apart what is connected may be
 COUPLING = 0.02  # [rad, m] of joints and tendons that follow one another
 
-EQUALITY, *LIMITS = (int(getattr(mujoco.mjtConstraint, f"mjCNSTR_{name}")) for name in ("EQUALITY", "LIMIT_JOINT", "LIMIT_TENDON"))
-JOINTS, *CONNECTED = (int(getattr(mujoco.mjtEq, f"mjEQ_{name}")) for name in ("JOINT", "CONNECT", "WELD"))
+EQUALITY, *LIMITS = (
+    int(getattr(mujoco.mjtConstraint, f"mjCNSTR_{name}"))
+    for name in ("EQUALITY", "LIMIT_JOINT", "LIMIT_TENDON")
+)
+JOINTS, *CONNECTED = (
+    int(getattr(mujoco.mjtEq, f"mjEQ_{name}")) for name in ("JOINT", "CONNECT", "WELD")
+)
 
 
 def constraint_violation(model: mujoco.MjModel, data: mujoco.MjData) -> float:
-    """The largest violation at the state of `data`, whose kinematics are up to date, in units of what is allowed; inf where it diverged."""
+    """The largest violation at the state of `data`, whose kinematics are up to date, in units of
+    what is allowed; inf where it diverged.
+    """
     if not np.isfinite(data.qpos).all():
         return np.inf
     largest = 0.0
     for kind, number, distance in zip(data.efc_type, data.efc_id, data.efc_pos, strict=True):
-        if kind == EQUALITY or (kind in LIMITS and distance < 0):  # a limit's row is there when it is near, too
+        # a limit's row is there when it is near, too
+        if kind == EQUALITY or (kind in LIMITS and distance < 0):
             largest = max(largest, abs(float(distance)) / _allowed(model, kind, number))
     return largest
 
 
 def linked_trees(model: mujoco.MjModel, trees: set[int]) -> set[int]:
-    """The kinematic trees that equality constraints tie to these, themselves included: halves of a closed loop, a coupled finger."""
-    owner = {int(mujoco.mjtObj.mjOBJ_BODY): np.arange(model.nbody), int(mujoco.mjtObj.mjOBJ_SITE): model.site_bodyid}
+    """The kinematic trees that equality constraints tie to these, themselves included: halves of a
+    closed loop, a coupled finger.
+    """
+    owner = {
+        int(mujoco.mjtObj.mjOBJ_BODY): np.arange(model.nbody),
+        int(mujoco.mjtObj.mjOBJ_SITE): model.site_bodyid,
+    }
     ties = []
     for e in range(model.neq):
         ends = [int(end) for end in (model.eq_obj1id[e], model.eq_obj2id[e]) if end >= 0]
         if int(model.eq_type[e]) == JOINTS:
             ties.append({int(model.body_treeid[model.jnt_bodyid[end]]) for end in ends})
         elif int(model.eq_type[e]) in CONNECTED:
-            ties.append({int(model.body_treeid[owner[int(model.eq_objtype[e])][end]]) for end in ends} - {-1})
+            ties.append(
+                {int(model.body_treeid[owner[int(model.eq_objtype[e])][end]]) for end in ends}
+                - {-1}
+            )
     linked = set(trees)
     while more := [tie for tie in ties if tie & linked and not tie <= linked]:
         linked.update(*more)

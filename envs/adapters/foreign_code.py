@@ -1,4 +1,6 @@
-"""Calling an environment's own code: its random numbers seeded, its errors in one line that says they are its own."""
+"""Calling an environment's own code: its random numbers seeded, its errors in one line that says
+they are its own.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,21 @@ import numpy as np
 from latent_mpc.configs.errors import LatentMPCError
 
 # Not where an environment's mistake is to be mended, though it may come to light there.
-LIBRARIES = {"gymnasium", "numpy", "scipy", "torch", "mujoco", "latent_mpc"} | sys.stdlib_module_names
+LIBRARIES = {
+    "gymnasium",
+    "numpy",
+    "scipy",
+    "torch",
+    "mujoco",
+    "latent_mpc",
+} | sys.stdlib_module_names
 ADVICE = {  # by phase
     "make": "mend it, or install the versions that it was written for",
     "reset": "a reset must succeed with every seed",
-    "step": "`terminated` and `truncated` are ignored, as an episode has task.episode_steps control steps: "
-    "lift the check, so that a step goes on from any state",
+    "step": (
+        "`terminated` and `truncated` are ignored, as an episode has task.episode_steps control"
+        " steps: lift the check, so that a step goes on from any state"
+    ),
 }
 ERRORS = (Exception, SystemExit)  # what its code may raise, sys.exit() included
 
@@ -36,13 +47,17 @@ def failure(id: str, phase: str, call: str, error: BaseException) -> Environment
         call: how its code was called, for people.
     """
     text = " ".join(str(error).split())
-    what = f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
+    what = (
+        f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
+    )
     return EnvironmentFailure(f"{id}: {call} raised {what} ({_place(error)}); {ADVICE[phase]}")
 
 
 @contextlib.contextmanager
 def seeded(seed: int, env: Any = None) -> Iterator[None]:
-    """Seed what the code within may draw from: numpy's and Python's global generators, which are put back, and the environment's own."""
+    """Seed what the code within may draw from: numpy's and Python's global generators, which are
+    put back, and the environment's own.
+    """
     numpy_state, python_state = np.random.get_state(), random.getstate()
     np.random.seed(seed)
     random.seed(seed)
@@ -57,7 +72,9 @@ def seeded(seed: int, env: Any = None) -> Iterator[None]:
 
 
 def _place(error: BaseException) -> str:
-    """file:line of the innermost frame in the environment's code; of the innermost one where all is a library's."""
+    """file:line of the innermost frame in the environment's code; of the innermost one where all is
+    a library's.
+    """
     frames: list[tuple[str, str]] = []
     cause: BaseException | None = error
     while cause is not None:  # `gymnasium.make` raises its own error from the environment's
@@ -70,6 +87,9 @@ def _place(error: BaseException) -> str:
 def _frames(error: BaseException) -> list[tuple[str, str]]:
     """(top-level module, file:line), outermost first."""
     return [
-        (str(frame.f_globals.get("__name__", "")).partition(".")[0], f"{frame.f_code.co_filename}:{line}")
+        (
+            str(frame.f_globals.get("__name__", "")).partition(".")[0],
+            f"{frame.f_code.co_filename}:{line}",
+        )
         for frame, line in traceback.walk_tb(error.__traceback__)
     ]

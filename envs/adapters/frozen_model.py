@@ -1,7 +1,8 @@
 """A MuJoCo model that stays as it is: what an environment edits afterwards is put back.
 
-A simulator state does not contain the model, so one whose damping, goal marker or colours change from reset to reset would give a
-state another physics, and another picture, each time. Meshes, textures and skins are taken to stay as they are.
+A simulator state does not contain the model, so one whose damping, goal marker or colours change
+from reset to reset would give a state another physics, and another picture, each time. Meshes,
+textures and skins are taken to stay as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import Any
 import mujoco
 import numpy as np
 
-GROUPS = ("opt", "stat", *(f"vis.{group}" for group in ("global_", "headlight", "map", "quality", "rgba", "scale")))
+GROUPS = (
+    "opt",
+    "stat",
+    *(f"vis.{group}" for group in ("global_", "headlight", "map", "quality", "rgba", "scale")),
+)
 ASSETS = ("mesh_", "tex_", "skin_", "bvh_", "oct_")  # tens of megabytes, and nobody edits them
 ADDRESSES = "adr"  # where things lie within the model; paths of files among them
 
@@ -32,7 +37,9 @@ class FrozenModel:
                 self._scalars.append((name, owner, key, value))
 
     def put_back(self) -> list[str]:
-        """Undo what was edited since; the names of those fields, "opt.gravity" and "body_pos" among them."""
+        """Undo what was edited since; the names of those fields, "opt.gravity" and "body_pos" among
+        them.
+        """
         edited = []
         for name, view, kept in self._arrays:
             if view.tobytes() != kept:
@@ -50,11 +57,15 @@ class FrozenModel:
         return [name for name in here | there if here.get(name) != there.get(name)]
 
     def _values(self) -> dict[str, bytes | float]:
-        return {name: kept for name, _, kept in self._arrays} | {name: value for name, _, _, value in self._scalars}
+        return {name: kept for name, _, kept in self._arrays} | {
+            name: value for name, _, _, value in self._scalars
+        }
 
 
 def _fields(model: mujoco.MjModel) -> Iterator[tuple[str, Any, str]]:
-    """(name, owner, attribute) of each array that is not empty, and of each number among the options."""
+    """(name, owner, attribute) of each array that is not empty, and of each number among the
+    options.
+    """
     for key in dir(model):
         value = getattr(model, key)
         editable = isinstance(value, np.ndarray) and value.size and value.flags.writeable
@@ -63,5 +74,7 @@ def _fields(model: mujoco.MjModel) -> Iterator[tuple[str, Any, str]]:
     for group in GROUPS:
         owner = attrgetter(group)(model)
         for key in dir(owner):
-            if isinstance(getattr(owner, key), (np.ndarray, int, float)) and not key.startswith("_"):
+            if isinstance(getattr(owner, key), (np.ndarray, int, float)) and not key.startswith(
+                "_"
+            ):
                 yield f"{group}.{key}", owner, key

@@ -1,8 +1,10 @@
-"""Any Gymnasium environment that stands on MuJoCo, as a task. Its own step moves the robot; its observation and reward are not used.
+"""Any Gymnasium environment that stands on MuJoCo, as a task. Its own step moves the robot; its
+observation and reward are not used.
 
-The observation is the simulator's: positions, velocities, named sensors. What an environment keeps in Python beside the simulation
-(a counter, a controller's memory) is not part of a state and not restored. Its model stays as the first reset leaves it, and its
-`terminated` and `truncated` are ignored.
+The observation is the simulator's: positions, velocities, named sensors. What an environment keeps
+in Python beside the simulation (a counter, a controller's memory) is not part of a state and not
+restored. Its model stays as the first reset leaves it, and its `terminated` and `truncated` are
+ignored.
 """
 
 from __future__ import annotations
@@ -25,23 +27,29 @@ from latent_mpc.envs.adapters.ogbench_success import own_success
 from latent_mpc.envs.adapters.repeats import first_difference, shown_parts, state_parts
 from latent_mpc.envs.task import integration_state, set_integration_state
 
-EXTRAS = {"gymnasium_robotics": "robotics", "ogbench": "ogbench"}  # modules that a stored id may import, and the extra that brings them
+# modules that a stored id may import, and the extra that brings them
+EXTRAS = {"gymnasium_robotics": "robotics", "ogbench": "ogbench"}
 SEEDS = "draw from self.np_random, which reset(seed=...) seeds"
 UNKNOWN = (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv)
 TRIED = 5  # steps from one state, to see whether it decides what follows
-NO_IDS = "task.id must be given: task.id=Pusher-v5, or with the module that registers it: task.id=gymnasium_robotics:PointMaze_UMaze-v3"
+NO_IDS = (
+    "task.id must be given: task.id=Pusher-v5, or with the module that registers it:"
+    " task.id=gymnasium_robotics:PointMaze_UMaze-v3"
+)
 
 
 class GymnasiumTask(CoordinateTask):
     """A Gymnasium environment whose unwrapped self has a MuJoCo model and data.
 
     Args:
-        id: as `gymnasium.make` takes it; `module:Id-v0` imports the module, so it must come from the user: see `require_known`.
+        id: as `gymnasium.make` takes it; `module:Id-v0` imports the module, so it must come from
+            the user: see `require_known`.
         options: those of `CoordinateTask`.
 
     Raises:
-        ValueError: no such id, a module that is missing, actions that are not bounded numbers, no MuJoCo, an observation with NaN,
-            starts or steps that one seed or one state does not decide.
+        ValueError: no such id, a module that is missing, actions that are not bounded numbers, no
+            MuJoCo, an observation with NaN, starts or steps that one seed or one state does not
+            decide.
         EnvironmentFailure: the environment's own code raised, here or later.
     """
 
@@ -53,11 +61,14 @@ class GymnasiumTask(CoordinateTask):
         self._dtype = space.dtype
         self._own = model, data = _physics(self.env)
         self._ended = self._noisy = False
-        self._edited: dict[str, None] = {}  # fields of the model, in the order in which they were seen to change
+        # fields of the model, in the order in which they were seen to change
+        self._edited: dict[str, None] = {}
         self._frozen: FrozenModel | None = None
         shown = self.begin_env(0)
         self._frozen = FrozenModel(model)
-        if not all(options.get(key) for key in ("control_period", "episode_steps", "camera", "success")):
+        if not all(
+            options.get(key) for key in ("control_period", "episode_steps", "camera", "success")
+        ):
             self._require_twin(shown)  # the first time only: making an environment may take seconds
         controls = np.stack([space.low, space.high], axis=-1).astype(np.float64)
         self._require_repeats(controls)
@@ -65,11 +76,15 @@ class GymnasiumTask(CoordinateTask):
         self.advance_step(controls.mean(axis=1))
         step = data.time - begun
         if step <= 0:
-            raise LatentMPCError(f"{id}: its step must advance the simulation's clock, which stood still; it cannot be a task")
+            raise LatentMPCError(
+                f"{id}: its step must advance the simulation's clock, which stood still; it cannot"
+                " be a task"
+            )
         self._actuators = self._probe_actuators(controls)
         options["success"] = options.get("success") or own_success(self.env)
         self._keep_model()
-        self._frozen = None  # anew at the first episode, with what the task shows that was invisible
+        # anew at the first episode, with what the task shows that was invisible
+        self._frozen = None
         super().__init__(model, data, step=round(step, 9), controls=controls, **options)
         self._frozen = self._frozen or FrozenModel(model)  # where nothing was probed
 
@@ -78,13 +93,21 @@ class GymnasiumTask(CoordinateTask):
         self.begin_env(int(rng.integers(2**31)))
 
     def begin_env(self, seed: int) -> Any:
-        """The environment's own reset, and what it shows. Raises ValueError if that is not finite, or it builds another model."""
+        """The environment's own reset, and what it shows. Raises ValueError if that is not finite,
+        or it builds another model.
+        """
         shown = _reset(self.env, self.id, seed)
         self._ended = False
         if _physics(self.env) != self._own:
-            raise LatentMPCError(f"{self.id}: its reset builds another MuJoCo model or data; a task must keep the one it has")
+            raise LatentMPCError(
+                f"{self.id}: its reset builds another MuJoCo model or data; a task must keep the"
+                " one it has"
+            )
         if not all(np.isfinite(part).all() for part in shown_parts(shown).values()):
-            raise LatentMPCError(f"{self.id}: its observation after reset(seed={seed}) holds NaN or infinity; mend the environment first")
+            raise LatentMPCError(
+                f"{self.id}: its observation after reset(seed={seed}) holds NaN or infinity; mend"
+                " the environment first"
+            )
         self._keep_model()
         return shown
 
@@ -96,7 +119,9 @@ class GymnasiumTask(CoordinateTask):
         return self._actuators
 
     def _probe_actuators(self, controls: np.ndarray) -> np.ndarray | None:
-        """What the environment's step gives the actuators at the ends of the actions `[A, 2]`; None if it does not scale each by itself."""
+        """What the environment's step gives the actuators at the ends of the actions `[A, 2]`; None
+        if it does not scale each by itself.
+        """
         low, high = controls.T
         shares = (0.0, 1.0, 0.5, np.resize([0.25, 0.75], len(low)))
         given = []
@@ -104,12 +129,21 @@ class GymnasiumTask(CoordinateTask):
             self.advance_step(low + share * (high - low))
             given.append(self._own[1].ctrl.copy())
         at_low, at_high, *between = given
-        scaled = [at_low + share * (at_high - at_low) for share in shares[2:]] if at_low.shape == low.shape else []
-        same = scaled and all(np.allclose(ours, theirs, atol=1e-6) for ours, theirs in zip(scaled, between, strict=True))
+        scaled = (
+            [at_low + share * (at_high - at_low) for share in shares[2:]]
+            if at_low.shape == low.shape
+            else []
+        )
+        same = scaled and all(
+            np.allclose(ours, theirs, atol=1e-6)
+            for ours, theirs in zip(scaled, between, strict=True)
+        )
         return np.stack([at_low, at_high], axis=-1) if same else None
 
     def advance_step(self, control: np.ndarray) -> None:
-        """The environment's own step. One that refuses to go on after its own end is reset, and goes on where it was."""
+        """The environment's own step. One that refuses to go on after its own end is reset, and
+        goes on where it was.
+        """
         before = integration_state(*self._own) if self._ended else None
         try:
             self._step(control)
@@ -123,9 +157,15 @@ class GymnasiumTask(CoordinateTask):
     def about(self) -> list[str]:
         lines = super().about()
         if self._edited:
-            lines.append(f"  kept as reset(seed=0) leaves it, though the environment edits it: {', '.join(self._edited)}")
+            lines.append(
+                "  kept as reset(seed=0) leaves it, though the environment edits it:"
+                f" {', '.join(self._edited)}"
+            )
         if self._noisy:
-            lines.append("  its step draws random numbers; they are seeded by the simulator's state, which decides what follows")
+            lines.append(
+                "  its step draws random numbers; they are seeded by the simulator's state, which"
+                " decides what follows"
+            )
         return lines
 
     def settings(self) -> dict[str, Any]:
@@ -139,7 +179,8 @@ class GymnasiumTask(CoordinateTask):
                 returned = self.env.step(action)
         except ERRORS as error:
             raise failure(self.id, "step", "its step", error) from error
-        ends = returned[2:-1] if isinstance(returned, tuple) else ()  # (terminated, truncated), or the older (done,)
+        # (terminated, truncated), or the older (done,)
+        ends = returned[2:-1] if isinstance(returned, tuple) else ()
         self._ended = any(ends)
 
     def _seeded_by_state(self) -> contextlib.AbstractContextManager[None]:
@@ -152,30 +193,42 @@ class GymnasiumTask(CoordinateTask):
             mujoco.mj_forward(*self._own)
 
     def _require_twin(self, shown: Any) -> None:
-        """Raise ValueError if the environment, made once more and reset with the same seed, is another one."""
+        """Raise ValueError if the environment, made once more and reset with the same seed, is
+        another one.
+        """
         twin = open_environment(self.id)
         again = shown_parts(_reset(twin, self.id, 0))
         model, data = _physics(twin)
         edited = FrozenModel(self._own[0]).differences(FrozenModel(model))
-        differs = f"model ({edited[0]})" if edited else first_difference(state_parts(self._own[1]), state_parts(data))
+        differs = (
+            f"model ({edited[0]})"
+            if edited
+            else first_difference(state_parts(self._own[1]), state_parts(data))
+        )
         differs = differs or first_difference(shown_parts(shown), again)
         if differs:
-            raise LatentMPCError(f"{self.id}: made anew and reset with the same seed it must be the same, its {differs} differs; {SEEDS}")
+            raise LatentMPCError(
+                f"{self.id}: made anew and reset with the same seed it must be the same, its"
+                f" {differs} differs; {SEEDS}"
+            )
 
     def _require_repeats(self, controls: np.ndarray) -> None:
-        """Raise ValueError if resets with one seed, or steps from one state, differ by what came before them."""
+        """Raise ValueError if resets with one seed, or steps from one state, differ by what came
+        before them.
+        """
         begun, state = state_parts(self._own[1]), integration_state(*self._own)
         self._noisy = self._strays(state, controls)
         if self._noisy and self._strays(state, controls):
             raise LatentMPCError(
-                f"{self.id}: from one state the same actions must lead to the same state, its step also follows what reset() drew, or a "
-                "generator without a seed; keep what reset() draws in the simulation's data, and draw in step() from self.np_random"
+                f"{self.id}: from one state the same actions must lead to the same state, its step"
+                " also follows what reset() drew, or a generator without a seed; keep what reset()"
+                " draws in the simulation's data, and draw in step() from self.np_random"
             )
         self.begin_env(0)
         if differs := first_difference(begun, state_parts(self._own[1])):
             raise LatentMPCError(
-                f"{self.id}: two resets with one seed must give one state, its {differs} differs; {SEEDS}, "
-                "and reset all of the simulation (mujoco.mj_resetData)"
+                f"{self.id}: two resets with one seed must give one state, its {differs} differs;"
+                f" {SEEDS}, and reset all of the simulation (mujoco.mj_resetData)"
             )
 
     def _strays(self, state: np.ndarray, controls: np.ndarray) -> bool:
@@ -200,24 +253,35 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
         raise LatentMPCError(NO_IDS)
     env = _make(id)
     model, data = _physics(env)
-    if model is None and hasattr(type(env), "model"):  # some build it at their first reset, OGBench's cubes among them
+    # some build it at their first reset, OGBench's cubes among them
+    if model is None and hasattr(type(env), "model"):
         _reset(env, id, 0)
         model, data = _physics(env)
     if not isinstance(model, mujoco.MjModel) or not isinstance(data, mujoco.MjData):
-        needs = "an environment must have a MuJoCo model and data (env.unwrapped.model, .data) once it is made"
+        needs = (
+            "an environment must have a MuJoCo model and data (env.unwrapped.model, .data) once it"
+            " is made"
+        )
         raise LatentMPCError(f"{id}: {needs}, {type(env).__name__} has not")
     space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-        raise LatentMPCError(f"{id}: actions must be a vector of numbers (a Box), got {space}; discrete actions cannot be planned here")
+        raise LatentMPCError(
+            f"{id}: actions must be a vector of numbers (a Box), got {space}; discrete actions"
+            " cannot be planned here"
+        )
     if not space.shape[0]:
-        raise LatentMPCError(f"{id}: there is no actuator, so nothing can be planned; actions must be one number or more")
+        raise LatentMPCError(
+            f"{id}: there is no actuator, so nothing can be planned; actions must be one number or"
+            " more"
+        )
     if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
         raise LatentMPCError(f"{id}: actions must have finite bounds, got {space}")
     return env
 
 
 def require_known(id: str, repeated: str = "") -> None:
-    """Raise ValueError if making `id`, which a file brought, would import a module that neither the user named nor the list here does.
+    """Raise ValueError if making `id`, which a file brought, would import a module that neither the
+    user named nor the list here does.
 
     Args:
         repeated: the id as the user typed it, if so.
@@ -225,22 +289,34 @@ def require_known(id: str, repeated: str = "") -> None:
     module = id.partition(":")[0] if ":" in id else ""
     if repeated and repeated != id:
         raise LatentMPCError(f"the checkpoint was trained on task.id={id}, got task.id={repeated}")
-    if module and not repeated and module.partition(".")[0] not in EXTRAS and module not in sys.modules:
+    if (
+        module
+        and not repeated
+        and module.partition(".")[0] not in EXTRAS
+        and module not in sys.modules
+    ):
         raise LatentMPCError(
-            f"the checkpoint wants the Python module {module!r} imported, which runs its code; if you trust it, say so: task.id={id}"
+            f"the checkpoint wants the Python module {module!r} imported, which runs its code; if"
+            f" you trust it, say so: task.id={id}"
         )
 
 
 def _make(id: str) -> Any:
-    """The unwrapped environment. Raises ValueError if there is none of that id, EnvironmentFailure if its own code raises."""
+    """The unwrapped environment. Raises ValueError if there is none of that id, EnvironmentFailure
+    if its own code raises.
+    """
     try:
         with seeded(0):
-            return gymnasium.make(id, disable_env_checker=True).unwrapped  # the checker warns of the style of what is not used here
+            # the checker warns of the style of what is not used here
+            return gymnasium.make(id, disable_env_checker=True).unwrapped
     except ModuleNotFoundError as error:
         raise LatentMPCError(_missing_module(id, error)) from error
     except ERRORS as error:
-        if isinstance(error, UNKNOWN) or type(error) is gymnasium.error.Error:  # the latter for a malformed id
-            raise LatentMPCError(f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})") from error
+        # the latter for a malformed id
+        if isinstance(error, UNKNOWN) or type(error) is gymnasium.error.Error:
+            raise LatentMPCError(
+                f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})"
+            ) from error
         raise failure(id, "make", "gymnasium.make", error) from error
 
 
@@ -265,11 +341,20 @@ def _missing_module(id: str, error: ModuleNotFoundError) -> str:
     module = (error.name or id.partition(":")[0]).partition(".")[0]
     if module in EXTRAS:
         return f"{id} needs {module}: pip install 'latent-mpc[{EXTRAS[module]}]'"
-    return f"{id} needs the Python module {module!r}, which is not installed; install it, or add its folder to PYTHONPATH"
+    return (
+        f"{id} needs the Python module {module!r}, which is not installed; install it, or add its"
+        " folder to PYTHONPATH"
+    )
 
 
 def _suggest(id: str) -> str:
     name = id.partition(":")[2] or id
-    known = [key for key, spec in gymnasium.registry.items() if not str(spec.entry_point).startswith("gymnasium.envs.tabular")]
+    known = [
+        key
+        for key, spec in gymnasium.registry.items()
+        if not str(spec.entry_point).startswith("gymnasium.envs.tabular")
+    ]
     near = difflib.get_close_matches(name, known, n=3)
-    return f"did you mean {' or '.join(near)}?" if near else "no id that is registered looks like it"
+    return (
+        f"did you mean {' or '.join(near)}?" if near else "no id that is registered looks like it"
+    )

@@ -1,7 +1,8 @@
 """Markers: bodies that stand for a place and are no part of the physics.
 
-They are constant in an episode and others in the next: in a state they keep the episodes of a data set apart. Gymnasium's Reacher reached
-3 goals of 100 with its target in the state, 40 of 40 without.
+They are constant in an episode and others in the next: in a state they keep the episodes of a data
+set apart. Gymnasium's Reacher reached 3 goals of 100 with its target in the state, 40 of 40
+without.
 
 Shapes: n positions (`nq`), nv degrees of freedom.
 """
@@ -18,10 +19,12 @@ STILL = 1e-9  # [rad/s^2, m/s^2] acceleration of what no force acts on
 
 
 def marker_trees(model: mujoco.MjModel, counting: set[int]) -> set[int]:
-    """Kinematic trees that nothing moves: no actuator, no constraint, no force at rest, and no geom that can touch another.
+    """Kinematic trees that nothing moves: no actuator, no constraint, no force at rest, and no geom
+    that can touch another.
 
     Args:
-        counting: trees that are none, whatever moves them: those of coordinates that have to come to the goal.
+        counting: trees that are none, whatever moves them: those of coordinates that have to come
+            to the goal.
     """
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
@@ -31,11 +34,19 @@ def marker_trees(model: mujoco.MjModel, counting: set[int]) -> set[int]:
     moved = {int(tree) for tree in model.dof_treeid[driven | forced]} | {
         int(tree) for tree in model.body_treeid[model.geom_bodyid[touching]]
     }
-    moved |= {int(model.body_treeid[body]) for pair in range(model.npair) for body in _bodies(model, pair)}
-    spring = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in range(model.njnt) if model.jnt_stiffness[j]}
+    moved |= {
+        int(model.body_treeid[body]) for pair in range(model.npair) for body in _bodies(model, pair)
+    }
+    spring = {
+        int(model.dof_treeid[model.jnt_dofadr[j]])
+        for j in range(model.njnt)
+        if model.jnt_stiffness[j]
+    }
     return set(range(model.ntree)) - linked_trees(model, moved | spring | counting)
 
 
 def _bodies(model: mujoco.MjModel, pair: int) -> tuple[int, int]:
     """Of a pair of geoms that may touch though their masks say otherwise."""
-    return int(model.geom_bodyid[model.pair_geom1[pair]]), int(model.geom_bodyid[model.pair_geom2[pair]])
+    return int(model.geom_bodyid[model.pair_geom1[pair]]), int(
+        model.geom_bodyid[model.pair_geom2[pair]]
+    )

@@ -1,4 +1,5 @@
-"""The files of a model: read with MuJoCo's own message where it is broken, fingerprinted, and copied as they are.
+"""The files of a model: read with MuJoCo's own message where it is broken, fingerprinted, and
+copied as they are.
 
 Which files belong to it is MuJoCo's word: a copy is compiled, what it misses is added, and the copy
 must be the same model. It keeps the places of the files relative to one another, so that nothing
@@ -25,7 +26,8 @@ from latent_mpc.configs.errors import LatentMPCError
 
 ERRORS = (ValueError, mujoco.FatalError)  # what MuJoCo raises for files that it cannot read
 QUOTED = re.compile(r"'(.+)'")  # a path in one of its messages
-ABSOLUTE = re.compile(rb"""(=\s*["']\s*)(?=[/\\]|[A-Za-z]:[/\\])""")  # where the value of such an attribute begins
+# where the value of such an attribute begins
+ABSOLUTE = re.compile(rb"""(=\s*["']\s*)(?=[/\\]|[A-Za-z]:[/\\])""")
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,17 @@ def read_model(xml: str) -> mujoco.MjModel:
     """The compiled model. Raises FileNotFoundError, ValueError with MuJoCo's message and line."""
     if not Path(xml).is_file():
         raise FileNotFoundError(f"no MJCF file {xml!r}; give one: task.xml=my_robot.xml")
-    # MuJoCo keeps meshes by path and second of the last change: one written just now must be read anew
+    # MuJoCo keeps meshes by path and second of the last change: one written just now must be read
+    # anew
     mujoco.mj_clearCache(mujoco.mj_getCache())
     try:
         model = _compile(_absolute(xml))
     except ERRORS as error:
-        version = f"; MuJoCo {mujoco.__version__} loads only what it compiled itself, the XML always" if _is_compiled(Path(xml)) else ""
+        version = (
+            f"; MuJoCo {mujoco.__version__} loads only what it compiled itself, the XML always"
+            if _is_compiled(Path(xml))
+            else ""
+        )
         raise LatentMPCError(f"{xml} is no model: {_line(error)}{version}") from error
     if model.nu:
         return model
@@ -78,7 +85,8 @@ def read_model(xml: str) -> mujoco.MjModel:
     if not _is_compiled(Path(xml)) and b"<robot" in Path(xml).read_bytes():
         advice = (
             "a URDF has none, so attach it in an MJCF file with an <actuator> section: "
-            f'<asset><model name="robot" file="{Path(xml).name}"/></asset> and <worldbody><attach model="robot" prefix="my_"/></worldbody>'
+            f'<asset><model name="robot" file="{Path(xml).name}"/></asset> and <worldbody><attach'
+            ' model="robot" prefix="my_"/></worldbody>'
         )
     raise LatentMPCError(f"{xml} has no actuators, so nothing can be planned; {advice}")
 
@@ -93,26 +101,32 @@ def files_of(xml: str, model: mujoco.MjModel) -> ModelFiles:
             files, copies, copied = _copied(_absolute(xml), Path(scratch))
         except ERRORS as error:
             raise LatentMPCError(
-                f"{xml} must compile from a copy, which a checkpoint keeps, but its files' copy does not: {_line(error)}; "
-                "place all files beside or below it"
+                f"{xml} must compile from a copy, which a checkpoint keeps, but its files' copy"
+                f" does not: {_line(error)}; place all files beside or below it"
             ) from error
         if _values(copied) != _values(model):
             raise LatentMPCError(
-                f"{xml} must be the same model as its copy, which a checkpoint keeps, but the copy differs; "
-                "place all files beside or below it, each under a name of its own"
+                f"{xml} must be the same model as its copy, which a checkpoint keeps, but the copy"
+                " differs; place all files beside or below it, each under a name of its own"
             )
         if (name := _absolute_name(copies, Path(scratch, "astray"))) is not None:
-            raise LatentMPCError(f"{xml} must name its files relative to itself, got {name!r}; a checkpoint keeps a copy of them")
+            raise LatentMPCError(
+                f"{xml} must name its files relative to itself, got {name!r}; a checkpoint keeps a"
+                " copy of them"
+            )
     return files
 
 
 def _copied(top: Path, scratch: Path) -> tuple[ModelFiles, list[Path], mujoco.MjModel]:
-    """The files, a copy of them that compiles, and its model. Raises MuJoCo's error if there is none."""
+    """The files, a copy of them that compiles, and its model. Raises MuJoCo's error if there is
+    none.
+    """
     paths, root, added = [top], top.parent, _named(top)
     while True:
         paths += added
         root = Path(os.path.commonpath([root, *(path.parent for path in paths)]))
-        level = len(root.parts)  # as deep as the original, so that no "../.." leads from the copy to it
+        # as deep as the original, so that no "../.." leads from the copy to it
+        level = len(root.parts)
         folder = Path(scratch, str(level), *"_" * level)
         ModelFiles(tuple(added if folder.exists() else paths), root).copy(folder)
         files = ModelFiles(tuple(paths), root)
@@ -148,9 +162,11 @@ def _missing(message: str, folder: Path, files: ModelFiles) -> list[Path]:
 
 
 def _named(path: Path) -> list[Path]:
-    """What the elements of a model name, where MuJoCo's parser has it; nothing of what is no model by itself.
+    """What the elements of a model name, where MuJoCo's parser has it; nothing of what is no model
+    by itself.
 
-    Only a beginning, which saves a compilation for each of these files: MuJoCo names those that it misses.
+    Only a beginning, which saves a compilation for each of these files: MuJoCo names those that it
+    misses.
     """
     try:
         spec = mujoco.MjSpec.from_file(str(path)) if _is_xml(path) else mujoco.MjSpec()
@@ -161,14 +177,23 @@ def _named(path: Path) -> list[Path]:
     places = []
     for folder, names in ((spec.meshdir, meshes), (spec.texturedir, textures)):
         for name in map(_slashes, filter(None, names)):
-            places.append(path.parent / _slashes(folder) / (os.path.basename(name) if spec.strippath else name))
+            places.append(
+                path.parent
+                / _slashes(folder)
+                / (os.path.basename(name) if spec.strippath else name)
+            )
     return [place for place in dict.fromkeys(map(_absolute, places)) if place.is_file()]
 
 
 def _absolute_name(copies: list[Path], astray: Path) -> str | None:
-    """The absolute path by which a copy names a file that MuJoCo reads, if any: all are led astray."""
+    """The absolute path by which a copy names a file that MuJoCo reads, if any: all are led
+    astray.
+    """
     texts = {path: path.read_bytes() for path in copies if _is_xml(path)}
-    led = {path: ABSOLUTE.sub(lambda match: match[1] + os.fsencode(astray), text) for path, text in texts.items()}
+    led = {
+        path: ABSOLUTE.sub(lambda match: match[1] + os.fsencode(astray), text)
+        for path, text in texts.items()
+    }
     if led == texts:
         return None
     for path, text in led.items():
@@ -176,7 +201,9 @@ def _absolute_name(copies: list[Path], astray: Path) -> str | None:
     try:
         _compile(copies[0])
     except ERRORS as error:
-        return _slashes(_line(error)).partition(_slashes(str(astray)))[2].partition("'")[0] or _line(error)
+        return _slashes(_line(error)).partition(_slashes(str(astray)))[2].partition("'")[
+            0
+        ] or _line(error)
     return None
 
 
@@ -188,7 +215,11 @@ def _compile(path: Path) -> mujoco.MjModel:
 
 def _values(part: Any) -> dict[str, Any]:
     """All that a compiled model holds, but for the paths of its files."""
-    names = [name for name in dir(part) if not name.startswith("_") and "path" not in name and name != "nbuffer"]
+    names = [
+        name
+        for name in dir(part)
+        if not name.startswith("_") and "path" not in name and name != "nbuffer"
+    ]
     values = {name: value for name in names if not callable(value := getattr(part, name))}
     for name, value in values.items():
         if isinstance(value, np.ndarray):

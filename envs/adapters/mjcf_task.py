@@ -1,7 +1,7 @@
 """A MuJoCo model in a file, as a task: nothing but the MJCF is needed.
 
-Actions are the actuators' ranges scaled to [-1, 1]; an episode begins at a random pose inside the joints' ranges, settled by a short
-simulation.
+Actions are the actuators' ranges scaled to [-1, 1]; an episode begins at a random pose inside the
+joints' ranges, settled by a short simulation.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class MjcfTask(CoordinateTask):
         options: those of `CoordinateTask`.
 
     Raises:
-        ValueError: a file that is no model (MuJoCo's own message with its line), a model without actuators or with another fingerprint,
-            or one that is not the same when its files are copied.
+        ValueError: a file that is no model (MuJoCo's own message with its line), a model without
+            actuators or with another fingerprint, or one that is not the same when its files are
+            copied.
         FileNotFoundError: no such file.
     """
 
@@ -47,17 +48,22 @@ class MjcfTask(CoordinateTask):
         self.fingerprint = self.files.fingerprint()
         if fingerprint and fingerprint != self.fingerprint:
             raise LatentMPCError(
-                f"{xml} must be the model of fingerprint {fingerprint}, it has {self.fingerprint}: its files were changed since"
+                f"{xml} must be the model of fingerprint {fingerprint}, it has {self.fingerprint}:"
+                " its files were changed since"
             )
         self._group = max(1, round(STEP / model.opt.timestep))
         step = round(self._group * model.opt.timestep, 9)
-        super().__init__(model, mujoco.MjData(model), step=step, controls=control_range(model), **options)
+        super().__init__(
+            model, mujoco.MjData(model), step=step, controls=control_range(model), **options
+        )
 
     def begin(self, rng: np.random.Generator) -> None:
-        """A random pose: uniform within limits, unlimited hinges all round, everything else as the model has it.
+        """A random pose: uniform within limits, unlimited hinges all round, everything else as the
+        model has it.
 
-        Drawn again until limits and closed loops hold; after half of the draws nearer and nearer to the model's own pose, for a mechanism
-        of many loops takes few others. Raises ValueError if the simulation diverges from all of them.
+        Drawn again until limits and closed loops hold; after half of the draws nearer and nearer to
+        the model's own pose, for a mechanism of many loops takes few others. Raises ValueError if
+        the simulation diverges from all of them.
         """
         model, data = self.model, self.data
         stable = False
@@ -69,7 +75,9 @@ class MjcfTask(CoordinateTask):
                     data.qpos[place] = rng.uniform(*model.jnt_range[joint])
                 elif kind == HINGE:
                     data.qpos[place] = rng.uniform(-np.pi, np.pi)
-            data.qpos[:] = model.qpos0 + min(1.0, 2 - 2 * draw / MOST_DRAWS) * (data.qpos - model.qpos0)
+            data.qpos[:] = model.qpos0 + min(1.0, 2 - 2 * draw / MOST_DRAWS) * (
+                data.qpos - model.qpos0
+            )
             settle(model, data)
             stable = not any(warning.number for warning in data.warning)
             if stable and constraint_violation(model, data) <= 1.0:
@@ -77,7 +85,8 @@ class MjcfTask(CoordinateTask):
         if stable:  # the model's own pose, nearly: as well as its constraints ever hold
             return
         raise LatentMPCError(
-            f"{self.xml}: the simulation diverges from random poses ({MOST_DRAWS} tried); lower its timestep or joint ranges"
+            f"{self.xml}: the simulation diverges from random poses ({MOST_DRAWS} tried); lower its"
+            " timestep or joint ranges"
         )
 
     def advance_step(self, control: np.ndarray) -> None:
@@ -90,5 +99,8 @@ class MjcfTask(CoordinateTask):
     def keep(self, folder: Path) -> dict[str, Any]:
         copy = self.files.copy(folder / COPY)
         if self.files.fingerprint() != self.fingerprint:
-            raise LatentMPCError(f"{self.xml} must stay as it is while a run begins, but its files were changed since; start the run again")
+            raise LatentMPCError(
+                f"{self.xml} must stay as it is while a run begins, but its files were changed"
+                " since; start the run again"
+            )
         return {"xml": copy.relative_to(folder).as_posix()}

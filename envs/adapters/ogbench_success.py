@@ -1,4 +1,6 @@
-"""OGBench's own tests of success (Park et al. 2025, ogbench 1.2), written as coordinates and tolerances."""
+"""OGBench's own tests of success (Park et al. 2025, ogbench 1.2), written as coordinates and
+tolerances.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ MAZES, CUBES = "ogbench.locomaze.maze", "ogbench.manipspace.envs.cube_env"
 
 
 def own_success(env: Any) -> list[str]:
-    """What `task.success` is where nothing else is said: every cube, or the robot's (in soccer the ball's) place in the maze.
+    """What `task.success` is where nothing else is said: every cube, or the robot's (in soccer the
+    ball's) place in the maze.
 
     Empty for environments that are not OGBench's mazes or cubes.
     """
@@ -21,6 +24,7 @@ def own_success(env: Any) -> list[str]:
     names = joint_names(env.model)
     if module == CUBES:
         return [f"{name}:{CUBE}" for name in names if name.startswith("object_joint_")]
-    free = [names[j] for j in range(env.model.njnt) if int(env.model.jnt_type[j]) == FREE]  # the robot's root, then the ball
+    # the robot's root, then the ball
+    free = [names[j] for j in range(env.model.njnt) if int(env.model.jnt_type[j]) == FREE]
     place = f"{free[-1]}.{PLANE}" if free else "+".join(names[:2])
     return [f"{place}:{env._goal_tol:g}"]

@@ -1,7 +1,9 @@
-"""Places that have to come to the goal, beside the joints of `coordinates.py`: where a site or a body is, and which way up a body is.
+"""Places that have to come to the goal, beside the joints of `coordinates.py`: where a site or a
+body is, and which way up a body is.
 
-A config names them `site:NAME:TOLERANCE`, `body:NAME:TOLERANCE` and `body:NAME.xy:TOLERANCE` (its centre of mass) [m], and
-`upright:NAME:TOLERANCE`, the angle between the vertical axes of a body [rad]. `joint:NAME:TOLERANCE` is `NAME:TOLERANCE`.
+A config names them `site:NAME:TOLERANCE`, `body:NAME:TOLERANCE` and `body:NAME.xy:TOLERANCE` (its
+centre of mass) [m], and `upright:NAME:TOLERANCE`, the angle between the vertical axes of a body
+[rad]. `joint:NAME:TOLERANCE` is `NAME:TOLERANCE`.
 
 Shapes: n positions (`nq`).
 """
@@ -46,11 +48,15 @@ class Place:
         return f"{self.label}:{self.tolerance:.4g}"
 
     def value(self, data: mujoco.MjData) -> np.ndarray:
-        """Where it is `[axes]` [m], or the vertical axis, of `data` whose kinematics are up to date."""
+        """Where it is `[axes]` [m], or the vertical axis, of `data` whose kinematics are up to
+        date.
+        """
         if self.kind == UPRIGHT:
             axis: np.ndarray = data.xmat[self.number].reshape(3, 3)[:, 2].copy()
             return axis
-        place: np.ndarray = (data.site_xpos if self.kind == SITE else data.xipos)[self.number, : self.axes].copy()
+        place: np.ndarray = (data.site_xpos if self.kind == SITE else data.xipos)[
+            self.number, : self.axes
+        ].copy()
         return place
 
     def distance(self, value: np.ndarray, goal: np.ndarray) -> float:
@@ -67,7 +73,9 @@ class Place:
         """Joints that move it: those of its body and of all that carry it."""
         body, found = self.body(model), list[int]()
         while body:
-            found += range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body])
+            found += range(
+                model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body]
+            )
             body = int(model.body_parentid[body])
         return sorted(found)
 
@@ -75,7 +83,8 @@ class Place:
 def split_places(model: mujoco.MjModel, written: Sequence[str]) -> tuple[list[str], list[Place]]:
     """What is written of joints, and the places.
 
-    Raises ValueError: no site or body of that name (suggests others), nothing that moves, a tolerance that is missing or not above 0.
+    Raises ValueError: no site or body of that name (suggests others), nothing that moves, a
+    tolerance that is missing or not above 0.
     """
     joints, places = list[str](), list[Place]()
     known = joint_names(model)
@@ -97,7 +106,10 @@ def _place(model: mujoco.MjModel, kind: str, rest: str) -> Place:
     except ValueError:
         tolerance = -1.0
     if not colon or not 0 < tolerance < np.inf:
-        raise LatentMPCError(f"a place must be written {kind}:NAME:TOLERANCE, a number above 0, got {f'{kind}:{rest}'!r} in success")
+        raise LatentMPCError(
+            f"a place must be written {kind}:NAME:TOLERANCE, a number above 0, got"
+            f" {f'{kind}:{rest}'!r} in success"
+        )
     count, named = (model.nsite, model.site) if kind == SITE else (model.nbody, model.body)
     names = [named(i).name for i in range(count)]
     stem, dot, suffix = name.rpartition(".")
@@ -106,8 +118,13 @@ def _place(model: mujoco.MjModel, kind: str, rest: str) -> Place:
     if not plain or plain not in names:
         given = [one for one in names if one] or ["none with a name"]
         there = difflib.get_close_matches(plain, given, n=3) or given
-        raise LatentMPCError(f"no {SITE if kind == SITE else BODY} {plain!r} in success; there are: {', '.join(there[:20])}")
+        raise LatentMPCError(
+            f"no {SITE if kind == SITE else BODY} {plain!r} in success; there are:"
+            f" {', '.join(there[:20])}"
+        )
     place = Place(kind, name, names.index(plain), tolerance, 2 if horizontal else 3)
     if not place.joints(model):
-        raise LatentMPCError(f"nothing moves {place.label} in success: no joint carries it; name what moves")
+        raise LatentMPCError(
+            f"nothing moves {place.label} in success: no joint carries it; name what moves"
+        )
     return place

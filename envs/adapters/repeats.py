@@ -7,7 +7,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
-# What a reset has to decide. Not the clock, the controls and the solver's warm start, which bringing a state to rest clears.
+# What a reset has to decide. Not the clock, the controls and the solver's warm start, which
+# bringing a state to rest clears.
 STATE = (
     "qpos",
     "qvel",

@@ -1,7 +1,8 @@
 """Standing still: what keeps a robot where it is, and bringing a state to rest with it.
 
-An actuator's *input* is what its force depends on: its control, or its activation where it has one of its own (a filtered servo's
-activation follows the control and comes to equal it, an integrator's is moved by the control and stays at zero control).
+An actuator's *input* is what its force depends on: its control, or its activation where it has one
+of its own (a filtered servo's activation follows the control and comes to equal it, an integrator's
+is moved by the control and stays at zero control).
 
 Shapes: nu actuators, na activations, nv degrees of freedom.
 """
@@ -19,9 +20,14 @@ LONGEST = 2.0  # [s]
 CHECKED = 0.1  # [s] between looks
 STILL = 0.01  # [rad/s, m/s] largest velocity that counts as rest
 
-DIRECT, INTEGRATOR, *FILTERS = (int(getattr(mujoco.mjtDyn, f"mjDYN_{name}")) for name in ("NONE", "INTEGRATOR", "FILTER", "FILTEREXACT"))
+DIRECT, INTEGRATOR, *FILTERS = (
+    int(getattr(mujoco.mjtDyn, f"mjDYN_{name}"))
+    for name in ("NONE", "INTEGRATOR", "FILTER", "FILTEREXACT")
+)
 MUSCLE = int(mujoco.mjtDyn.mjDYN_MUSCLE)
-FIXED, AFFINE_GAIN = (int(getattr(mujoco.mjtGain, f"mjGAIN_{name}")) for name in ("FIXED", "AFFINE"))
+FIXED, AFFINE_GAIN = (
+    int(getattr(mujoco.mjtGain, f"mjGAIN_{name}")) for name in ("FIXED", "AFFINE")
+)
 NO_BIAS, AFFINE = (int(getattr(mujoco.mjtBias, f"mjBIAS_{name}")) for name in ("NONE", "AFFINE"))
 
 
@@ -33,7 +39,9 @@ class Hold(NamedTuple):
 
 
 def settle(model: mujoco.MjModel, data: mujoco.MjData) -> None:
-    """Set velocities to zero and simulate, actuators holding, until nothing moves, 2 s at most; then to zero again, and the time too."""
+    """Set velocities to zero and simulate, actuators holding, until nothing moves, 2 s at most;
+    then to zero again, and the time too.
+    """
     data.qvel[:] = 0.0
     data.ctrl[:], data.act[:] = hold(model, data)
     steps = max(1, round(CHECKED / model.opt.timestep))
@@ -47,15 +55,17 @@ def settle(model: mujoco.MjModel, data: mujoco.MjData) -> None:
 
 
 def hold(model: mujoco.MjModel, data: mujoco.MjData, contacts: bool = False) -> Hold:
-    """What keeps the robot at the positions of `data`, whose velocities must be zero, as well as its actuators can.
+    """What keeps the robot at the positions of `data`, whose velocities must be zero, as well as
+    its actuators can.
 
-    Each begins at the input without effect: a servo's own position, zero of a force or a velocity, or the nearest that its range has.
-    The least change that balances gravity and springs is added (least squares) and clipped to the range. Actuators whose force is not
-    linear in their input get the middle of it. Controls, activations and accelerations of `data` are overwritten.
+    Each begins at the input without effect: a servo's own position, zero of a force or a velocity,
+    or the nearest that its range has. The least change that balances gravity and springs is added
+    (least squares) and clipped to the range. Actuators whose force is not linear in their input get
+    the middle of it. Controls, activations and accelerations of `data` are overwritten.
 
     Args:
-        contacts: what touches or ends at a limit bears its share, by inverse dynamics. Exact where the robot rests; for a pose that was
-            drawn, and may overlap with things, leave them out.
+        contacts: what touches or ends at a limit bears its share, by inverse dynamics. Exact where
+            the robot rests; for a pose that was drawn, and may overlap with things, leave them out.
     """
     gain, bias = _linear_force(model, data)
     low, high = _input_range(model).T
@@ -76,12 +86,20 @@ def hold(model: mujoco.MjModel, data: mujoco.MjData, contacts: bool = False) -> 
 
 
 def control_range(model: mujoco.MjModel) -> np.ndarray:
-    """Lowest and highest control of each actuator `[nu, 2]`: its own limits; without, its joint's if it is a servo, else -1 and 1."""
-    ranges = np.where(model.actuator_ctrllimited[:, None].astype(bool), model.actuator_ctrlrange, [-1.0, 1.0])
-    positions = servos(model) & (model.actuator_dyntype != INTEGRATOR)  # an integrator's control is a velocity
+    """Lowest and highest control of each actuator `[nu, 2]`: its own limits; without, its joint's
+    if it is a servo, else -1 and 1.
+    """
+    ranges = np.where(
+        model.actuator_ctrllimited[:, None].astype(bool), model.actuator_ctrlrange, [-1.0, 1.0]
+    )
+    # an integrator's control is a velocity
+    positions = servos(model) & (model.actuator_dyntype != INTEGRATOR)
     for i in np.flatnonzero(positions & ~model.actuator_ctrllimited.astype(bool)):
         joint = model.actuator_trnid[i, 0]
-        if int(model.actuator_trntype[i]) == int(mujoco.mjtTrn.mjTRN_JOINT) and model.jnt_limited[joint]:
+        if (
+            int(model.actuator_trntype[i]) == int(mujoco.mjtTrn.mjTRN_JOINT)
+            and model.jnt_limited[joint]
+        ):
             ranges[i] = model.jnt_range[joint] * model.actuator_gear[i, 0]
     return ranges
 
@@ -92,7 +110,9 @@ def servos(model: mujoco.MjModel) -> np.ndarray:
 
 
 def _linear_force(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
-    """Gain and bias `[nu]` of each actuator's force at rest, force = gain * input + bias; NaN where it is not linear."""
+    """Gain and bias `[nu]` of each actuator's force at rest, force = gain * input + bias; NaN where
+    it is not linear.
+    """
     mujoco.mj_fwdPosition(model, data)
     length = data.actuator_length
     gain, bias = model.actuator_gainprm[:, 0].copy(), np.zeros(model.nu)
@@ -100,7 +120,9 @@ def _linear_force(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarra
     gain[affine] += (model.actuator_gainprm[:, 1] * length)[affine]
     pulls = model.actuator_biastype == AFFINE
     bias[pulls] = (model.actuator_biasprm[:, 0] + model.actuator_biasprm[:, 1] * length)[pulls]
-    known = np.isin(model.actuator_gaintype, (FIXED, AFFINE_GAIN)) & np.isin(model.actuator_biastype, (NO_BIAS, AFFINE))
+    known = np.isin(model.actuator_gaintype, (FIXED, AFFINE_GAIN)) & np.isin(
+        model.actuator_biastype, (NO_BIAS, AFFINE)
+    )
     known &= np.isin(model.actuator_dyntype, (DIRECT, INTEGRATOR, *FILTERS))
     return np.where(known, gain, np.nan), np.where(known, bias, np.nan)
 
@@ -110,12 +132,16 @@ def _input_range(model: mujoco.MjModel) -> np.ndarray:
     ranges = control_range(model)
     ranges[model.actuator_dyntype == INTEGRATOR] = -np.inf, np.inf
     own, limited = model.actuator_actrange, model.actuator_actlimited.astype(bool)
-    ranges[limited] = np.stack([np.maximum(ranges[:, 0], own[:, 0]), np.minimum(ranges[:, 1], own[:, 1])], axis=-1)[limited]
+    ranges[limited] = np.stack(
+        [np.maximum(ranges[:, 0], own[:, 0]), np.minimum(ranges[:, 1], own[:, 1])], axis=-1
+    )[limited]
     return ranges
 
 
 def _as_hold(model: mujoco.MjModel, inputs: np.ndarray, activation: np.ndarray) -> Hold:
-    """Controls and activations that give the inputs `[nu]` and leave them so; activations of other kinds stay as they are."""
+    """Controls and activations that give the inputs `[nu]` and leave them so; activations of other
+    kinds stay as they are.
+    """
     control, activation = inputs.copy(), activation.copy()
     for i in np.flatnonzero(np.isin(model.actuator_dyntype, (INTEGRATOR, MUSCLE, *FILTERS))):
         activation[model.actuator_actadr[i] + model.actuator_actnum[i] - 1] = inputs[i]

@@ -1,11 +1,12 @@
-"""How fast a robot is, found by moving it: from that follow the control period, the collector's noise and the length of an episode.
+"""How fast a robot is, found by moving it: from that follow the control period, the collector's
+noise and the length of an episode.
 
-The rule. Fresh from a reset, one full action (each number -1 or 1 at random) is held; T of a coordinate is the median time after which
-it is a third of its range away. Then
-- a control step, which is one model step, is a sixth of the median T of all coordinates, in whole steps of the environment;
-- the collector's noise and rests, meant for control steps of 0.1 s, are stretched by the same factor: `pace`;
-- an episode is seven times the longest T, between 20 and 60 control steps, in tens.
-Reacher (T 0.9 and 0.8 s) gets 0.1 s and 50 steps; it was given 0.1 s and 60 by hand.
+The rule. Fresh from a reset, one full action (each number -1 or 1 at random) is held; T of a
+coordinate is the median time after which it is a third of its range away. Then - a control step,
+which is one model step, is a sixth of the median T of all coordinates, in whole steps of the
+environment; - the collector's noise and rests, meant for control steps of 0.1 s, are stretched by
+the same factor: `pace`; - an episode is seven times the longest T, between 20 and 60 control steps,
+in tens. Reacher (T 0.9 and 0.8 s) gets 0.1 s and 50 steps; it was given 0.1 s and 60 by hand.
 
 Shapes: K probes, T steps of the environment, n positions.
 """
@@ -36,7 +37,8 @@ class TimeScale:
 
     control_period: float  # [s]
     episode_steps: int  # [control steps]
-    uncut_steps: int  # what seven times the longest T would be, beyond the least and the most too [control steps]
+    # what seven times the longest T would be, beyond the least and the most too [control steps]
+    uncut_steps: int
 
 
 def probe(
@@ -50,9 +52,11 @@ def probe(
     """Positions `[K, T + 1, n]` while one full action is held.
 
     Args:
-        begin: goes to a fresh reset; `advance` holds an action `[A]` in [-1, 1] for one step; both return positions `[n]`.
+        begin: goes to a fresh reset; `advance` holds an action `[A]` in [-1, 1] for one step; both
+            return positions `[n]`.
         step: of the environment [s].
-        look: given the positions `[M, n]` of the first FIRST probes, may raise and so spare the others.
+        look: given the positions `[M, n]` of the first FIRST probes, may raise and so spare the
+            others.
     """
     steps = round(LONGEST / step)
     poses = []
@@ -67,16 +71,22 @@ def probe(
 
 
 def follow_rule(poses: np.ndarray, coordinates: Coordinates, step: float) -> TimeScale:
-    """Control period and episode length by the rule above. Raises ValueError if actions move none of the coordinates.
+    """Control period and episode length by the rule above. Raises ValueError if actions move none
+    of the coordinates.
 
     Args:
         poses: what `probe` gives `[K, T + 1, n]`.
         step: of the environment [s].
     """
-    times = [time for c in range(len(coordinates.index)) if np.isfinite(time := _moving_time(poses, coordinates, c) * step)]
+    times = [
+        time
+        for c in range(len(coordinates.index))
+        if np.isfinite(time := _moving_time(poses, coordinates, c) * step)
+    ]
     if not times:
         raise LatentMPCError(
-            f"full actions of {LONGEST:g} s move none of {', '.join(dict.fromkeys(coordinates.names))} by a third of its range"
+            f"full actions of {LONGEST:g} s move none of"
+            f" {', '.join(dict.fromkeys(coordinates.names))} by a third of its range"
         )
     period = step * max(1, round(float(np.median(times)) / STEPS / step))
     uncut = int(np.ceil(EPISODE * max(times) / period / 10) * 10)
@@ -84,7 +94,9 @@ def follow_rule(poses: np.ndarray, coordinates: Coordinates, step: float) -> Tim
 
 
 def _moving_time(poses: np.ndarray, coordinates: Coordinates, c: int) -> float:
-    """Steps until a coordinate is a third of its range away from where it began: median of the probes that come so far, or inf."""
+    """Steps until a coordinate is a third of its range away from where it began: median of the
+    probes that come so far, or inf.
+    """
     place = poses[:, :, coordinates.index[c]]
     reach = min(float(np.ptp(place)), 2 * np.pi) if coordinates.wraps[c] else float(np.ptp(place))
     far = np.abs(place - place[:, :1]) >= reach * PART

@@ -1,4 +1,6 @@
-"""Which OpenGL this machine can load without a display. Imports neither MuJoCo nor OpenGL, for it has to be asked before they are."""
+"""Which OpenGL this machine can load without a display. Imports neither MuJoCo nor OpenGL, for it
+has to be asked before they are.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,43 @@ LIBRARIES = {  # in order of preference; one of each group must load
     "osmesa": (("libOSMesa.so.8",),),
 }
 CHOICE = "MUJOCO_GL"  # the variable by which MuJoCo chooses while it is imported
-WORDS = ("", "glfw", "enable", "enabled", "on", "true", "1", "disable", "disabled", "off", "false", "0")  # that it takes beside LIBRARIES
+# that it takes beside LIBRARIES
+WORDS = (
+    "",
+    "glfw",
+    "enable",
+    "enabled",
+    "on",
+    "true",
+    "1",
+    "disable",
+    "disabled",
+    "off",
+    "false",
+    "0",
+)
 SYSTEMS = {"Linux": "glx", "Windows": "wgl", "Darwin": "cgl"}
 
 
 def find_libraries() -> list[str]:
     """Those of LIBRARIES that load, the best first."""
-    return [name for name, groups in LIBRARIES.items() if all(any(_loads(library) for library in group) for group in groups)]
+    return [
+        name
+        for name, groups in LIBRARIES.items()
+        if all(any(_loads(library) for library in group) for group in groups)
+    ]
 
 
 def mend_choice() -> None:
-    """Take from MUJOCO_GL what cannot be had here. `import mujoco` would raise, though hardly anything that is done with it draws."""
+    """Take from MUJOCO_GL what cannot be had here. `import mujoco` would raise, though hardly
+    anything that is done with it draws.
+    """
     choice = os.environ.get(CHOICE, "").lower().strip()
-    if choice in WORDS or choice == SYSTEMS.get(platform.system()) or choice in (usable := find_libraries()):
+    if (
+        choice in WORDS
+        or choice == SYSTEMS.get(platform.system())
+        or choice in (usable := find_libraries())
+    ):
         return
     if usable:
         os.environ[CHOICE] = usable[0]

@@ -1,10 +1,12 @@
 """Pixels without OpenGL: a camera that casts rays at MuJoCo's geoms and shades them in numpy.
 
-The same bytes on every machine, so a model trained on these pixels sees the same ones everywhere. It is the default for
-observations; `envs/cameras/gl.py` draws handsome large frames for people. Not here: textures, shadows, lights of the model; nor sites,
-tendons, skins and soft bodies, which rays do not meet. What is partly transparent is opaque.
+The same bytes on every machine, so a model trained on these pixels sees the same ones everywhere.
+It is the default for observations; `envs/cameras/gl.py` draws handsome large frames for people. Not
+here: textures, shadows, lights of the model; nor sites, tendons, skins and soft bodies, which rays
+do not meet. What is partly transparent is opaque.
 
-Rays that cannot meet a moving geom are cast once, not for every picture; the bytes are those of casting all of them (a test).
+Rays that cannot meet a moving geom are cast once, not for every picture; the bytes are those of
+casting all of them (a test).
 
 Shapes: H rows, W columns, K rays per pixel, N pixels, M moving geoms.
 """
@@ -25,46 +27,57 @@ from latent_mpc.envs.cameras.view import PREFIX, View, read_view
 
 BACKGROUND = np.array([0.10, 0.11, 0.13])  # [0..1 RGB] where no geom is hit
 AMBIENT = 0.35  # share of a geom's colour seen where no light falls
-LIGHT = np.array([0.25, 0.35, 0.90]) / np.linalg.norm([0.25, 0.35, 0.90])  # direction towards the one light
-UNSET = (0.5, 0.5, 0.5, 1.0)  # a geom's rgba in MuJoCo if none is given: the material's counts, any other one stands above it
+# direction towards the one light
+LIGHT = np.array([0.25, 0.35, 0.90]) / np.linalg.norm([0.25, 0.35, 0.90])
+# a geom's rgba in MuJoCo if none is given: the material's counts, any other one stands above it
+UNSET = (0.5, 0.5, 0.5, 1.0)
 
 
 class RayCamera:
     """A fixed or moving camera of the model, rendered by ray casting.
 
-    Any `MjData` of the model may be passed at any time. Colours are those that geoms had when the camera was made, sizes those of the
-    first picture, so that a state has one picture whatever an environment's reset edits in the model. While it renders it hides parts
-    of the model from MuJoCo, so nothing else may simulate the same model meanwhile, in another thread.
+    Any `MjData` of the model may be passed at any time. Colours are those that geoms had when the
+    camera was made, sizes those of the first picture, so that a state has one picture whatever an
+    environment's reset edits in the model. While it renders it hides parts of the model from
+    MuJoCo, so nothing else may simulate the same model meanwhile, in another thread.
 
     Args:
         model: the MuJoCo model.
         name: the camera's name in the model, or a view (`envs/cameras/view.py`).
         size: rows and columns of the (square) picture [pixels].
-        supersample: rays per pixel and axis where two geoms meet. 4 places an edge to about 1/16 of a pixel; interior pixels
-            need one ray only, so this costs 2 times the plain picture instead of 16.
+        supersample: rays per pixel and axis where two geoms meet. 4 places an edge to about 1/16 of
+            a pixel; interior pixels need one ray only, so this costs 2 times the plain picture
+            instead of 16.
 
     Raises:
         KeyError: no camera of that name.
         ValueError: a camera without a field of view.
     """
 
-    def __init__(self, model: mujoco.MjModel, name: str, size: int = 64, supersample: int = 4) -> None:
+    def __init__(
+        self, model: mujoco.MjModel, name: str, size: int = 64, supersample: int = 4
+    ) -> None:
         self.model, self.size, self.supersample = model, size, supersample
         self.view = find_camera(model, name)
         self.lens = find_lens(model, self.view)
-        centre = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5  # (H, W, xy) [pixels]
+        # (H, W, xy) [pixels]
+        centre = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5
         offset = (np.arange(supersample) + 0.5) / supersample - 0.5
         offsets = np.stack(np.meshgrid(offset, offset), axis=-1).reshape(-1, 2)
         self._coarse = RayGrid(self._rays(centre[:, :, None]))  # K = 1: through the pixels' centres
         self._fine = RayGrid(self._rays(centre[:, :, None] + offsets))
         rgba = geom_rgba(model)
-        self._colour = np.concatenate([rgba[:, :3], BACKGROUND[None]])  # last row: geom id -1, the background
-        self._unseen = np.flatnonzero(rgba[:, 3] == 0)  # rays would meet those whose material is opaque
+        # last row: geom id -1, the background
+        self._colour = np.concatenate([rgba[:, :3], BACKGROUND[None]])
+        # rays would meet those whose material is opaque
+        self._unseen = np.flatnonzero(rgba[:, 3] == 0)
         self._movable = model.body_weldid[model.geom_bodyid] != 0  # geoms not welded to the world
         self._scene = np.empty(0)  # where the camera and the other geoms were in the last picture
 
     def render(self, data: mujoco.MjData) -> np.ndarray:
-        """The picture of the current state: uint8 `[H, W, 3]`. Needs up-to-date kinematics (`mj_forward`)."""
+        """The picture of the current state: uint8 `[H, W, 3]`. Needs up-to-date kinematics
+        (`mj_forward`).
+        """
         self._forget_another_scene(data)
         moving, cast = self._moving_pixels(data), partial(self._cast, data)
         with _hidden(self.model, self._unseen):
@@ -75,7 +88,9 @@ class RayCamera:
         return (colour * 255.0 + 0.5).astype(np.uint8)
 
     def project(self, data: mujoco.MjData, points: np.ndarray) -> np.ndarray:
-        """World points `[..., 3]` [m] -> picture positions `[..., 2]` as shares of width and height from the top left."""
+        """World points `[..., 3]` [m] -> picture positions `[..., 2]` as shares of width and height
+        from the top left.
+        """
         position, axes = self._pose(data)
         return self.lens.project((points - position) @ axes)
 
@@ -89,7 +104,9 @@ class RayCamera:
         return self.lens.rays(pixels / self.size * 2 - 1)
 
     def _forget_another_scene(self, data: mujoco.MjData) -> None:
-        """Cast all rays again if the camera moved, or a geom welded to the world (the model was edited)."""
+        """Cast all rays again if the camera moved, or a geom welded to the world (the model was
+        edited).
+        """
         fixed, (position, axes) = ~self._movable, self._pose(data)
         poses = position, axes.ravel(), data.geom_xpos[fixed].ravel(), data.geom_xmat[fixed].ravel()
         scene = np.concatenate(poses)
@@ -104,10 +121,17 @@ class RayCamera:
         if (radius == 0).any():
             return np.ones((self.size, self.size), bool)
         position, axes = self._pose(data)
-        return self.lens.meets(self._coarse.rays[:, :, 0], (data.geom_xpos[self._movable] - position) @ axes, radius, self.size)
+        return self.lens.meets(
+            self._coarse.rays[:, :, 0],
+            (data.geom_xpos[self._movable] - position) @ axes,
+            radius,
+            self.size,
+        )
 
     def _cast(self, data: mujoco.MjData, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rays `[N, K, 3]` in the camera's frame -> geom hit `[N, K]` (-1: none) and shaded colour `[N, K, 3]` in 0..1."""
+        """Rays `[N, K, 3]` in the camera's frame -> geom hit `[N, K]` (-1: none) and shaded colour
+        `[N, K, 3]` in 0..1.
+        """
         geom, normal = self._hits(data, rays.reshape(-1, 3))
         colour = self._colour[geom]  # geom -1 reads the last row
         hit = geom >= 0
@@ -115,7 +139,9 @@ class RayCamera:
         return geom.reshape(rays.shape[:-1]), colour.reshape(rays.shape)
 
     def _hits(self, data: mujoco.MjData, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Geoms `[N]` and normals `[N, 3]` that rays `[N, 3]` meet. What the camera stands in is seen through, as in OpenGL."""
+        """Geoms `[N]` and normals `[N, 3]` that rays `[N, 3]` meet. What the camera stands in is
+        seen through, as in OpenGL.
+        """
         position, axes = self._pose(data)
         geom, normal = self.lens.cast(self.model, data, position, axes, rays)
         around = self.lens.within((data.geom_xpos - position) @ axes, self.model.geom_rbound)
@@ -140,17 +166,28 @@ def _hidden(model: mujoco.MjModel, geoms: np.ndarray) -> Iterator[None]:
 
 
 def geom_rgba(model: mujoco.MjModel) -> np.ndarray:
-    """Colours of geoms `[ngeom, 4]` as OpenGL shows them: a geom's own rgba stands above its material's."""
+    """Colours of geoms `[ngeom, 4]` as OpenGL shows them: a geom's own rgba stands above its
+    material's.
+    """
     material = model.geom_matid
     own = (material < 0) | (model.geom_rgba != np.array(UNSET, np.float32)).any(axis=-1)
     return np.where(own[:, None], model.geom_rgba, model.mat_rgba[material] if model.nmat else 0.0)
 
 
 def drawn_geoms(model: mujoco.MjModel) -> np.ndarray:
-    """Geoms that are drawn, bool `[ngeom]`: of a group that is shown, and neither they nor their material wholly transparent."""
+    """Geoms that are drawn, bool `[ngeom]`: of a group that is shown, and neither they nor their
+    material wholly transparent.
+    """
     material = model.geom_matid
-    alpha = np.where(material >= 0, model.mat_rgba[material, 3] if model.nmat else 0.0, model.geom_rgba[:, 3])  # MuJoCo's rule for rays
-    return (VISIBLE_GROUPS[np.clip(model.geom_group, 0, 5)] > 0) & (alpha > 0) & (geom_rgba(model)[:, 3] > 0)
+    # MuJoCo's rule for rays
+    alpha = np.where(
+        material >= 0, model.mat_rgba[material, 3] if model.nmat else 0.0, model.geom_rgba[:, 3]
+    )
+    return (
+        (VISIBLE_GROUPS[np.clip(model.geom_group, 0, 5)] > 0)
+        & (alpha > 0)
+        & (geom_rgba(model)[:, 3] > 0)
+    )
 
 
 def find_camera(model: mujoco.MjModel, name: str) -> View | int:
@@ -162,7 +199,9 @@ def camera_id(model: mujoco.MjModel, name: str) -> int:
     """Index of a named camera. Raises KeyError listing the model's cameras."""
     names = [model.camera(i).name for i in range(model.ncam)]
     if name not in names:
-        raise UnknownNameError(f"no camera {name!r} in the model; there are: {', '.join(names) or 'none'}")
+        raise UnknownNameError(
+            f"no camera {name!r} in the model; there are: {', '.join(names) or 'none'}"
+        )
     return names.index(name)
 
 

@@ -1,7 +1,8 @@
-"""A camera that is not in the model: where it stands, written as text, and one chosen to see all that moves.
+"""A camera that is not in the model: where it stands, written as text, and one chosen to see all
+that moves.
 
-Text so that it can stand in a config: `view:X:Y:Z:DISTANCE:AZIMUTH:ELEVATION`, the point looked at [m], the distance from it [m] and
-MuJoCo's two angles of a free camera [deg].
+Text so that it can stand in a config: `view:X:Y:Z:DISTANCE:AZIMUTH:ELEVATION`, the point looked at
+[m], the distance from it [m] and MuJoCo's two angles of a free camera [deg].
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ LOWEST = -20.0  # [deg] elevation: a view along the floor sees the floor's edge 
 
 @dataclass(frozen=True)
 class View:
-    """A free camera: it looks from `distance` [m] at the point `at` `[3]` [m]; azimuth and elevation [deg] as MuJoCo has them."""
+    """A free camera: it looks from `distance` [m] at the point `at` `[3]` [m]; azimuth and
+    elevation [deg] as MuJoCo has them.
+    """
 
     at: tuple[float, float, float]
     distance: float
@@ -30,7 +33,12 @@ class View:
 
     def __str__(self) -> str:
         places = [_written(number, self.distance / 1000) for number in self.at]
-        return PREFIX + ":".join([*places, *(_written(number) for number in (self.distance, self.azimuth, self.elevation))])
+        return PREFIX + ":".join(
+            [
+                *places,
+                *(_written(number) for number in (self.distance, self.azimuth, self.elevation)),
+            ]
+        )
 
     @property
     def position(self) -> np.ndarray:
@@ -41,13 +49,21 @@ class View:
     def axes(self) -> np.ndarray:
         """The camera's axes as columns `[3, 3]`: right, up, backwards."""
         azimuth, elevation = np.deg2rad([self.azimuth, self.elevation])
-        forward = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+        forward = np.array(
+            [
+                np.cos(elevation) * np.cos(azimuth),
+                np.cos(elevation) * np.sin(azimuth),
+                np.sin(elevation),
+            ]
+        )
         right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
         return np.stack([right, np.cross(right, forward), -forward], axis=-1)
 
 
 def view_camera(model: mujoco.MjModel, place: View | int) -> mujoco.MjvCamera:
-    """MuJoCo's own camera at a place; a view is orthographic where the model says so of its free camera."""
+    """MuJoCo's own camera at a place; a view is orthographic where the model says so of its free
+    camera.
+    """
     camera = mujoco.MjvCamera()
     mujoco.mjv_defaultFreeCamera(model, camera)
     if isinstance(place, View):
@@ -68,14 +84,20 @@ def read_view(text: str) -> View:
     try:
         x, y, z, distance, azimuth, elevation = map(float, text.removeprefix(PREFIX).split(":"))
     except ValueError:
-        raise LatentMPCError(f"camera must be {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION in m and degrees, got {text!r}") from None
+        raise LatentMPCError(
+            f"camera must be {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION in m and degrees, got"
+            f" {text!r}"
+        ) from None
     if not np.isfinite([x, y, z, distance, azimuth, elevation]).all() or distance <= 0:
-        raise LatentMPCError(f"a camera's numbers must be finite and its distance above 0, got {text!r}")
+        raise LatentMPCError(
+            f"a camera's numbers must be finite and its distance above 0, got {text!r}"
+        )
     return View((x, y, z), distance, azimuth, elevation)
 
 
 def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) -> View:
-    """A view of all that moves, along the direction in which it moves least: from above on a maze, from the side on a pendulum.
+    """A view of all that moves, along the direction in which it moves least: from above on a maze,
+    from the side on a pendulum.
 
     Args:
         poses: positions `[M, nq]` that it visits.
@@ -94,28 +116,48 @@ def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) ->
     reach = float((np.linalg.norm(places - centre, axis=-1) + radius).max())
     backwards = np.linalg.svd(places - places.mean(axis=0), full_matrices=False)[2][-1]
     backwards *= 1.0 if abs(backwards[2]) < 0.1 or backwards[2] > 0 else -1.0
-    backwards *= -1.0 if abs(backwards[2]) < 0.1 and backwards[1] > 0 else 1.0  # a side view has x to the right
+    # a side view has x to the right
+    backwards *= -1.0 if abs(backwards[2]) < 0.1 and backwards[1] > 0 else 1.0
     elevation = min(LOWEST, -float(np.rad2deg(np.arcsin(np.clip(backwards[2], -1, 1)))))
-    flat = np.hypot(backwards[0], backwards[1]) < 0.25  # nearly from above: exactly from above, x to the right
+    # nearly from above: exactly from above, x to the right
+    flat = np.hypot(backwards[0], backwards[1]) < 0.25
     azimuth = 90.0 if flat else float(np.rad2deg(np.arctan2(-backwards[1], -backwards[0])))
-    half = np.pi / 6 if model.vis.global_.orthographic else np.deg2rad(model.vis.global_.fovy) / 2  # whose size no distance changes
+    # whose size no distance changes
+    half = np.pi / 6 if model.vis.global_.orthographic else np.deg2rad(model.vis.global_.fovy) / 2
     return View(
-        (float(centre[0]), float(centre[1]), float(centre[2])), MARGIN * reach / np.sin(half), azimuth, -90.0 if flat else elevation
+        (float(centre[0]), float(centre[1]), float(centre[2])),
+        MARGIN * reach / np.sin(half),
+        azimuth,
+        -90.0 if flat else elevation,
     )
 
 
 def _seen(model: mujoco.MjModel, moving: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
-    """What there is to see of the bodies: where their places stand in the data, which of them, and their radii [m]."""
-    geoms, sites = np.flatnonzero(moving[model.geom_bodyid]), np.flatnonzero(moving[model.site_bodyid])
+    """What there is to see of the bodies: where their places stand in the data, which of them, and
+    their radii [m].
+    """
+    geoms, sites = (
+        np.flatnonzero(moving[model.geom_bodyid]),
+        np.flatnonzero(moving[model.site_bodyid]),
+    )
     if len(geoms):
         return "geom_xpos", geoms, model.geom_rbound[geoms]
     if len(sites):
         return "site_xpos", sites, model.site_size[sites].max(axis=-1)
     bodies = np.flatnonzero(moving)
-    return "xipos", bodies, np.sqrt(model.body_inertia[bodies].max(axis=-1) / np.maximum(model.body_mass[bodies], 1e-9))  # of gyration
+    # of gyration
+    return (
+        "xipos",
+        bodies,
+        np.sqrt(
+            model.body_inertia[bodies].max(axis=-1) / np.maximum(model.body_mass[bodies], 1e-9)
+        ),
+    )
 
 
 def _written(number: float, error: float = np.inf) -> str:
-    """A number in as few digits as the error allows, 4 at least; without the + of an exponent, which would stack two cameras."""
+    """A number in as few digits as the error allows, 4 at least; without the + of an exponent,
+    which would stack two cameras.
+    """
     texts = (f"{number:.{digits}g}".replace("e+", "e") for digits in range(4, 18))
     return next(text for text in texts if abs(float(text) - number) <= error)

@@ -1,4 +1,6 @@
-"""Whether pictures show what has to reach the goal: nothing can be learned from pictures that stay the same while it moves."""
+"""Whether pictures show what has to reach the goal: nothing can be learned from pictures that stay
+the same while it moves.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +10,31 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import HINGE, actuator_moment, joint_names, joint_of_position
+from latent_mpc.envs.adapters.coordinates import (
+    HINGE,
+    actuator_moment,
+    joint_names,
+    joint_of_position,
+)
 from latent_mpc.envs.cameras.ray import RayCamera, drawn_geoms
 from latent_mpc.envs.cameras.view import PREFIX
 
 MOVES = 4  # at each pose, ever smaller ones: what may go anywhere soon leaves the picture
 NOISE = 2  # of 255: by as much a ball that turns on the spot changes its shade
-UNDRAWN = "rays meet geoms of groups 0 to 2 that are not transparent, no sites, tendons, skins or flexes"
+UNDRAWN = (
+    "rays meet geoms of groups 0 to 2 that are not transparent, no sites, tendons, skins or flexes"
+)
 
 
-def require_visible(name: str, model: mujoco.MjModel, cameras: Sequence[RayCamera], poses: np.ndarray, index: np.ndarray) -> None:
-    """Raise ValueError, one line, if no camera's picture changes with the coordinates that count: those of the robot, if some are.
+def require_visible(
+    name: str,
+    model: mujoco.MjModel,
+    cameras: Sequence[RayCamera],
+    poses: np.ndarray,
+    index: np.ndarray,
+) -> None:
+    """Raise ValueError, one line, if no camera's picture changes with the coordinates that count:
+    those of the robot, if some are.
 
     Args:
         name: of the task.
@@ -32,28 +48,44 @@ def require_visible(name: str, model: mujoco.MjModel, cameras: Sequence[RayCamer
         still = _pictures(model, data, cameras, pose)
         for move in range(MOVES):
             moved = pose.copy()
-            moved[index] = [_elsewhere(model, int(j), pose[i], 2.0**-move, rng) for i, j in zip(index, joints, strict=True)]
+            moved[index] = [
+                _elsewhere(model, int(j), pose[i], 2.0**-move, rng)
+                for i, j in zip(index, joints, strict=True)
+            ]
             if np.abs(_pictures(model, data, cameras, moved) - still).max() > NOISE:
                 return
-    shown = drawn_geoms(model) & np.isin(model.body_treeid[model.geom_bodyid], model.dof_treeid[model.jnt_dofadr[joints]])
+    shown = drawn_geoms(model) & np.isin(
+        model.body_treeid[model.geom_bodyid], model.dof_treeid[model.jnt_dofadr[joints]]
+    )
     names = ", ".join(dict.fromkeys(joint_names(model)[j] for j in joints))
     if shown.any():
-        mend = f"another view is needed, task.camera=NAME or {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION"
+        mend = (
+            f"another view is needed, task.camera=NAME or {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION"
+        )
     else:
         mend = f"what it moves needs a geom that is drawn ({UNDRAWN})"
     raise LatentMPCError(
-        f"{name}: pictures must change with what has to reach the goal, but stay the same while {names} moves; {mend}; or obs=state"
+        f"{name}: pictures must change with what has to reach the goal, but stay the same while"
+        f" {names} moves; {mend}; or obs=state"
     )
 
 
-def _elsewhere(model: mujoco.MjModel, joint: int, here: float, share: float, rng: np.random.Generator) -> float:
-    """Another position of a coordinate: within its limits, or all round, or within a share of the model's extent."""
+def _elsewhere(
+    model: mujoco.MjModel, joint: int, here: float, share: float, rng: np.random.Generator
+) -> float:
+    """Another position of a coordinate: within its limits, or all round, or within a share of the
+    model's extent.
+    """
     if model.jnt_limited[joint]:
         return float(rng.uniform(*model.jnt_range[joint]))
-    return here + float(rng.uniform(-1, 1)) * (np.pi if int(model.jnt_type[joint]) == HINGE else share * model.stat.extent)
+    return here + float(rng.uniform(-1, 1)) * (
+        np.pi if int(model.jnt_type[joint]) == HINGE else share * model.stat.extent
+    )
 
 
-def _pictures(model: mujoco.MjModel, data: mujoco.MjData, cameras: Sequence[RayCamera], qpos: np.ndarray) -> np.ndarray:
+def _pictures(
+    model: mujoco.MjModel, data: mujoco.MjData, cameras: Sequence[RayCamera], qpos: np.ndarray
+) -> np.ndarray:
     data.qpos[:] = qpos
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)  # cameras that track a centre of mass
@@ -62,7 +94,9 @@ def _pictures(model: mujoco.MjModel, data: mujoco.MjData, cameras: Sequence[RayC
 
 
 def _robots(model: mujoco.MjModel, index: np.ndarray) -> np.ndarray:
-    """Those of the coordinates that lie in kinematic trees which actuators move; all of them if none does."""
+    """Those of the coordinates that lie in kinematic trees which actuators move; all of them if
+    none does.
+    """
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     moved = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 1e-9

@@ -1,5 +1,6 @@
-"""Collect rollouts with worker processes. Episode i depends on (task, behaviour, seed, i) only; the parent writes episodes in order,
-so the bytes on disk are the same for any number of workers, and after any number of interruptions.
+"""Collect rollouts with worker processes. Episode i depends on (task, behaviour, seed, i) only; the
+parent writes episodes in order, so the bytes on disk are the same for any number of workers, and
+after any number of interruptions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from latent_mpc.envs.rollouts.reader import Arrays, Rollouts, RolloutWriter
 from latent_mpc.envs.task import Task
 
 PATIENCE = 300.0  # [s] for one episode
-MAX_FAILED_EPISODES = 10  # episodes left out from the first on, and none kept, after which there is no use in going on
+# episodes left out from the first on, and none kept, after which there is no use in going on
+MAX_FAILED_EPISODES = 10
 
 
 @dataclass(frozen=True)
@@ -59,25 +61,33 @@ def collect(
     patience: float = PATIENCE,
     notes: Mapping[str, Any] | None = None,
 ) -> Rollouts:
-    """Record episodes 0 .. `episodes` - 1 into the folder `out`, going on where an earlier call was stopped.
+    """Record episodes 0 .. `episodes` - 1 into the folder `out`, going on where an earlier call was
+    stopped.
 
-    An episode whose simulation diverges, or that costs several workers, is left out and noted (`quarantine.py`).
+    An episode whose simulation diverges, or that costs several workers, is left out and noted
+    (`quarantine.py`).
 
     Args:
         task_options: passed to the task, JSON values only.
-        workers: processes, None = one per usable core; 0 or 1 records in this process, where nothing watches for hanging.
+        workers: processes, None = one per usable core; 0 or 1 records in this process, where
+            nothing watches for hanging.
         steps: length of an episode [control steps], if not the task's own.
         patience: [s] for one episode, after which its worker counts as hung and is replaced.
         notes: what else the meta data say, JSON values only.
 
     Raises:
-        KeyError, ValueError: an unknown task or option, or `out` holds rollouts that were collected otherwise (names the key).
+        KeyError, ValueError: an unknown task or option, or `out` holds rollouts that were collected
+            otherwise (names the key).
         OSError: `out` cannot be written, e.g. disk full; what was written stays.
-        RuntimeError: an episode failed (names it), or the first MAX_FAILED_EPISODES were all left out.
+        RuntimeError: an episode failed (names it), or the first MAX_FAILED_EPISODES were all left
+            out.
         KeyboardInterrupt: after Ctrl-C, saying how to go on.
     """
     if episodes < 1 or seed < 0 or (steps is not None and steps < 1):
-        raise LatentMPCError(f"collect needs episodes >= 1, seed >= 0 and steps >= 1, got {episodes}, {seed} and {steps}")
+        raise LatentMPCError(
+            f"collect needs episodes >= 1, seed >= 0 and steps >= 1, got {episodes}, {seed} and"
+            f" {steps}"
+        )
     job = Job(task_name, dict(task_options), tuple(sorted(obs)), behaviour, seed, steps or 0)
     count = usable_cores() if workers is None else workers
     metadata = describe(job) | dict(notes or {})
@@ -85,7 +95,11 @@ def collect(
         numbers = range(writer.next_number, episodes)
         count = min(count, len(numbers))
         watched = workers is None or count > 1  # on a single core too
-        source = in_workers(partial(recorder, job), numbers, count, patience) if watched else _in_process(job, numbers)
+        source = (
+            in_workers(partial(recorder, job), numbers, count, patience)
+            if watched
+            else _in_process(job, numbers)
+        )
         begun, frames = episodes - len(numbers), 0
         shown = Progress(f"collecting {task_name}", episodes, "episodes", begun, shown=progress)
         try:
@@ -96,7 +110,9 @@ def collect(
                     if isinstance(episode, Abandoned):
                         _put_aside(writer.path, job, number, episode.why, metadata)
                         if not len(writer) and number + 1 in (MAX_FAILED_EPISODES, episodes):
-                            raise _failed(job, number, f"{episode.why}, and none before it could be kept")
+                            raise _failed(
+                                job, number, f"{episode.why}, and none before it could be kept"
+                            )
                         shown.advance()
                         continue
                     writer.append(episode, number)
@@ -104,7 +120,9 @@ def collect(
                     shown.advance(note=f"{frames / shown.elapsed:,.0f} frames/s")
         except KeyboardInterrupt:
             saved = f"{len(writer)} of {episodes} episodes are in {writer.path}"
-            raise KeyboardInterrupt(f"stopped: {saved}; the same command again goes on from there") from None
+            raise KeyboardInterrupt(
+                f"stopped: {saved}; the same command again goes on from there"
+            ) from None
     return Rollouts(out)
 
 
@@ -112,11 +130,17 @@ def describe(job: Job) -> dict[str, Any]:
     """The rollouts' meta data."""
     task = job.make()
     shown = task.observation()
-    observation = {key: {"dtype": str(array.dtype), "shape": list(array.shape)} for key, array in sorted(shown.items())}
+    observation = {
+        key: {"dtype": str(array.dtype), "shape": list(array.shape)}
+        for key, array in sorted(shown.items())
+    }
     return {
         "task": {"name": job.task_name, "options": dict(job.task_options)},
         "obs": list(job.obs),
-        "spaces": {"observation": observation, "action": {"dtype": "float32", "shape": [task.action_width], "low": -1.0, "high": 1.0}},
+        "spaces": {
+            "observation": observation,
+            "action": {"dtype": "float32", "shape": [task.action_width], "low": -1.0, "high": 1.0},
+        },
         "control_period": task.control_period,
         "steps": job.steps or task.episode_steps,
         "behaviour": asdict(job.behaviour),
@@ -130,7 +154,8 @@ class Diverged(LatentMPCError):
 
 
 def record(task: Task, job: Job, number: int) -> Arrays:
-    """Run one episode from a state drawn from the task's distribution: per key T + 1 rows, see `envs/rollouts/reader.py`.
+    """Run one episode from a state drawn from the task's distribution: per key T + 1 rows, see
+    `envs/rollouts/reader.py`.
 
     Raises Diverged if the simulation diverges.
     """
@@ -158,23 +183,44 @@ def play(task: Task, job: Job, number: int) -> Arrays:
 
 
 def check_physics(episode: Arrays) -> None:
-    """Raise Diverged if the simulation diverged: MuJoCo then gives NaN or, by default, resets itself and its time with it."""
-    broken = [key for key, array in episode.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    """Raise Diverged if the simulation diverged: MuJoCo then gives NaN or, by default, resets
+    itself and its time with it.
+    """
+    broken = [
+        key
+        for key, array in episode.items()
+        if array.dtype.kind == "f" and not np.isfinite(array).all()
+    ]
     if broken:
         raise Diverged(f"the simulation diverged: {', '.join(broken)} not finite")
     clock = episode["physics"][:, 0]
     if (np.diff(clock) <= 0).any():
-        raise Diverged(f"the simulation diverged: MuJoCo reset itself within control step {int(np.argmax(np.diff(clock) <= 0))}")
+        raise Diverged(
+            "the simulation diverged: MuJoCo reset itself within control step"
+            f" {int(np.argmax(np.diff(clock) <= 0))}"
+        )
 
 
 def replay(path: str | os.PathLike[str], number: int) -> Arrays:
-    """Play an episode that was put aside again, as it was, without judging it. Raises KeyError if none of that number was."""
+    """Play an episode that was put aside again, as it was, without judging it. Raises KeyError if
+    none of that number was.
+    """
     lines = {line["number"]: line for line in quarantined(Path(path))}
     if number not in lines:
-        raise UnknownNameError(f"no episode {number} was put aside in {path}; there are: {', '.join(map(str, lines)) or 'none'}")
+        raise UnknownNameError(
+            f"no episode {number} was put aside in {path}; there are:"
+            f" {', '.join(map(str, lines)) or 'none'}"
+        )
     metadata = lines[number]
     behaviour = BehaviourConfig(**metadata["behaviour"])
-    job = Job(metadata["task"]["name"], metadata["task"]["options"], tuple(metadata["obs"]), behaviour, metadata["seed"], metadata["steps"])
+    job = Job(
+        metadata["task"]["name"],
+        metadata["task"]["options"],
+        tuple(metadata["obs"]),
+        behaviour,
+        metadata["seed"],
+        metadata["steps"],
+    )
     return play(job.make(), job, number)
 
 
@@ -202,7 +248,10 @@ def _in_process(job: Job, numbers: range) -> Generator[Arrays | Abandoned | Fail
 
 
 def _failed(job: Job, number: int, why: str) -> FailedError:
-    return FailedError(f"episode {number} of {job.task_name} (seed {job.seed}) failed: {why}; the episodes before it are safe")
+    return FailedError(
+        f"episode {number} of {job.task_name} (seed {job.seed}) failed: {why}; the episodes before"
+        " it are safe"
+    )
 
 
 def _put_aside(path: Path, job: Job, number: int, why: str, metadata: Mapping[str, Any]) -> None:
@@ -211,5 +260,7 @@ def _put_aside(path: Path, job: Job, number: int, why: str, metadata: Mapping[st
     quarantine(path, {"number": number, "why": why, **depends_on})
     again = f"latent_mpc.envs.collection.collect.replay({str(path)!r}, {number}) plays it again"
     print(
-        f"episode {number} of {job.task_name} (seed {job.seed}) is left out: {why}; noted in {path / QUARANTINE}, {again}", file=sys.stderr
+        f"episode {number} of {job.task_name} (seed {job.seed}) is left out: {why}; noted in"
+        f" {path / QUARANTINE}, {again}",
+        file=sys.stderr,
     )

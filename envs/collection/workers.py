@@ -1,6 +1,8 @@
-"""Processes that work through numbers; one that dies or hangs is replaced, and its tasks are re-queued.
+"""Processes that work through numbers; one that dies or hangs is replaced, and its tasks are
+re-queued.
 
-Knows nothing of tasks: `start` is a picklable callable that each process calls once, for a function from a number to a reply.
+Knows nothing of tasks: `start` is a picklable callable that each process calls once, for a function
+from a number to a reply.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ class Worker:
 
     def waits(self, patience: float) -> float:
         """How long it may still take for the number in hand [s]."""
-        return self.since + (patience if self.replied else max(patience, STARTUP)) - time.monotonic()
+        return (
+            self.since + (patience if self.replied else max(patience, STARTUP)) - time.monotonic()
+        )
 
 
 def usable_cores() -> int:
@@ -63,8 +67,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_workers(start: Start, numbers: Sequence[int], count: int, patience: float) -> Generator[Any, None, None]:
-    """The reply to each number, in order. `Failed` where `start` or its function raised, `Abandoned` where TRIES workers died or hung.
+def in_workers(
+    start: Start, numbers: Sequence[int], count: int, patience: float
+) -> Generator[Any, None, None]:
+    """The reply to each number, in order. `Failed` where `start` or its function raised,
+    `Abandoned` where TRIES workers died or hung.
 
     Args:
         numbers: ascending.
@@ -81,9 +88,14 @@ def in_workers(start: Start, numbers: Sequence[int], count: int, patience: float
                     for one in others if tries[first] == TRIES else (first, *others):
                         heapq.heappush(todo, one)
                     if tries[first] == TRIES:
-                        done[first] = Abandoned(f"{TRIES} worker processes in succession failed at it, the last {why}")
+                        done[first] = Abandoned(
+                            f"{TRIES} worker processes in succession failed at it, the last {why}"
+                        )
                     what = "it is left out" if tries[first] == TRIES else "it is done again"
-                    print(f"a worker {why} at number {first}; another takes its place, {what}", file=sys.stderr)
+                    print(
+                        f"a worker {why} at number {first}; another takes its place, {what}",
+                        file=sys.stderr,
+                    )
                     workers[i] = _replace(start, workers[i])
             yield done.pop(number)
 
@@ -99,10 +111,17 @@ def _hand_out(todo: list[int], workers: Sequence[Worker], end: int) -> None:
                 worker.connection.send(worker.given[-1])
 
 
-def _collect(workers: Sequence[Worker], done: dict[int, Any], patience: float) -> list[tuple[int, str]]:
-    """Wait for replies and put them into `done`; the workers that died or hang, and which of the two."""
+def _collect(
+    workers: Sequence[Worker], done: dict[int, Any], patience: float
+) -> list[tuple[int, str]]:
+    """Wait for replies and put them into `done`; the workers that died or hang, and which of the
+    two.
+    """
     busy = [(i, worker) for i, worker in enumerate(workers) if worker.given]
-    ready = wait([worker.connection for _, worker in busy], max(0.0, min(worker.waits(patience) for _, worker in busy)))
+    ready = wait(
+        [worker.connection for _, worker in busy],
+        max(0.0, min(worker.waits(patience) for _, worker in busy)),
+    )
     lost = []
     for i, worker in busy:
         if worker.connection in ready:
@@ -123,7 +142,9 @@ def _collect(workers: Sequence[Worker], done: dict[int, Any], patience: float) -
 
 
 def _serve(connection: Connection, start: Start) -> None:
-    """A worker: a number comes, a reply goes. Ends when the parent does, even with a number in hand."""
+    """A worker: a number comes, a reply goes. Ends when the parent does, even with a number in
+    hand.
+    """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     run: Callable[[int], Any] | None = None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -169,7 +190,9 @@ def _begin(start: Start) -> Worker:
 
 
 def _end(worker: Worker) -> None:
-    if not worker.started:  # glfw, which MuJoCo imports, asks a process of its own, whose traceback is seen where this one is killed
+    # glfw, which MuJoCo imports, asks a process of its own, whose traceback is seen where this one
+    # is killed
+    if not worker.started:
         worker.connection.poll(IMPORTS)
     worker.connection.close()
     worker.process.kill()  # it holds nothing, and one that hangs may not answer to less
@@ -183,7 +206,9 @@ def _replace(start: Start, worker: Worker) -> Worker:
 
 @contextlib.contextmanager
 def _for_children() -> Iterator[None]:
-    """What processes started within inherit: one thread each, and no Ctrl-C, which is the parent's to answer."""
+    """What processes started within inherit: one thread each, and no Ctrl-C, which is the parent's
+    to answer.
+    """
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     resource_tracker.ensure_running()  # here, for when it starts it unblocks SIGINT again

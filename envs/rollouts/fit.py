@@ -9,14 +9,22 @@ from latent_mpc.envs.task import Task
 
 
 def require_shapes(where: str, shapes: Mapping[str, Sequence[int]], task: Task) -> None:
-    """Raise ValueError, saying what would do, unless rows of these shapes by key are what the task shows and takes."""
+    """Raise ValueError, saying what would do, unless rows of these shapes by key are what the task
+    shows and takes.
+    """
     missing = [key for key in (*task.obs_keys, "action") if key not in shapes]
     if missing:
-        raise LatentMPCError(f"{where} has no {', '.join(missing)}, it holds {', '.join(sorted(shapes))}; give another obs= or other data")
+        raise LatentMPCError(
+            f"{where} has no {', '.join(missing)}, it holds {', '.join(sorted(shapes))}; give"
+            " another obs= or other data"
+        )
     for key, shown in task.observation().items():
         if tuple(shapes[key]) != shown.shape:
             has = f"{where} has {key} of {list(shapes[key])}"
-            raise LatentMPCError(f"{has}, {task.name} shows {list(shown.shape)}; {_advice(tuple(shapes[key]), shown.shape)}")
+            raise LatentMPCError(
+                f"{has}, {task.name} shows {list(shown.shape)};"
+                f" {_advice(tuple(shapes[key]), shown.shape)}"
+            )
     require_width(where, shapes["action"], task)
 
 
@@ -24,7 +32,8 @@ def require_width(where: str, shape: Sequence[int], task: Task) -> None:
     """Raise ValueError unless actions of this shape are what the task takes."""
     if tuple(shape) != task.action_space.shape:
         raise LatentMPCError(
-            f"{where} has actions of {list(shape)}, {task.name} takes {list(task.action_space.shape or ())}; give other data"
+            f"{where} has actions of {list(shape)}, {task.name} takes"
+            f" {list(task.action_space.shape or ())}; give other data"
         )
 
 

@@ -1,13 +1,18 @@
-"""The on-disk format of rollouts: meta data, index and arrays, checked as they are read. `reader.py` reads it, `writer.py` writes it.
+"""The on-disk format of rollouts: meta data, index and arrays, checked as they are read.
+`reader.py` reads it, `writer.py` writes it.
 
 A folder holds
-    meta.json        what was collected (task, behaviour, seed, versions, ...), the arrays' row types, and its own checksum
-    <key>.npy        one flat array per key, `[rows, ...]`, memory-mapped; it grows by appending rows and patching the header's shape
-    episodes.index   one line of fixed width per finished episode: first row, length, number, crc32 per key, crc32 of the line
+    meta.json        what was collected (task, behaviour, seed, versions, …), the types of the
+                     arrays' rows, and its own checksum
+    <key>.npy        one flat array per key, `[rows, ...]`, memory-mapped; it grows by appending
+                     rows and patching the header's shape
+    episodes.index   one line of fixed width per finished episode: first row, length, number,
+                     crc32 per key, crc32 of the line
     rollouts.lock    locked by the one process that writes
 
-The index is the commit point: rows are appended first, then the header, then the index line. A killed writer loses the episode
-in flight and no other; readers trust the index alone, and the next writer cuts off what lies behind it.
+The index is the commit point: rows are appended first, then the header, then the index line. A
+killed writer loses the episode in flight and no other; readers trust the index alone, and the next
+writer cuts off what lies behind it.
 """
 
 from __future__ import annotations
@@ -27,7 +32,8 @@ from latent_mpc.envs.rollouts.not_rollouts import explain
 
 FORMAT, VERSION = "latent-mpc rollouts", 1
 META, INDEX, LOCK = "meta.json", "episodes.index", "rollouts.lock"
-HEADER = 256  # bytes before the first row: any row count can be patched in place, and rows stay aligned
+# bytes before the first row: any row count can be patched in place, and rows stay aligned
+HEADER = 256
 MENDING = "restore it from a copy or collect again"
 
 
@@ -60,7 +66,9 @@ class Index(NamedTuple):
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """The checked contents of meta.json, without its checksum. Raises FileNotFoundError or ValueError in one line."""
+    """The checked contents of meta.json, without its checksum. Raises FileNotFoundError or
+    ValueError in one line.
+    """
     file = path / META
     if not file.is_file():
         raise FileNotFoundError(f"no rollouts at {path}: {explain(path, META)}")
@@ -74,19 +82,31 @@ def read_meta(path: Path) -> dict[str, Any]:
         raise LatentMPCError(f"{file} must say format {FORMAT!r}; {path} is something else")
     if meta.get("version") != VERSION:
         raise LatentMPCError(
-            f"{path} has rollout format version {meta.get('version')!r:.20}, this latent-mpc reads {VERSION}; collect again"
+            f"{path} has rollout format version {meta.get('version')!r:.20}, this latent-mpc reads"
+            f" {VERSION}; collect again"
         )
     if meta.pop("crc32", None) != zlib.crc32(meta_text(meta)) or text != canonical:
-        raise LatentMPCError(f"{file} was changed after it was written (its checksum differs); {MENDING}")
+        raise LatentMPCError(
+            f"{file} was changed after it was written (its checksum differs); {MENDING}"
+        )
     task = meta.get("task", {})
-    if not (isinstance(task, dict) and isinstance(task.get("name", ""), str) and isinstance(task.get("options", {}), dict)):
-        raise LatentMPCError(f"{file}: task must be a name and options by name, got {json.dumps(task):.60}; {MENDING}")
+    if not (
+        isinstance(task, dict)
+        and isinstance(task.get("name", ""), str)
+        and isinstance(task.get("options", {}), dict)
+    ):
+        raise LatentMPCError(
+            f"{file}: task must be a name and options by name, got {json.dumps(task):.60};"
+            f" {MENDING}"
+        )
     return meta
 
 
 def meta_file(meta: Mapping[str, Any]) -> bytes:
     """The contents of meta.json."""
-    return json.dumps({**meta, "crc32": zlib.crc32(meta_text(meta))}, indent=1, sort_keys=True).encode()
+    return json.dumps(
+        {**meta, "crc32": zlib.crc32(meta_text(meta))}, indent=1, sort_keys=True
+    ).encode()
 
 
 def meta_text(meta: Mapping[str, Any]) -> bytes:
@@ -97,10 +117,15 @@ def meta_text(meta: Mapping[str, Any]) -> bytes:
 def row_types(path: Path, meta: Mapping[str, Any]) -> dict[str, RowType]:
     """The arrays that the meta data declare, alphabetically."""
     try:
-        types = {key: RowType(np.dtype(spec["dtype"]), tuple(spec["shape"])) for key, spec in sorted(meta["arrays"].items())}
+        types = {
+            key: RowType(np.dtype(spec["dtype"]), tuple(spec["shape"]))
+            for key, spec in sorted(meta["arrays"].items())
+        }
         check_types(path, types)
     except (KeyError, TypeError, AttributeError, SyntaxError) as error:
-        raise LatentMPCError(f"{path / META} must list arrays, each with dtype and shape: {error!r}; {MENDING}") from None
+        raise LatentMPCError(
+            f"{path / META} must list arrays, each with dtype and shape: {error!r}; {MENDING}"
+        ) from None
     return types
 
 
@@ -109,17 +134,31 @@ def check_types(path: Path, types: Mapping[str, RowType]) -> None:
     for key, (dtype, shape) in types.items():
         sized = all(isinstance(n, int) and n > 0 for n in shape)
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", key) or dtype.kind not in "biuf" or not sized:
-            raise LatentMPCError(f"{path}: an array needs a lower-case name and rows of numbers, got {key[:40]!r} of {dtype}{list(shape)}")
+            raise LatentMPCError(
+                f"{path}: an array needs a lower-case name and rows of numbers, got {key[:40]!r} of"
+                f" {dtype}{list(shape)}"
+            )
 
 
 def require_same(path: Path, actual: Any, expected: Any, *, exact: bool, name: str = "") -> None:
-    """Raise ValueError naming the first key at which the folder's values differ; keys not asked for are free unless `exact`."""
+    """Raise ValueError naming the first key at which the folder's values differ; keys not asked for
+    are free unless `exact`.
+    """
     if isinstance(actual, Mapping) and isinstance(expected, Mapping):
         for key in [*expected, *([key for key in actual if key not in expected] if exact else [])]:
-            require_same(path, actual.get(key), expected.get(key), exact=exact, name=f"{name}.{key}" if name else str(key))
-    elif actual != expected and name != "task.options.xml":  # the fingerprint of the model decides, not its path
+            require_same(
+                path,
+                actual.get(key),
+                expected.get(key),
+                exact=exact,
+                name=f"{name}.{key}" if name else str(key),
+            )
+    # the fingerprint of the model decides, not its path
+    elif actual != expected and name != "task.options.xml":
         asked = f"{name} = {json.dumps(actual)}, asked for {json.dumps(expected)}"
-        raise LatentMPCError(f"{path} holds rollouts with {asked}; change that or give another folder")
+        raise LatentMPCError(
+            f"{path} holds rollouts with {asked}; change that or give another folder"
+        )
 
 
 # Index
@@ -129,15 +168,21 @@ def read_index(path: Path, types: Mapping[str, RowType]) -> Index:
     """The finished episodes; a line that a killed writer left incomplete does not count."""
     file, width = path / INDEX, line_width(len(types))
     if not file.exists() and any(size(path / f"{key}.npy") > HEADER for key in types):
-        raise FileNotFoundError(f"{file} is missing, and without it the episodes cannot be told apart; {MENDING}")
-    text = file.read_bytes().rstrip(b"\0") if file.exists() else b""  # zeros: a line that a power cut left unwritten
+        raise FileNotFoundError(
+            f"{file} is missing, and without it the episodes cannot be told apart; {MENDING}"
+        )
+    # zeros: a line that a power cut left unwritten
+    text = file.read_bytes().rstrip(b"\0") if file.exists() else b""
     text = text[: len(text) // width * width]
     table = np.empty((len(text) // width, 3 + len(types)), dtype=np.int64)
     rows = 0
     for i in range(len(table)):
         line = _parse_line(text[i * width : (i + 1) * width], rows)
         if line is None:
-            choice = f"restore it from a copy, or cut it to {i * width} bytes to keep the {i} episodes before"
+            choice = (
+                f"restore it from a copy, or cut it to {i * width} bytes to keep the {i} episodes"
+                " before"
+            )
             raise LatentMPCError(f"{file} is damaged at line {i + 1}; {choice}")
         table[i] = line
         rows += line[1] + 1
@@ -146,7 +191,9 @@ def read_index(path: Path, types: Mapping[str, RowType]) -> Index:
 
 def index_line(offset: int, length: int, number: int, checksums: Sequence[int]) -> bytes:
     """One finished episode."""
-    body = f"{offset:012d} {length:012d} {number:012d} " + "".join(f"{crc:08x} " for crc in checksums)
+    body = f"{offset:012d} {length:012d} {number:012d} " + "".join(
+        f"{crc:08x} " for crc in checksums
+    )
     return f"{body}{zlib.crc32(body.encode()):08x}\n".encode()
 
 
@@ -156,20 +203,30 @@ def line_width(keys: int) -> int:
 
 
 def _parse_line(line: bytes, offset: int) -> list[int] | None:
-    """Offset, length, number and checksums; None unless the line is exactly what the writer writes at this offset."""
+    """Offset, length, number and checksums; None unless the line is exactly what the writer writes
+    at this offset.
+    """
     fields = line.split()
     try:
         values = [int(field) for field in fields[:3]] + [int(field, 16) for field in fields[3:-1]]
     except ValueError:
         return None
-    return values if len(values) > 2 and values[0] == offset and line == index_line(offset, values[1], values[2], values[3:]) else None
+    return (
+        values
+        if len(values) > 2
+        and values[0] == offset
+        and line == index_line(offset, values[1], values[2], values[3:])
+        else None
+    )
 
 
 # Arrays
 
 
 def map_rows(path: Path, key: str, kind: RowType, rows: int) -> np.ndarray:
-    """The first `rows` rows of a key's array, mapped read-only, after a check of its size and header."""
+    """The first `rows` rows of a key's array, mapped read-only, after a check of its size and
+    header.
+    """
     file = path / f"{key}.npy"
     if not rows:
         return np.empty((0, *kind.shape), kind.dtype)
@@ -177,19 +234,33 @@ def map_rows(path: Path, key: str, kind: RowType, rows: int) -> np.ndarray:
         raise FileNotFoundError(f"{file} is missing; {MENDING}")
     stored = max(size(file) - HEADER, 0) // kind.nbytes
     if stored < rows:
-        raise LatentMPCError(f"{file} is truncated: it holds {stored} rows, the index needs {rows}; {MENDING}")
+        raise LatentMPCError(
+            f"{file} is truncated: it holds {stored} rows, the index needs {rows}; {MENDING}"
+        )
     with file.open("rb") as stream:
         head = stream.read(HEADER)
     match = re.search(rb"'shape': \((\d{1,15}),", head)
     if match is None or not rows <= int(match[1]) <= stored or head != header(kind, int(match[1])):
-        raise LatentMPCError(f"{file} has a damaged header, expected {rows} rows of {kind.dtype}{list(kind.shape)}; {MENDING}")
-    return np.memmap(file, kind.dtype, "r", offset=HEADER, shape=(rows, *kind.shape)).view(np.ndarray)
+        raise LatentMPCError(
+            f"{file} has a damaged header, expected {rows} rows of {kind.dtype}{list(kind.shape)};"
+            f" {MENDING}"
+        )
+    return np.memmap(file, kind.dtype, "r", offset=HEADER, shape=(rows, *kind.shape)).view(
+        np.ndarray
+    )
 
 
 def header(kind: RowType, rows: int) -> bytes:
     """A .npy header (format 1.0) of exactly HEADER bytes."""
-    text = f"{{'descr': '{kind.dtype.str}', 'fortran_order': False, 'shape': {(rows, *kind.shape)}, }}"
-    return b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + text.encode().ljust(HEADER - 11) + b"\n"
+    text = (
+        f"{{'descr': '{kind.dtype.str}', 'fortran_order': False, 'shape': {(rows, *kind.shape)}, }}"
+    )
+    return (
+        b"\x93NUMPY\x01\x00"
+        + (HEADER - 10).to_bytes(2, "little")
+        + text.encode().ljust(HEADER - 11)
+        + b"\n"
+    )
 
 
 def size(file: Path) -> int:

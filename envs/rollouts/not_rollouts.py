@@ -1,4 +1,6 @@
-"""What a path is that holds no rollouts of ours, in words, and what would do. Looks at names only; nothing is opened."""
+"""What a path is that holds no rollouts of ours, in words, and what would do. Looks at names only;
+nothing is opened.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +40,25 @@ CONVERT = (
 
 def explain(path: Path, needed: str) -> str:
     """What is at `path`, where the file `needed` is missing, and what would do."""
-    kind = FILES.get(path.suffix.lower(), "a file") if path.is_file() else next((FOLDERS[f] for f in FOLDERS if (path / f).exists()), "")
+    kind = (
+        FILES.get(path.suffix.lower(), "a file")
+        if path.is_file()
+        else next((FOLDERS[f] for f in FOLDERS if (path / f).exists()), "")
+    )
     if (path / "data" / needed).is_file():
-        return f"it is {kind or 'the folder of a run'}, its rollouts are in {path / 'data'}; give that"
+        return (
+            f"it is {kind or 'the folder of a run'}, its rollouts are in {path / 'data'}; give that"
+        )
     if kind == FOLDERS["data/metadata.json"]:
         return f"it is {kind}; give data=minari:NAME, as `minari list local` names it"
     if kind and kind != FOLDERS["model.safetensors"]:
         return f"it is {kind}; {CONVERT}"
     if path.is_dir():
         names = sorted(entry.name for entry in path.iterdir())
-        what = f"it holds {', '.join(names[:3]) + (', ...' if len(names) > 3 else '') or 'nothing'} and no {needed}"
+        what = (
+            f"it holds {', '.join(names[:3]) + (', ...' if len(names) > 3 else '') or 'nothing'}"
+            f" and no {needed}"
+        )
     elif scheme := re.match(r"[A-Za-z][A-Za-z0-9+]+:", str(path)):
         return f"{scheme[0]} is no source of data here; {CONVERT}"
     elif path.suffix.lower() in FILES:

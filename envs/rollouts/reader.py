@@ -2,8 +2,9 @@
 
 The format is `format.py`, the writer `writer.py`; `RolloutWriter` is importable from here.
 
-Shapes: E episodes, T control steps of an episode. An episode has T + 1 rows per key: `state` float32 [S] and/or `pixels` uint8 [H, W, 3],
-`action` float32 [A] (row t is taken at observation t; the last row is zero and belongs to no step), `physics` float64 [n].
+Shapes: E episodes, T control steps of an episode. An episode has T + 1 rows per key: `state`
+float32 [S] and/or `pixels` uint8 [H, W, 3], `action` float32 [A] (row t is taken at observation t;
+the last row is zero and belongs to no step), `physics` float64 [n].
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.seeding import SPLIT, stream
-from latent_mpc.envs.rollouts.format import few, map_rows, meta_text, read_index, read_meta, require_same, row_types
+from latent_mpc.envs.rollouts.format import (
+    few,
+    map_rows,
+    meta_text,
+    read_index,
+    read_meta,
+    require_same,
+    row_types,
+)
 from latent_mpc.envs.rollouts.writer import RolloutWriter
 
 __all__ = ["RolloutWriter", "Rollouts"]
@@ -40,12 +49,14 @@ class Rollouts:
         meta: what stands in meta.json.
         keys: names of the arrays.
         arrays: per key the memory map `[rows, ...]`, read-only.
-        offsets, lengths, numbers: int64 `[E]`: first row, control steps T and collection number of each episode.
+        offsets, lengths, numbers: int64 `[E]`: first row, control steps T and collection number of
+            each episode.
         checksums: int64 `[E, K]`: crc32 of each key's rows.
 
     Raises:
         FileNotFoundError: no rollouts there, or one of their files is missing.
-        ValueError: another format version, a truncated or damaged file (named), or no such episode to skip.
+        ValueError: another format version, a truncated or damaged file (named), or no such episode
+            to skip.
     """
 
     def __init__(self, path: str | os.PathLike[str], skip: Episodes = ()) -> None:
@@ -55,29 +66,47 @@ class Rollouts:
         index = read_index(self.path, types)
         self.keys, self._skipped = tuple(types), {*skip}
         kept = self._kept = without(self.path, len(index.offsets), skip)
-        self.offsets, self.lengths, self.numbers, self.checksums = (column[kept] for column in index[:4])
-        self._text = index.text if len(kept) == len(index.offsets) else index.text + repr(kept.tolist()).encode()
-        self.arrays: Arrays = {key: map_rows(self.path, key, kind, index.rows) for key, kind in types.items()}
+        self.offsets, self.lengths, self.numbers, self.checksums = (
+            column[kept] for column in index[:4]
+        )
+        self._text = (
+            index.text
+            if len(kept) == len(index.offsets)
+            else index.text + repr(kept.tolist()).encode()
+        )
+        self.arrays: Arrays = {
+            key: map_rows(self.path, key, kind, index.rows) for key, kind in types.items()
+        }
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits; others as soon as the meta data, any episode's checksum or what is skipped are others."""
+        """16 hexadecimal digits; others as soon as the meta data, any episode's checksum or what is
+        skipped are others.
+        """
         return hashlib.sha256(meta_text(self.meta) + self._text).hexdigest()[:16]
 
     def episode(self, i: int) -> Arrays:
         """Episode i, 0 <= i < E: per key a read-only view `[T + 1, ...]` of the memory map."""
         if not 0 <= i < len(self):
-            raise IndexError(f"episode must lie in [0, {len(self)}), the finished episodes of {self.path}; got {i}")
+            raise IndexError(
+                f"episode must lie in [0, {len(self)}), the finished episodes of {self.path};"
+                f" got {i}"
+            )
         first = int(self.offsets[i])
-        return {key: array[first : first + int(self.lengths[i]) + 1] for key, array in self.arrays.items()}
+        return {
+            key: array[first : first + int(self.lengths[i]) + 1]
+            for key, array in self.arrays.items()
+        }
 
     def split(self, validation: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Training and validation episodes (int64, sorted, disjoint); of two episodes or more, both sides get at least one.
+        """Training and validation episodes (int64, sorted, disjoint); of two episodes or more, both
+        sides get at least one.
 
-        An episode's draw depends on (seed, position) only, so that few episodes change sides when more are collected.
+        An episode's draw depends on (seed, position) only, so that few episodes change sides when
+        more are collected.
         """
         if not 0.0 <= validation < 1.0:
             raise LatentMPCError(f"validation must be a share in [0, 1), got {validation}")
@@ -87,8 +116,11 @@ class Rollouts:
         order = np.argsort(draws, kind="stable")
         return np.sort(order[held_out:]), np.sort(order[:held_out])
 
-    def starts(self, rng: np.random.Generator, batch: int, length: int, episodes: Episodes | None = None) -> np.ndarray:
-        """First rows (int64 `[batch]`) of windows of `length` rows, uniform over all windows inside one of `episodes` (None: all).
+    def starts(
+        self, rng: np.random.Generator, batch: int, length: int, episodes: Episodes | None = None
+    ) -> np.ndarray:
+        """First rows (int64 `[batch]`) of windows of `length` rows, uniform over all windows inside
+        one of `episodes` (None: all).
 
         Raises ValueError if none of the episodes is that long.
         """
@@ -97,7 +129,8 @@ class Rollouts:
         if length < 1 or not room.any():
             longest = int(self.lengths[ids].max(initial=-1)) + 1
             raise LatentMPCError(
-                f"windows of {length} rows must fit into one of {len(ids)} episodes in {self.path}; the longest has {longest}"
+                f"windows of {length} rows must fit into one of {len(ids)} episodes in {self.path};"
+                f" the longest has {longest}"
             )
         ends = np.cumsum(room)
         pick = rng.integers(ends[-1], size=batch)
@@ -105,24 +138,46 @@ class Rollouts:
         return self.offsets[ids[which]] + pick - (ends[which] - room[which])
 
     def windows(
-        self, rng: np.random.Generator, batch: int, length: int, episodes: Episodes | None = None, keys: Sequence[str] | None = None
+        self,
+        rng: np.random.Generator,
+        batch: int,
+        length: int,
+        episodes: Episodes | None = None,
+        keys: Sequence[str] | None = None,
     ) -> Arrays:
-        """Random windows inside episodes: per key (None: all) a copy `[batch, length, ...]`. `length` counts rows: length - 1 steps."""
-        return self.gather(self.starts(rng, batch, length, episodes)[:, None] + np.arange(length), keys)
+        """Random windows inside episodes: per key (None: all) a copy `[batch, length, ...]`.
+        `length` counts rows: length - 1 steps.
+        """
+        return self.gather(
+            self.starts(rng, batch, length, episodes)[:, None] + np.arange(length), keys
+        )
 
     def gather(self, rows: np.ndarray, keys: Sequence[str] | None = None) -> Arrays:
-        """Copies `[*rows.shape, ...]` of flat rows, of all keys or the given ones. Raises KeyError listing the keys."""
+        """Copies `[*rows.shape, ...]` of flat rows, of all keys or the given ones. Raises KeyError
+        listing the keys.
+        """
         for key in keys or ():
             if key not in self.arrays:
-                raise UnknownNameError(f"no array {key!r} in {self.path}; there are: {', '.join(self.keys)}")
-        return {key: self.arrays[key].take(rows, axis=0) for key in (self.keys if keys is None else keys)}
+                raise UnknownNameError(
+                    f"no array {key!r} in {self.path}; there are: {', '.join(self.keys)}"
+                )
+        return {
+            key: self.arrays[key].take(rows, axis=0)
+            for key in (self.keys if keys is None else keys)
+        }
 
     def verify(self) -> list[tuple[str, int]]:
-        """Read everything; the damaged (key, episode) pairs. Meta data, headers and index were already checked on opening."""
+        """Read everything; the damaged (key, episode) pairs. Meta data, headers and index were
+        already checked on opening.
+        """
         damaged = []
         for i, expected in enumerate(self.checksums):
             arrays = self.episode(i)
-            damaged += [(key, i) for key, crc in zip(self.keys, expected.tolist(), strict=True) if zlib.crc32(arrays[key].data) != crc]
+            damaged += [
+                (key, i)
+                for key, crc in zip(self.keys, expected.tolist(), strict=True)
+                if zlib.crc32(arrays[key].data) != crc
+            ]
         return damaged
 
     def require_whole(self) -> None:
@@ -131,18 +186,29 @@ class Rollouts:
         if damaged:
             named = few([f"{key} of episode {self._kept[i]}" for key, i in damaged])
             skip = _written(self._skipped | {int(self._kept[i]) for _, i in damaged})
-            raise LatentMPCError(f"{self.path} is damaged: {named}; restore it from a copy, or train without: data_skip={skip}")
+            raise LatentMPCError(
+                f"{self.path} is damaged: {named}; restore it from a copy, or train without:"
+                f" data_skip={skip}"
+            )
 
     def require_finite(self, keys: Sequence[str]) -> None:
-        """Read these arrays. Raises ValueError naming the episodes with a number that is none, and what would do."""
+        """Read these arrays. Raises ValueError naming the episodes with a number that is none, and
+        what would do.
+        """
         floats = [key for key in keys if self.arrays[key].dtype.kind == "f"]
         episodes = ((int(at), self.episode(i)) for i, at in enumerate(self._kept))
-        problems = {at: why for at, episode in episodes if (why := broken({key: episode[key] for key in floats}))}
+        problems = {
+            at: why
+            for at, episode in episodes
+            if (why := broken({key: episode[key] for key in floats}))
+        }
         if problems:
             raise leave_out(str(self.path), problems, self._skipped, len(self) + len(self._skipped))
 
     def require(self, **meta: Any) -> None:
-        """Raise ValueError, naming the key, unless the meta data hold these values: `require(task={"name": "reacher"})`."""
+        """Raise ValueError, naming the key, unless the meta data hold these values:
+        `require(task={"name": "reacher"})`.
+        """
         require_same(self.path, self.meta, json.loads(json.dumps(meta)), exact=False)
 
 
@@ -154,18 +220,31 @@ def broken(arrays: Arrays) -> str:
     return ""
 
 
-def leave_out(where: str, problems: Mapping[int, str], skipped: Iterable[int], episodes: int) -> ValueError:
-    """The error of episodes that cannot be trained on, by number, with what is wrong; the first is described."""
-    skip, others = {*skipped, *problems}, f", {len(problems) - 1} more have such faults" if len(problems) > 1 else ""
+def leave_out(
+    where: str, problems: Mapping[int, str], skipped: Iterable[int], episodes: int
+) -> ValueError:
+    """The error of episodes that cannot be trained on, by number, with what is wrong; the first is
+    described.
+    """
+    skip, others = (
+        {*skipped, *problems},
+        f", {len(problems) - 1} more have such faults" if len(problems) > 1 else "",
+    )
     without_them = f", or train without: data_skip={_written(skip)}" if len(skip) < episodes else ""
-    return LatentMPCError(f"{where}: episode {min(problems)} {problems[min(problems)]}{others}; mend the data{without_them}")
+    return LatentMPCError(
+        f"{where}: episode {min(problems)} {problems[min(problems)]}{others}; mend the"
+        f" data{without_them}"
+    )
 
 
 def without(path: Path | str, episodes: int, skip: Episodes) -> np.ndarray:
     """Which of the episodes remain, int64. Raises ValueError for one that is not there."""
     for i in skip:
         if not 0 <= i < episodes:
-            raise LatentMPCError(f"an episode to skip must lie in [0, {episodes}), the finished episodes of {path}; got {i}")
+            raise LatentMPCError(
+                f"an episode to skip must lie in [0, {episodes}), the finished episodes of {path};"
+                f" got {i}"
+            )
     return np.setdiff1d(np.arange(episodes), np.asarray(skip, dtype=np.int64))
 
 

@@ -1,6 +1,8 @@
-"""What a folder of rollouts holds: ranges, what looks wrong, where the robot has been. Numbers only; `inspect` prints and draws them.
+"""What a folder of rollouts holds: ranges, what looks wrong, where the robot has been. Numbers
+only; `inspect` prints and draws them.
 
-Reads one episode at a time, so that any folder fits. Shapes: E episodes, N rows, d numbers in a row.
+Reads one episode at a time, so that any folder fits. Shapes: E episodes, N rows, d numbers in a
+row.
 """
 
 from __future__ import annotations
@@ -45,12 +47,26 @@ class Report:
 
     def anomalies(self) -> list[str]:
         """What looks wrong, a line each."""
-        lines = [f"{key} is not finite in episodes {shorten(r.broken)}" for key, r in self.ranges.items() if r.broken]
+        lines = [
+            f"{key} is not finite in episodes {shorten(r.broken)}"
+            for key, r in self.ranges.items()
+            if r.broken
+        ]
         for key, one in self.ranges.items():
             if key not in ("physics", "pixels") and one.constant:
-                lines.append(f"{key} never changes in dimensions {shorten(one.constant)} of {one.low.size}")
-        lines += ["pixels never change"] if "pixels" in self.ranges and self.ranges["pixels"].constant else []
-        lines += [f"{self.clipped:.0%} of action numbers are clipped at a bound"] if self.clipped > CLIPPED else []
+                lines.append(
+                    f"{key} never changes in dimensions {shorten(one.constant)} of {one.low.size}"
+                )
+        lines += (
+            ["pixels never change"]
+            if "pixels" in self.ranges and self.ranges["pixels"].constant
+            else []
+        )
+        lines += (
+            [f"{self.clipped:.0%} of action numbers are clipped at a bound"]
+            if self.clipped > CLIPPED
+            else []
+        )
         if self.duplicates:
             pairs = shorten([f"{i} = {first}" for i, first in self.duplicates])
             lines.append(f"{len(self.duplicates)} episodes repeat earlier ones: {pairs}")
@@ -67,12 +83,17 @@ def report(rollouts: Rollouts) -> Report:
             _widen(ranges, key, i, rows)
             if key == "action":
                 at_bound, numbers = at_bound + int((np.abs(rows) >= 1).sum()), numbers + rows.size
-                still, steps = still + int((rows == 0).reshape(len(rows), -1).all(axis=1).sum()), steps + len(rows)
+                still, steps = (
+                    still + int((rows == 0).reshape(len(rows), -1).all(axis=1).sum()),
+                    steps + len(rows),
+                )
     return Report(ranges, at_bound / max(numbers, 1), still / max(steps, 1), _duplicates(rollouts))
 
 
 def known_task(rollouts: Rollouts) -> Task | None:
-    """The task that the rollouts name, if it is one of this package's and has their simulator states. Its options are not trusted."""
+    """The task that the rollouts name, if it is one of this package's and has their simulator
+    states. Its options are not trusted.
+    """
     name = rollouts.meta.get("task", {}).get("name")
     if name not in TASKS or "physics" not in rollouts.keys:
         return None
@@ -84,10 +105,15 @@ def known_task(rollouts: Rollouts) -> Task | None:
 
 
 def positions(rollouts: Rollouts, task: Task | None) -> tuple[np.ndarray, str] | None:
-    """Where the robot has been, finite `[N, 2]`, and the axes' names: the two wider ones of what has to reach the goal, else the first
-    two states that change; None if there are neither.
+    """Where the robot has been, finite `[N, 2]`, and the axes' names: the two wider ones of what
+    has to reach the goal, else the first two states that change; None if there are neither.
     """
-    rows = np.concatenate([np.arange(first, first + length + 1) for first, length in zip(rollouts.offsets, rollouts.lengths, strict=True)])
+    rows = np.concatenate(
+        [
+            np.arange(first, first + length + 1)
+            for first, length in zip(rollouts.offsets, rollouts.lengths, strict=True)
+        ]
+    )
     rows = rows[:: -(-len(rows) // DRAWN)]
     if task is not None:
         physics = rollouts.arrays["physics"][rows]
@@ -102,7 +128,11 @@ def positions(rollouts: Rollouts, task: Task | None) -> tuple[np.ndarray, str] |
     if not len(points):
         return None
     spread = np.ptp(points, axis=0)
-    axes = np.sort(np.argsort(-spread, kind="stable")[:2]) if task is not None else np.flatnonzero(spread)[:2]
+    axes = (
+        np.sort(np.argsort(-spread, kind="stable")[:2])
+        if task is not None
+        else np.flatnonzero(spread)[:2]
+    )
     return (points[:, axes], " and ".join(names[axis] for axis in axes)) if len(axes) == 2 else None
 
 
@@ -113,8 +143,12 @@ def coverage(points: np.ndarray) -> float:
     return len(np.unique(cells, axis=0)) / CELLS**2
 
 
-def frames(rollouts: Rollouts, task: Task | None, episodes: Sequence[int], columns: int) -> list[list[np.ndarray]]:
-    """Pictures uint8 `[H, W, 3]` at `columns` even moments of each episode: recorded ones, else rendered; none if neither can be."""
+def frames(
+    rollouts: Rollouts, task: Task | None, episodes: Sequence[int], columns: int
+) -> list[list[np.ndarray]]:
+    """Pictures uint8 `[H, W, 3]` at `columns` even moments of each episode: recorded ones, else
+    rendered; none if neither can be.
+    """
     sheet = []
     for i in episodes:
         episode, at = rollouts.episode(i), np.linspace(0, rollouts.lengths[i], columns).astype(int)
@@ -133,7 +167,12 @@ def shorten(values: Sequence[object], most: int = 8) -> str:
 
 def _has_pictures(episode: Arrays) -> bool:
     pixels = episode.get("pixels")
-    return pixels is not None and pixels.dtype == np.uint8 and pixels.ndim == 4 and pixels.shape[-1] >= 3
+    return (
+        pixels is not None
+        and pixels.dtype == np.uint8
+        and pixels.ndim == 4
+        and pixels.shape[-1] >= 3
+    )
 
 
 def _widen(ranges: dict[str, Ranges], key: str, episode: int, rows: np.ndarray) -> None:
@@ -146,14 +185,20 @@ def _widen(ranges: dict[str, Ranges], key: str, episode: int, rows: np.ndarray) 
     low = (rows if whole else np.where(finite, rows, np.inf)).min(axis=0)
     high = (rows if whole else np.where(finite, rows, -np.inf)).max(axis=0)
     before = ranges.setdefault(key, Ranges(low, high, []))
-    ranges[key] = Ranges(np.minimum(before.low, low), np.maximum(before.high, high), before.broken + ([] if whole else [episode]))
+    ranges[key] = Ranges(
+        np.minimum(before.low, low),
+        np.maximum(before.high, high),
+        before.broken + ([] if whole else [episode]),
+    )
 
 
 def _duplicates(rollouts: Rollouts) -> list[tuple[int, int]]:
     """Episodes whose checksums and length are those of an earlier one."""
     seen: dict[tuple[int, ...], int] = {}
     duplicates = []
-    for i, (length, checksums) in enumerate(zip(rollouts.lengths.tolist(), rollouts.checksums.tolist(), strict=True)):
+    for i, (length, checksums) in enumerate(
+        zip(rollouts.lengths.tolist(), rollouts.checksums.tolist(), strict=True)
+    ):
         first = seen.setdefault((length, *checksums), i)
         duplicates += [(i, first)] if first != i else []
     return duplicates

@@ -1,4 +1,6 @@
-"""Append episodes to a folder of rollouts, so that a kill, a full disk or a second writer cost no finished episode."""
+"""Append episodes to a folder of rollouts, so that a kill, a full disk or a second writer cost no
+finished episode.
+"""
 
 from __future__ import annotations
 
@@ -39,12 +41,13 @@ from latent_mpc.envs.rollouts.quarantine import QUARANTINE
 
 
 class RolloutWriter:
-    """A context manager; one at a time per folder. `len()` is the number of finished episodes, `next_number` what the next is called.
+    """A context manager; one at a time per folder. `len()` is the number of finished episodes,
+    `next_number` what the next is called.
 
     Args:
         path: the folder, new or begun earlier.
-        meta: JSON values that say what is collected. A folder begun with other values is refused ("versions" apart: those that
-            began the folder stay).
+        meta: JSON values that say what is collected. A folder begun with other values is refused
+            ("versions" apart: those that began the folder stay).
 
     Raises:
         ValueError: the folder was collected with other meta data, or is damaged.
@@ -54,7 +57,8 @@ class RolloutWriter:
 
     def __init__(self, path: str | os.PathLike[str], meta: Mapping[str, Any]) -> None:
         self.path = Path(path)
-        self._meta: dict[str, Any] = json.loads(json.dumps(dict(meta)))  # tuples become lists, as they will be read
+        # tuples become lists, as they will be read
+        self._meta: dict[str, Any] = json.loads(json.dumps(dict(meta)))
         self._types: dict[str, RowType] = {}
         self._files: dict[str, int] = {}  # descriptors, by key and INDEX
         self._rows = self._episodes = self.next_number = 0
@@ -77,10 +81,12 @@ class RolloutWriter:
         return self._episodes
 
     def append(self, episode: Mapping[str, np.ndarray], number: int | None = None) -> None:
-        """Write one finished episode: per key an array `[T + 1, ...]`; the first one fixes keys, dtypes and shapes.
+        """Write one finished episode: per key an array `[T + 1, ...]`; the first one fixes keys,
+        dtypes and shapes.
 
         Args:
-            number: its number in the collection, at least `next_number` (the default); numbers may be skipped.
+            number: its number in the collection, at least `next_number` (the default); numbers may
+                be skipped.
 
         Raises:
             ValueError: keys, dtypes or shapes that differ from the earlier episodes'.
@@ -88,8 +94,13 @@ class RolloutWriter:
         """
         number = self.next_number if number is None else number
         if number < self.next_number:
-            raise LatentMPCError(f"episode number must be at least {self.next_number}, got {number}")
-        arrays = {key: np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for key, array in sorted(episode.items())}
+            raise LatentMPCError(
+                f"episode number must be at least {self.next_number}, got {number}"
+            )
+        arrays = {
+            key: np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            for key, array in sorted(episode.items())
+        }
         rows = self._check(arrays)
         try:
             self._begin()
@@ -99,12 +110,21 @@ class RolloutWriter:
                 self._roll_back()
             if not isinstance(error, OSError):
                 raise
-            why = f"{error.strerror or error}; the {self._episodes} episodes before it are safe, the same command continues from there"
+            why = (
+                f"{error.strerror or error}; the {self._episodes} episodes before it are safe, the"
+                " same command continues from there"
+            )
             raise OSError(f"cannot write episode {number} to {self.path}: {why}") from error
-        self._rows, self._episodes, self.next_number = self._rows + rows, self._episodes + 1, number + 1
+        self._rows, self._episodes, self.next_number = (
+            self._rows + rows,
+            self._episodes + 1,
+            number + 1,
+        )
 
     def close(self) -> None:
-        """Bring everything to the disk and let the folder go; nothing is left of a folder in which nothing was begun."""
+        """Bring everything to the disk and let the folder go; nothing is left of a folder in which
+        nothing was begun.
+        """
         if self._lock is None:
             return
         try:
@@ -122,12 +142,23 @@ class RolloutWriter:
             self._files, self._lock = {}, None
 
     def _resume(self) -> None:
-        """Check that a folder begun earlier is this collection's, and cut off what a killed writer left behind."""
+        """Check that a folder begun earlier is this collection's, and cut off what a killed writer
+        left behind.
+        """
         if not (self.path / META).exists():
             return
         meta = read_meta(self.path)
-        own = {key: value for key, value in meta.items() if key not in ("format", "version", "versions", "arrays")}
-        require_same(self.path, own, {key: value for key, value in self._meta.items() if key != "versions"}, exact=True)
+        own = {
+            key: value
+            for key, value in meta.items()
+            if key not in ("format", "version", "versions", "arrays")
+        }
+        require_same(
+            self.path,
+            own,
+            {key: value for key, value in self._meta.items() if key != "versions"},
+            exact=True,
+        )
         self._types = row_types(self.path, meta)
         index = read_index(self.path, self._types)
         for key, kind in self._types.items():
@@ -141,9 +172,16 @@ class RolloutWriter:
         if self._lock is None:
             raise LatentMPCError(f"the writer of {self.path} is closed; open another")
         if not (self.path / META).exists():
-            arrays = {key: {"dtype": kind.dtype.str, "shape": list(kind.shape)} for key, kind in self._types.items()}
+            arrays = {
+                key: {"dtype": kind.dtype.str, "shape": list(kind.shape)}
+                for key, kind in self._types.items()
+            }
             with whole(self.path / META) as file:
-                file.write_bytes(meta_file({**self._meta, "format": FORMAT, "version": VERSION, "arrays": arrays}))
+                file.write_bytes(
+                    meta_file(
+                        {**self._meta, "format": FORMAT, "version": VERSION, "arrays": arrays}
+                    )
+                )
         if INDEX not in self._files:
             self._open()
 
@@ -159,11 +197,15 @@ class RolloutWriter:
         for key, array in arrays.items():
             _write(self._files[key], array.data, HEADER + self._rows * self._types[key].nbytes)
             _write(self._files[key], header(self._types[key], self._rows + rows), 0)
-        line = index_line(self._rows, rows - 1, number, [zlib.crc32(array.data) for array in arrays.values()])
+        line = index_line(
+            self._rows, rows - 1, number, [zlib.crc32(array.data) for array in arrays.values()]
+        )
         _write(self._files[INDEX], line, self._episodes * len(line))
 
     def _roll_back(self) -> None:
-        """Cut every file to the finished episodes; the index first, so that being killed here leaves a valid folder as well."""
+        """Cut every file to the finished episodes; the index first, so that being killed here
+        leaves a valid folder as well.
+        """
         if INDEX in self._files:
             os.ftruncate(self._files[INDEX], self._episodes * line_width(len(self._types)))
             for key, kind in self._types.items():
@@ -172,14 +214,21 @@ class RolloutWriter:
 
     def _check(self, arrays: Mapping[str, np.ndarray]) -> int:
         """The episode's number of rows, if it fits."""
-        actual = ", ".join(f"{key} {array.dtype}{list(array.shape)}" for key, array in arrays.items()) or "no arrays"
+        actual = (
+            ", ".join(f"{key} {array.dtype}{list(array.shape)}" for key, array in arrays.items())
+            or "no arrays"
+        )
         lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
         if len(lengths) != 1 or not max(lengths):
-            raise LatentMPCError(f"all arrays of an episode must have the same T + 1 rows, got {actual}")
+            raise LatentMPCError(
+                f"all arrays of an episode must have the same T + 1 rows, got {actual}"
+            )
         types = {key: RowType(array.dtype, array.shape[1:]) for key, array in arrays.items()}
         check_types(self.path, types)
         if self._types and types != self._types:
-            expected = ", ".join(f"{key} {kind.dtype}{list(kind.shape)}" for key, kind in self._types.items())
+            expected = ", ".join(
+                f"{key} {kind.dtype}{list(kind.shape)}" for key, kind in self._types.items()
+            )
             raise LatentMPCError(f"rows in {self.path} must be {expected}; got an episode {actual}")
         self._types = types
         return lengths.pop()
@@ -190,7 +239,9 @@ def _refuse_foreign(path: Path) -> None:
     if path.is_dir() and not (path / META).exists():
         others = sorted(set(os.listdir(path)) - {LOCK, META + ".tmp", QUARANTINE})
         if others:
-            raise FileExistsError(f"{path} holds {few(others)} and no rollouts; give a new or an empty folder")
+            raise FileExistsError(
+                f"{path} holds {few(others)} and no rollouts; give a new or an empty folder"
+            )
 
 
 def _write(descriptor: int, data: bytes | memoryview, at: int) -> None:

@@ -1,7 +1,8 @@
 """The picture of the demo: the robot with its plan, the goal, the distance falling, the verdict.
 
-Pure functions over plain data: no simulator, no camera, no model. Pictures are uint8 RGB; positions in a picture are shares of its
-width and height from the top left, as a camera's `project` gives them.
+Pure functions over plain data: no simulator, no camera, no model. Pictures are uint8 RGB; positions
+in a picture are shares of its width and height from the top left, as a camera's `project` gives
+them.
 
 Shapes: T control steps, P rows and columns of a scene, K points of an imagined path.
 """
@@ -45,12 +46,14 @@ PLAN_LABEL = "plan, imagined (probe from latents)"
 
 @dataclass(frozen=True)
 class Episode:
-    """What `compose_episode` draws. Element t of each sequence is the state after t control steps, so T control steps are T + 1 elements.
+    """What `compose_episode` draws. Element t of each sequence is the state after t control steps,
+    so T control steps are T + 1 elements.
 
     Args:
         scenes: the robot, uint8 `[P, P, 3]` each.
         goal: the scene at the goal, uint8 `[P, P, 3]`.
-        plans: the imagined path of what has to reach the goal, `[K, 2]` shares each; empty for none. May be shorter than `scenes`.
+        plans: the imagined path of what has to reach the goal, `[K, 2]` shares each; empty for
+            none. May be shorter than `scenes`.
         distances: the task's distance to the goal [unit].
         unit: of the distances.
         control_period: [s]
@@ -79,22 +82,33 @@ class Episode:
 
     def __post_init__(self) -> None:
         count = len(self.scenes)
-        if not count or len(self.distances) != count or len(self.success) != count or len(self.plans) > count:
+        if (
+            not count
+            or len(self.distances) != count
+            or len(self.success) != count
+            or len(self.plans) > count
+        ):
             raise LatentMPCError(
-                "an episode needs one scene, distance and success for each state, and no more plans, "
-                f"got {count}, {len(self.distances)}, {len(self.success)} and {len(self.plans)}"
+                "an episode needs one scene, distance and success for each state, and no more"
+                f" plans, got {count}, {len(self.distances)}, {len(self.success)} and"
+                f" {len(self.plans)}"
             )
         if not 1 <= self.index <= self.total:
-            raise LatentMPCError(f"index must lie within 1 and total {self.total}, got {self.index}")
+            raise LatentMPCError(
+                f"index must lie within 1 and total {self.total}, got {self.index}"
+            )
 
 
 def compose_episode(episode: Episode, hold: float = 1.0) -> Iterator[np.ndarray]:
-    """Frames uint8 `[HEIGHT, WIDTH, 3]`, one for each state, then the verdict for `hold` seconds at one frame per control period."""
+    """Frames uint8 `[HEIGHT, WIDTH, 3]`, one for each state, then the verdict for `hold` seconds at
+    one frame per control period.
+    """
     sheet = _sheet(episode)
     xy = curve(episode.distances, episode.control_period)
     for step, scene in enumerate(episode.scenes):
         if step:
-            capsule(sheet, xy[step - 1], xy[step], 1.6, CURVE, lighten=True)  # the sheet keeps the curve: each frame adds one piece
+            # the sheet keeps the curve: each frame adds one piece
+            capsule(sheet, xy[step - 1], xy[step], 1.6, CURVE, lighten=True)
         frame = sheet.copy()
         capsule(frame, xy[step], xy[step], 4.5, CURVE)
         _draw_robot(frame, scene, episode, step)
@@ -117,7 +131,9 @@ def _sheet(episode: Episode) -> np.ndarray:
     label(draw, GOAL, "goal")
     _legend(draw, episode)
     for corner in (ROBOT, GOAL):
-        draw.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + PICTURE, corner[1] + PICTURE), outline=FAINT)
+        draw.rectangle(
+            (corner[0] - 1, corner[1] - 1, corner[0] + PICTURE, corner[1] + PICTURE), outline=FAINT
+        )
     axes(draw, episode.distances, episode.unit, episode.control_period)
     if episode.total <= MOST_MARKS:
         draw.text((GOAL[0], 646), "goals", MUTED, font(19), anchor="lm")
@@ -127,7 +143,8 @@ def _sheet(episode: Episode) -> np.ndarray:
 
 
 def _draw_robot(frame: np.ndarray, scene: np.ndarray, episode: Episode, step: int) -> None:
-    view = frame[ROBOT[1] : ROBOT[1] + PICTURE, ROBOT[0] : ROBOT[0] + PICTURE]  # what is drawn on the view is cut off at its border
+    # what is drawn on the view is cut off at its border
+    view = frame[ROBOT[1] : ROBOT[1] + PICTURE, ROBOT[0] : ROBOT[0] + PICTURE]
     view[:] = fit(scene, PICTURE)
     if episode.goal_point is not None:
         ring(view, np.asarray(episode.goal_point) * PICTURE, 11.0, TEXT)
@@ -136,13 +153,16 @@ def _draw_robot(frame: np.ndarray, scene: np.ndarray, episode: Episode, step: in
 
 
 def _draw_plan(view: np.ndarray, points: np.ndarray) -> None:
-    """The path as dots that fade with time, the nearest future brightest; points that are not finite are left out."""
+    """The path as dots that fade with time, the nearest future brightest; points that are not
+    finite are left out.
+    """
     points = points[np.isfinite(points).all(axis=1)]
     fade = np.linspace(1.0, 0.30, len(points))
     for first, second, alpha in zip(points, points[1:], fade, strict=False):
         capsule(view, first, second, 1.2, PLAN, 0.7 * alpha)
     for point, alpha in reversed(list(zip(points, fade, strict=True))):
-        capsule(view, point, point, 5.2, GROUND, 0.7 * alpha)  # a dark rim, to be seen on any colour
+        # a dark rim, to be seen on any colour
+        capsule(view, point, point, 5.2, GROUND, 0.7 * alpha)
         capsule(view, point, point, 3.8, PLAN, alpha)
 
 
@@ -152,8 +172,20 @@ def _write_status(frame: np.ndarray, episode: Episode, step: int) -> np.ndarray:
     draw = ImageDraw.Draw(image)
     last = len(episode.scenes) - 1
     label(draw, ROBOT, "robot")
-    draw.text((GOAL[0], 524), f"step {step} / {last}  ({step * episode.control_period:.1f} s)", TEXT, font(25), anchor="lm")
-    draw.text((WIDTH - ROBOT[0], 524), f"{episode.distances[step]:.3f} {episode.unit} to go", CURVE, font(25), anchor="rm")
+    draw.text(
+        (GOAL[0], 524),
+        f"step {step} / {last}  ({step * episode.control_period:.1f} s)",
+        TEXT,
+        font(25),
+        anchor="lm",
+    )
+    draw.text(
+        (WIDTH - ROBOT[0], 524),
+        f"{episode.distances[step]:.3f} {episode.unit} to go",
+        CURVE,
+        font(25),
+        anchor="rm",
+    )
     word, colour = ("at the goal", REACHED) if episode.success[step] else ("on its way", MUTED)
     draw.rounded_rectangle(VERDICT, 10, outline=colour, width=2)
     draw.text((VERDICT[0] + 54, 584), word, colour, font(28), anchor="lm")
@@ -161,14 +193,20 @@ def _write_status(frame: np.ndarray, episode: Episode, step: int) -> np.ndarray:
 
 
 def _write_verdict(frame: np.ndarray, episode: Episode) -> np.ndarray:
-    """The last frame with the verdict in words, a sign and a colour, and the border of the robot's scene in that colour."""
+    """The last frame with the verdict in words, a sign and a colour, and the border of the robot's
+    scene in that colour.
+    """
     good = episode.success[-1]
     word, colour = ("reached", REACHED) if good else ("not reached", MISSED)
     image = Image.fromarray(frame)
     draw = ImageDraw.Draw(image)
     draw.rounded_rectangle(VERDICT, 10, fill=colour)
     draw.text((VERDICT[0] + 54, 584), word, GROUND, font(28), anchor="lm")
-    draw.rectangle((ROBOT[0] - 3, ROBOT[1] - 3, ROBOT[0] + PICTURE + 2, ROBOT[1] + PICTURE + 2), outline=colour, width=3)
+    draw.rectangle(
+        (ROBOT[0] - 3, ROBOT[1] - 3, ROBOT[0] + PICTURE + 2, ROBOT[1] + PICTURE + 2),
+        outline=colour,
+        width=3,
+    )
     final = np.asarray(image).copy()
     sign(final, (VERDICT[0] + 30, 584), 9.0, good, GROUND)
     _mark(final, episode.total, episode.index, good)
@@ -188,16 +226,25 @@ def _legend(draw: ImageDraw.ImageDraw, episode: Episode) -> None:
 
 
 def _tally(sheet: np.ndarray, episode: Episode) -> None:
-    """One mark for each goal: a verdict for those before this one, an empty circle for the others."""
+    """One mark for each goal: a verdict for those before this one, an empty circle for the
+    others.
+    """
     for number in range(1, episode.total + 1):
-        _mark(sheet, episode.total, number, episode.earlier[number - 1] if number <= len(episode.earlier) else None)
+        _mark(
+            sheet,
+            episode.total,
+            number,
+            episode.earlier[number - 1] if number <= len(episode.earlier) else None,
+        )
 
 
 def _mark(image: np.ndarray, total: int, number: int, verdict: bool | None) -> None:
     if total > MOST_MARKS:
         return
     centre = (GOAL[0] + 54 + 28 * number, 646)
-    capsule(image, centre, centre, 11.0, FAINT if verdict is None else REACHED if verdict else MISSED)
+    capsule(
+        image, centre, centre, 11.0, FAINT if verdict is None else REACHED if verdict else MISSED
+    )
     if verdict is None:
         capsule(image, centre, centre, 9.0, GROUND)
     else:

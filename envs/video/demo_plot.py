@@ -1,4 +1,5 @@
-"""The demo's plot: distance to the goal against time, axes and curve. Layout only; `envs/video/demo_frame.py` draws the curve as it grows.
+"""The demo's plot: distance to the goal against time, axes and curve. Layout only;
+`envs/video/demo_frame.py` draws the curve as it grows.
 
 Shapes: T control steps, so T + 1 distances.
 """
@@ -17,7 +18,9 @@ PLOT: Box = (76, 578, 464, 652)  # the curve's own area, axes outside
 CAPTION = (22, 553)
 
 
-def axes(draw: ImageDraw.ImageDraw, distances: Sequence[float], unit: str, control_period: float) -> None:
+def axes(
+    draw: ImageDraw.ImageDraw, distances: Sequence[float], unit: str, control_period: float
+) -> None:
     """Lines and numbers around `PLOT`, and what they count."""
     left, top, right, bottom = PLOT
     ceiling, seconds = _ranges(distances, control_period)
@@ -39,7 +42,9 @@ def curve(distances: Sequence[float], control_period: float) -> np.ndarray:
     ceiling, seconds = _ranges(distances, control_period)
     time = np.arange(len(distances)) * control_period
     share = np.nan_to_num(np.asarray(distances, dtype=np.float64)) / ceiling
-    return np.stack([left + time / seconds * (right - left), bottom - share * (bottom - top)], axis=-1)
+    return np.stack(
+        [left + time / seconds * (right - left), bottom - share * (bottom - top)], axis=-1
+    )
 
 
 def _ranges(distances: Sequence[float], control_period: float) -> tuple[float, float]:

@@ -18,11 +18,23 @@ SHAPES = {"state": (STATES,)}
 def make_agent(repeat=1, seed=0, shapes=SHAPES):
     """A tiny agent whose predictor makes every action matter."""
     torch.manual_seed(0)
-    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes, repeat * WIDTH).eval().requires_grad_(False)
+    model = (
+        Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes, repeat * WIDTH)
+        .eval()
+        .requires_grad_(False)
+    )
     torch.nn.init.normal_(model.predictor[-1].weight)
     learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4)).requires_grad_(False)
     device = torch.device("cpu")
-    planner = make_planner("cem", actions=repeat * WIDTH, horizon=HORIZON, action_repeat=repeat, device=device, samples=16, iterations=2)
+    planner = make_planner(
+        "cem",
+        actions=repeat * WIDTH,
+        horizon=HORIZON,
+        action_repeat=repeat,
+        device=device,
+        samples=16,
+        iterations=2,
+    )
     return Agent(Networks(model, learned), planner, LatentCost(), repeat, seed)
 
 
@@ -37,8 +49,12 @@ def act_all(agent: Agent, goal: np.ndarray, obs: np.ndarray) -> np.ndarray:
     return np.stack([agent.act({"state": now}) for now in obs])
 
 
-def one_at_a_time(agent: Agent, i: int, goal: np.ndarray, obs: np.ndarray, resets: dict[int, np.ndarray]) -> np.ndarray:
-    """What episode i should do: the same decisions by a plain loop, a new goal from the steps in `resets` on."""
+def one_at_a_time(
+    agent: Agent, i: int, goal: np.ndarray, obs: np.ndarray, resets: dict[int, np.ndarray]
+) -> np.ndarray:
+    """What episode i should do: the same decisions by a plain loop, a new goal from the steps in
+    `resets` on.
+    """
     model, repeat, planner = agent.model, agent.action_repeat, agent.planner
     memory, warm = model.memory(1), planner.init(i + 1, agent.seed).select(torch.tensor([i]))
     z_goal, elapsed, actions = model.encode_goal({"state": torch.tensor(goal[i : i + 1])}), 0, []
@@ -68,7 +84,12 @@ def test_a_batch_acts_as_a_plain_loop_over_episodes_each_step_from_the_true_hist
 
 @pytest.mark.parametrize("repeat", [1, 2])
 def test_after_a_masked_reset_each_episode_goes_on_at_its_own_time_step(repeat):
-    agent, goal, other, obs = make_agent(repeat), seen(1, 3, seed=2)[0], seen(1, 3, seed=3)[0], seen(9, 3)
+    agent, goal, other, obs = (
+        make_agent(repeat),
+        seen(1, 3, seed=2)[0],
+        seen(1, 3, seed=3)[0],
+        seen(9, 3),
+    )
     agent.reset({"state": goal})
     actions = []
     for t, now in enumerate(obs):
@@ -82,7 +103,9 @@ def test_after_a_masked_reset_each_episode_goes_on_at_its_own_time_step(repeat):
 
 def test_an_episode_alone_acts_as_in_a_batch():
     agent, goal, obs = make_agent(), seen(1, 5, seed=2)[0], seen(6, 5)
-    np.testing.assert_allclose(act_all(agent, goal[:1], obs[:, :1])[:, 0], act_all(agent, goal, obs)[:, 0], atol=1e-4)
+    np.testing.assert_allclose(
+        act_all(agent, goal[:1], obs[:, :1])[:, 0], act_all(agent, goal, obs)[:, 0], atol=1e-4
+    )
 
 
 def test_the_same_seed_gives_the_same_actions_and_another_seed_others():
@@ -138,7 +161,9 @@ def test_the_plans_own_cost_is_no_worse_than_staying_still():
 
 
 def test_a_planner_is_made_for_action_blocks_with_noise_running_through_them():
-    planner = make_planner("mppi", actions=6, horizon=4, action_repeat=3, device=torch.device("cpu"), samples=8)
+    planner = make_planner(
+        "mppi", actions=6, horizon=4, action_repeat=3, device=torch.device("cpu"), samples=8
+    )
     assert planner.low.tolist() == [-1.0] * 6 and planner.high.tolist() == [1.0] * 6
     assert (planner.horizon, planner.algorithm.block, planner.algorithm.samples) == (4, 3, 8)
 
@@ -159,11 +184,16 @@ class Integrator(Jepa):
 def make_integrator(name: str = "cem") -> Agent:
     model = Integrator(JepaConfig(embedding=2, latent=2, hidden=4), {"state": (2,)}, 2).eval()
     fields = {"samples": 64, "iterations": 4} if name == "cem" else {}
-    planner = make_planner(name, actions=2, horizon=HORIZON, action_repeat=1, device=torch.device("cpu"), **fields)
-    return Agent(Networks(model, CostToGo(2, CostToGoConfig(hidden=4, metric=2))), planner, LatentCost())
+    planner = make_planner(
+        name, actions=2, horizon=HORIZON, action_repeat=1, device=torch.device("cpu"), **fields
+    )
+    return Agent(
+        Networks(model, CostToGo(2, CostToGoConfig(hidden=4, metric=2))), planner, LatentCost()
+    )
 
 
-@pytest.mark.parametrize("name", ["cem", "gradient", "hybrid"])  # the last two differentiate through the model
+# the last two differentiate through the model
+@pytest.mark.parametrize("name", ["cem", "gradient", "hybrid"])
 def test_with_a_true_model_goals_are_reached_and_kept(name):
     agent = make_integrator(name)
     goal, x = np.array([[3, -2], [0, 0], [-1, 4]], np.float32), np.zeros((3, 2), np.float32)
@@ -177,7 +207,8 @@ def test_at_the_goal_it_stays_exactly_still_whatever_it_had_planned():
     agent = make_integrator()
     goal = np.array([[3, -2]], np.float32)
     agent.reset({"state": goal})
-    assert np.abs(agent.act({"state": np.zeros((1, 2), np.float32)})).max() > 0.5  # under way; the plan goes on like that
+    # under way; the plan goes on like that
+    assert np.abs(agent.act({"state": np.zeros((1, 2), np.float32)})).max() > 0.5
     assert agent.act({"state": goal}).tolist() == [[0.0, 0.0]]
 
 
@@ -193,13 +224,18 @@ def test_what_the_plans_lead_to_is_the_rollout_of_the_plans():
 
 def test_state_and_pixels_are_both_seen():
     agent = make_agent(shapes={"state": (STATES,), "pixels": (16, 16, 3)})
-    obs = {"state": seen(1, 2)[0], "pixels": np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)}
+    obs = {
+        "state": seen(1, 2)[0],
+        "pixels": np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8),
+    }
     held = []
     for other in ({}, {"pixels": 255 - obs["pixels"]}, {"state": obs["state"] + 1}):
         agent.reset(obs)
         agent.act({**obs, **other})
         held.append(agent.episodes.memory.z)
-    torch.testing.assert_close(held[0], agent.model.encode_goal({key: torch.tensor(value) for key, value in obs.items()}))
+    torch.testing.assert_close(
+        held[0], agent.model.encode_goal({key: torch.tensor(value) for key, value in obs.items()})
+    )
     assert (held[1] - held[0]).abs().max() > 1e-3 and (held[2] - held[0]).abs().max() > 1e-3
 
 
@@ -215,7 +251,9 @@ def test_an_observation_that_is_missing_or_of_another_shape_is_refused_by_name()
     agent = make_agent(shapes={"state": (STATES,), "pixels": (16, 16, 3)})
     with pytest.raises(KeyError, match="needs the observations state, pixels; missing: pixels"):
         agent.reset({"state": seen(1, 2)[0]})
-    with pytest.raises(ValueError, match=r"goal 'pixels' must be \[B, 16, 16, 3\], got \[2, 32, 32, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"goal 'pixels' must be \[B, 16, 16, 3\], got \[2, 32, 32, 3\]"
+    ):
         agent.reset({"state": seen(1, 2)[0], "pixels": np.zeros((2, 32, 32, 3), np.uint8)})
     with pytest.raises(ValueError, match=r"goal 'state' must be \[B, 3\], got \[3\]"):
         agent.reset({"state": seen(1, 1)[0, 0], "pixels": np.zeros((1, 16, 16, 3), np.uint8)})
@@ -235,4 +273,6 @@ def test_another_number_of_episodes_is_refused():
 def test_float64_observations_act_as_float32_ones():
     agent, goal, obs = make_agent(), seen(1, 2, seed=2)[0], seen(2, 2)
     expected = act_all(agent, goal, obs)
-    np.testing.assert_array_equal(act_all(agent, goal.astype(np.float64), obs.astype(np.float64)), expected)
+    np.testing.assert_array_equal(
+        act_all(agent, goal.astype(np.float64), obs.astype(np.float64)), expected
+    )

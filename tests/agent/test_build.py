@@ -1,4 +1,6 @@
-"""A task made of a model, from the command line to a checkpoint: completed once, stored whole, and nothing outside the folder is read."""
+"""A task made of a model, from the command line to a checkpoint: completed once, stored whole, and
+nothing outside the folder is read.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,19 @@ from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.task import Task
 
 ARM = str(Path(__file__).parents[2] / "docs" / "examples" / "three_joint_arm.xml")
-SMALL = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "planner.samples=16"]
-SAID = ["task.control_period=0.1", "task.episode_steps=20", "task.success=[turn:0.2,elbow:0.3]", "task.camera=view:0:0:0.4:2:90:-20"]
+SMALL = [
+    "model.hidden=16",
+    "model.latent=8",
+    "model.embedding=8",
+    "cost_to_go.hidden=16",
+    "planner.samples=16",
+]
+SAID = [
+    "task.control_period=0.1",
+    "task.episode_steps=20",
+    "task.success=[turn:0.2,elbow:0.3]",
+    "task.camera=view:0:0:0.4:2:90:-20",
+]
 
 
 @pytest.fixture
@@ -43,24 +56,34 @@ def saved(folder: Path, opened: tuple[TrainConfig, Task], **changes: Any) -> Par
     return parts
 
 
-def test_a_checkpoint_stands_alone_with_the_model_and_all_that_was_chosen(tmp_path: Path, opened: tuple[TrainConfig, Task]) -> None:
+def test_a_checkpoint_stands_alone_with_the_model_and_all_that_was_chosen(
+    tmp_path: Path, opened: tuple[TrainConfig, Task]
+) -> None:
     saved(tmp_path / "before", opened)
     (tmp_path / "before").rename(tmp_path / "moved")
     task = make_task(load_parts(tmp_path / "moved").config)
     before = opened[1].settings()
-    assert task.settings() == before | {"xml": str(tmp_path / "moved" / "mjcf" / "three_joint_arm.xml")}
+    assert task.settings() == before | {
+        "xml": str(tmp_path / "moved" / "mjcf" / "three_joint_arm.xml")
+    }
     assert (before["success"], before["episode_steps"]) == (["turn:0.2", "elbow:0.3"], 20)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"xml": "../../secret.xml"}, "config.yaml: task.xml must lie within the checkpoint, got '../../secret.xml'"),
+        (
+            {"xml": "../../secret.xml"},
+            "config.yaml: task.xml must lie within the checkpoint, got '../../secret.xml'",
+        ),
         ({"xml": ARM}, "config.yaml: task.xml must lie within the checkpoint, got '/"),
         ({"success": [1]}, r"task.success must be a list: \[A,B\], got \[1\]"),
         ({"success": "turn"}, r"task.success must be a list: \[A,B\], got 'turn'"),
         ({"episode_steps": -1}, "task: episode_steps must be at least 0, got -1"),
-        ({"colour": "red"}, "no key 'colour' in task; there are: name, action_repeat, size, control_period, "),
+        (
+            {"colour": "red"},
+            "no key 'colour' in task; there are: name, action_repeat, size, control_period, ",
+        ),
     ],
 )
 def test_a_checkpoint_whose_task_was_tampered_with_is_refused(
@@ -71,12 +94,32 @@ def test_a_checkpoint_whose_task_was_tampered_with_is_refused(
         load_parts(tmp_path)
 
 
-def test_rollouts_of_another_control_period_are_refused(tmp_path: Path, opened: tuple[TrainConfig, Task]) -> None:
+def test_rollouts_of_another_control_period_are_refused(
+    tmp_path: Path, opened: tuple[TrainConfig, Task]
+) -> None:
     config, task = opened
-    collect("mjcf", config.task.options(), ("state",), BehaviourConfig(), 1, 0, tmp_path / "data", workers=1, progress=False, steps=3)
+    collect(
+        "mjcf",
+        config.task.options(),
+        ("state",),
+        BehaviourConfig(),
+        1,
+        0,
+        tmp_path / "data",
+        workers=1,
+        progress=False,
+        steps=3,
+    )
     given = replace(config, data=str(tmp_path / "data"))
     assert len(open_rollouts(given, task)) == 1
-    slower: dict[str, Any] = {"control_period": 0.05}  # a field of this task's config, not of every one
+    # a field of this task's config, not of every one
+    slower: dict[str, Any] = {"control_period": 0.05}
     other = replace(given, task=replace(config.task, **slower))
-    with pytest.raises(ValueError, match="must hold rollouts with task.control_period=0.05, it holds 0.1; give that or other data"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "must hold rollouts with task.control_period=0.05, it holds 0.1; give that or other"
+            " data"
+        ),
+    ):
         open_rollouts(other, task)

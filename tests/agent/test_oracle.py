@@ -1,4 +1,6 @@
-"""The oracle's rollouts against stepping the task by hand, its cost against a slow loop, its cache against the pairs it was filled with."""
+"""The oracle's rollouts against stepping the task by hand, its cost against a slow loop, its cache
+against the pairs it was filled with.
+"""
 
 from __future__ import annotations
 
@@ -53,31 +55,48 @@ def by_hand(task: Task, state: np.ndarray, actions: np.ndarray) -> np.ndarray:
 def seen_by(task: Task) -> np.ndarray:
     """Which numbers of a state are looked at: all but the solver's warm start."""
     sizes = [mujoco.mj_stateSize(task.model, 1 << bit) for bit in range(14)]
-    return np.repeat([1 << bit != int(mujoco.mjtState.mjSTATE_WARMSTART) for bit in range(14)], sizes)
+    return np.repeat(
+        [1 << bit != int(mujoco.mjtState.mjSTATE_WARMSTART) for bit in range(14)], sizes
+    )
 
 
 def make_cost(
-    task: Task, states: np.ndarray, goals: np.ndarray, repeat: int = 1, running: float = 1.0, terminal: float = 1.0
+    task: Task,
+    states: np.ndarray,
+    goals: np.ndarray,
+    repeat: int = 1,
+    running: float = 1.0,
+    terminal: float = 1.0,
 ) -> SimulatorCost:
     return SimulatorCost(Simulator(task, 1), states, goals, CostToGoCost(running, terminal), repeat)
 
 
 def make_oracle(task: Task, repeat: int = 1, **fields: Any) -> Oracle:
     device, settings = torch.device("cpu"), {**PLANNER, **fields}
-    planner = make_planner(str(settings.pop("name")), actions=task.model.nu * repeat, action_repeat=repeat, device=device, **settings)
+    planner = make_planner(
+        str(settings.pop("name")),
+        actions=task.model.nu * repeat,
+        action_repeat=repeat,
+        device=device,
+        **settings,
+    )
     return Oracle(task, planner, CostToGoCost(), repeat, threads=1)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", TASKS)
-def test_imagined_states_are_those_of_stepping_the_task_by_hand_clipped_actions_and_contacts_included(name: str, threads: int) -> None:
+def test_imagined_states_are_those_of_stepping_the_task_by_hand_clipped_actions_and_contacts_included(
+    name: str, threads: int
+) -> None:
     task, rng = make(name), np.random.default_rng(1)
     states, actions = pressed(task, 40), rng.uniform(-1.5, 1.5, (40, 1, 2)).repeat(6, axis=1)
     actions[::2] = rng.uniform(-1.5, 1.5, (20, 6, 2))
     imagined = Simulator(task, threads)(states, actions)
     touched, seen = 0, seen_by(task)
     for state, plan, found in zip(states, actions, imagined, strict=True):
-        np.testing.assert_allclose(found[:, seen], by_hand(task, state, plan)[:, seen], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            found[:, seen], by_hand(task, state, plan)[:, seen], rtol=0, atol=1e-12
+        )
         touched += task.data.nefc > 0
     assert touched >= 5, "hardly any plan ends in contact; the test is too gentle"
 
@@ -85,7 +104,10 @@ def test_imagined_states_are_those_of_stepping_the_task_by_hand_clipped_actions_
 @pytest.mark.parametrize("name", TASKS)
 def test_without_contact_they_are_the_same_to_the_bit(name: str) -> None:
     task, rng = make(name), np.random.default_rng(2)
-    states, actions = np.stack([task.draw_state(rng) for _ in range(40)]), 0.2 * rng.uniform(-1, 1, (40, 3, 2))
+    states, actions = (
+        np.stack([task.draw_state(rng) for _ in range(40)]),
+        0.2 * rng.uniform(-1, 1, (40, 3, 2)),
+    )
     imagined, free, seen = Simulator(task, 1)(states, actions), 0, seen_by(task)
     for state, plan, found in zip(states, actions, imagined, strict=True):
         after = by_hand(task, state, plan)
@@ -108,14 +130,22 @@ def test_rolling_out_leaves_the_task_where_it_was() -> None:
 def test_the_cost_is_that_of_a_slow_loop(name: str, repeat: int) -> None:
     """Mean and last of steps_to_go after each model step, in model steps, weighted."""
     task = make(name)
-    states, goals = pressed(task, 3), np.stack([task.draw_state(np.random.default_rng(i)) for i in range(3)])
+    states, goals = (
+        pressed(task, 3),
+        np.stack([task.draw_state(np.random.default_rng(i)) for i in range(3)]),
+    )
     actions = torch.as_tensor(np.random.default_rng(0).uniform(-1, 1, (3, 4, 3, repeat * 2)))
     found = make_cost(task, states, goals, repeat, running=0.7, terminal=2.0)(actions)
     for b in range(3):
         for n in range(4):
             after = by_hand(task, states[b], actions[b, n].reshape(3 * repeat, 2).numpy())
-            steps = [task.steps_to_go(after[(h + 1) * repeat - 1][None], goals[b])[0] / repeat for h in range(3)]
-            assert float(found[b, n]) == pytest.approx(0.7 * sum(steps) / 3 + 2.0 * steps[-1], rel=1e-9)
+            steps = [
+                task.steps_to_go(after[(h + 1) * repeat - 1][None], goals[b])[0] / repeat
+                for h in range(3)
+            ]
+            assert float(found[b, n]) == pytest.approx(
+                0.7 * sum(steps) / 3 + 2.0 * steps[-1], rel=1e-9
+            )
 
 
 def test_the_cost_says_that_it_has_no_gradient_and_comes_in_the_planners_type() -> None:
@@ -168,7 +198,9 @@ def test_a_task_without_steps_to_go_is_judged_by_its_coordinates_in_standard_dev
     low, high = task.model.jnt_range[1]
     spread = np.array([2 * np.pi, high - low]) / np.sqrt(12)  # of uniform draws
     goal, off = task.rest_state(np.zeros(2)), task.rest_state(np.array([1.0, 0.5]))
-    assert measure(np.stack([goal, off]), goal) == pytest.approx([0.0, np.mean([1.0, 0.5] / spread)], rel=0.15)
+    assert measure(np.stack([goal, off]), goal) == pytest.approx(
+        [0.0, np.mean([1.0, 0.5] / spread)], rel=0.15
+    )
 
 
 @pytest.fixture
@@ -189,7 +221,11 @@ def test_the_result_is_what_was_played_and_comes_from_the_cache_the_second_time(
     played = play(make_oracle(task), task, drawn.pairs, drawn.steps, observe=see)
     assert (found["success_end"], found["success_any"]) == (rate(played.end), rate(played.any))
     assert found["success_any"]["rate"] > 0
-    assert (found["planner"], found["horizon"], found["horizon_seconds"]) == ("cem", 3, pytest.approx(0.3))
+    assert (found["planner"], found["horizon"], found["horizon_seconds"]) == (
+        "cem",
+        3,
+        pytest.approx(0.3),
+    )
     assert 0 < found["plan_ms"]["median"] <= found["plan_ms"]["p95"]
     assert found["cached"] is False
     assert "cache" not in capsys.readouterr().out
@@ -199,7 +235,9 @@ def test_the_result_is_what_was_played_and_comes_from_the_cache_the_second_time(
     assert "the oracle's result is from the cache: " in capsys.readouterr().out
 
 
-def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cache(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cache(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     played: list[Pairs] = []
 
     def remember(task: Task, drawn: Pairs, *rest: Any) -> dict[str, Any]:
@@ -209,16 +247,29 @@ def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cach
     monkeypatch.setattr(oracle_cache, "measure_oracle", remember)
     task, weights = make("reacher"), CostToGoCost()
     drawn = short(task, 0)
-    moved = dataclasses.replace(drawn, pairs=[*drawn.pairs[:2], Pair(drawn.pairs[2].start, drawn.pairs[1].goal)])
+    moved = dataclasses.replace(
+        drawn, pairs=[*drawn.pairs[:2], Pair(drawn.pairs[2].start, drawn.pairs[1].goal)]
+    )
     longer, fewer = dataclasses.replace(drawn, steps=7), short(task, 0, count=2)
     heavy = make("reacher")
     heavy.model.body_mass[1] *= 1.01
-    calls: list[tuple[Any, ...]] = [(task, pairs, PLANNER, weights) for pairs in (drawn, moved, longer, fewer, short(task, 1))]
-    calls += [(task, drawn, {**PLANNER, "horizon": 4}, weights), (task, drawn, {**PLANNER, "samples": 16}, weights)]
-    calls += [(task, drawn, PLANNER, CostToGoCost(terminal=0.5)), (task, drawn, PLANNER, weights, 2), (task, drawn, PLANNER, weights, 1, 1)]
+    calls: list[tuple[Any, ...]] = [
+        (task, pairs, PLANNER, weights) for pairs in (drawn, moved, longer, fewer, short(task, 1))
+    ]
+    calls += [
+        (task, drawn, {**PLANNER, "horizon": 4}, weights),
+        (task, drawn, {**PLANNER, "samples": 16}, weights),
+    ]
+    calls += [
+        (task, drawn, PLANNER, CostToGoCost(terminal=0.5)),
+        (task, drawn, PLANNER, weights, 2),
+        (task, drawn, PLANNER, weights, 1, 1),
+    ]
     calls += [(heavy, drawn, PLANNER, weights)]
     for _ in range(2):  # the second round comes from the cache
-        assert [cached_oracle(cache, *call)["success_end"] for call in calls] == list(range(1, len(calls) + 1))
+        assert [cached_oracle(cache, *call)["success_end"] for call in calls] == list(
+            range(1, len(calls) + 1)
+        )
     monkeypatch.setattr(oracle_cache, "code_of", lambda names: "changed")
     assert cached_oracle(cache, *calls[0])["success_end"] == len(calls) + 1
 

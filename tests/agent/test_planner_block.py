@@ -1,4 +1,6 @@
-"""A plan's block is the task's action_repeat: another one is refused, wherever it comes from, not ignored."""
+"""A plan's block is the task's action_repeat: another one is refused, wherever it comes from, not
+ignored.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def saved(folder: Path, **planner: int) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("planner", [{}, {"block": 1}, {"block": 2}])  # left alone, as it was stored then, and what is used
+# left alone, as it was stored then, and what is used
+@pytest.mark.parametrize("planner", [{}, {"block": 1}, {"block": 2}])
 def test_a_checkpoint_that_stores_the_block_that_is_used_or_none_plans_in_blocks_of_action_repeat(
     planner: dict[str, int], tmp_path: Path
 ) -> None:
@@ -43,7 +46,9 @@ def test_a_checkpoint_that_stores_the_block_that_is_used_or_none_plans_in_blocks
 
 def test_another_block_is_refused_from_python(tmp_path: Path) -> None:
     parts = load_parts(saved(tmp_path))
-    with pytest.raises(ValueError, match="planner.block must be the task's action_repeat, 2, got 7; leave it out"):
+    with pytest.raises(
+        ValueError, match="planner.block must be the task's action_repeat, 2, got 7; leave it out"
+    ):
         make_agent(parts, planner={"name": "cem", "block": 7})
 
 
@@ -52,13 +57,32 @@ def test_another_block_is_refused_in_one_line_before_anything_is_written(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert cli.main([command, f"checkpoint={saved(tmp_path / 'run')}", "planner.block=7", "episodes=1", f"out={out}"]) == 2
-    assert capsys.readouterr().err == "latent-mpc: planner.block must be the task's action_repeat, 2, got 7; leave it out\n"
+    assert (
+        cli.main(
+            [
+                command,
+                f"checkpoint={saved(tmp_path / 'run')}",
+                "planner.block=7",
+                "episodes=1",
+                f"out={out}",
+            ]
+        )
+        == 2
+    )
+    assert (
+        capsys.readouterr().err
+        == "latent-mpc: planner.block must be the task's action_repeat, 2, got 7; leave it out\n"
+    )
     assert not out.exists()
 
 
-def test_training_refuses_it_before_it_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_refuses_it_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    assert cli.main(["train", "task=reacher", "task.action_repeat=2", "planner.block=7", f"out={out}"]) == 2
+    assert (
+        cli.main(["train", "task=reacher", "task.action_repeat=2", "planner.block=7", f"out={out}"])
+        == 2
+    )
     assert "planner.block must be the task's action_repeat, 2, got 7" in capsys.readouterr().err
     assert not out.exists()

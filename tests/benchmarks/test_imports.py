@@ -10,7 +10,9 @@ import pytest
 import benchmarks
 
 HERE = Path(benchmarks.__file__).parent
-MODULES = sorted(".".join(path.relative_to(HERE).with_suffix("").parts) for path in HERE.rglob("[a-z]*.py"))
+MODULES = sorted(
+    ".".join(path.relative_to(HERE).with_suffix("").parts) for path in HERE.rglob("[a-z]*.py")
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

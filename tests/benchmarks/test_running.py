@@ -9,7 +9,9 @@ import pytest
 from benchmarks import running
 
 
-def test_a_clock_goes_on_from_what_it_had_counted_and_keeps_what_it_has_when_the_work_breaks_off(tmp_path: Path) -> None:
+def test_a_clock_goes_on_from_what_it_had_counted_and_keeps_what_it_has_when_the_work_breaks_off(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "new" / "seconds.txt"
     with running.clock(path):
         pass
@@ -20,7 +22,9 @@ def test_a_clock_goes_on_from_what_it_had_counted_and_keeps_what_it_has_when_the
     assert running.noted(path) >= 100
 
 
-def test_a_clock_notes_the_time_while_it_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_notes_the_time_while_it_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(running, "BEAT", 0.001)
     path = tmp_path / "seconds.txt"
     with running.clock(path):

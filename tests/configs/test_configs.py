@@ -22,7 +22,9 @@ PLANNER = {"name": "mppi", "horizon": 3, "samples": 32}
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> str:
     """A folder that stores a planner far from the defaults."""
-    (tmp_path / "config.yaml").write_text("planner: {name: mppi, horizon: 3, samples: 32}\ncost: {name: cost_to_go}\n")
+    (tmp_path / "config.yaml").write_text(
+        "planner: {name: mppi, horizon: 3, samples: 32}\ncost: {name: cost_to_go}\n"
+    )
     return str(tmp_path)
 
 
@@ -41,7 +43,9 @@ EVERY = [
 
 
 @pytest.mark.parametrize(("command", "group", "choice"), EVERY)
-def test_every_choice_of_every_group_composes_under_every_command(command: str, group: str, choice: str, checkpoint: str) -> None:
+def test_every_choice_of_every_group_composes_under_every_command(
+    command: str, group: str, choice: str, checkpoint: str
+) -> None:
     settings = [item for item in needed(command, checkpoint) if not item.startswith(f"{group}=")]
     config = compose_config(command, [*settings, f"{group}={choice}"])
     part = getattr(config, group)
@@ -60,19 +64,31 @@ def test_the_file_of_a_task_bears_its_name_and_the_registry_knows_it(task: str) 
 
 def test_a_setting_reaches_the_dataclass_in_its_own_type() -> None:
     config = compose_config(
-        "train", ["task=reacher", "planner.samples=96", "planner.std=1", "out=1e3", "collect={episodes: 3}", "data='a,b'"]
+        "train",
+        [
+            "task=reacher",
+            "planner.samples=96",
+            "planner.std=1",
+            "out=1e3",
+            "collect={episodes: 3}",
+            "data='a,b'",
+        ],
     )
     assert config.planner.samples == 96
     assert isinstance(config.planner.std, float)
     assert (config.out, config.data, config.collect.episodes) == ("1e3", "a,b", 3)
 
 
-def test_a_frozen_dataclass_inside_takes_settings_too_and_stays_the_class_that_its_module_defines() -> None:
+def test_a_frozen_dataclass_inside_takes_settings_too_and_stays_the_class_that_its_module_defines() -> (
+    None
+):
     config = compose_config("collect", ["task=reacher", "behaviour.correlation=0.2"])
     assert config.behaviour == BehaviourConfig(correlation=0.2)
 
 
-def test_a_choice_named_after_the_task_goes_before_the_default_and_gives_way_to_what_is_asked_for() -> None:
+def test_a_choice_named_after_the_task_goes_before_the_default_and_gives_way_to_what_is_asked_for() -> (
+    None
+):
     def octaves(*words: str) -> int:
         return compose_config("train", words).model.octaves
 
@@ -94,7 +110,9 @@ def test_an_evaluation_plans_as_the_checkpoint_was_trained(checkpoint: str) -> N
 
 
 def test_settings_win_over_what_the_checkpoint_stores(checkpoint: str) -> None:
-    config = compose_config("evaluate", [f"checkpoint={checkpoint}", "planner=mppi", "planner.horizon=9", "cost=latent"])
+    config = compose_config(
+        "evaluate", [f"checkpoint={checkpoint}", "planner=mppi", "planner.horizon=9", "cost=latent"]
+    )
     assert (config.planner.horizon, config.planner.samples, config.cost.name) == (9, 32, "latent")
 
 
@@ -107,7 +125,10 @@ def test_another_planner_keeps_the_stored_horizon_only(checkpoint: str) -> None:
 
 def test_a_checkpoint_that_stores_no_planner_gets_the_one_of_the_command(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("task: {name: reacher}\n")
-    assert compose_config("evaluate", [f"checkpoint={tmp_path}"]).planner.name == hydra_groups.groups("evaluate")["planner"]
+    assert (
+        compose_config("evaluate", [f"checkpoint={tmp_path}"]).planner.name
+        == hydra_groups.groups("evaluate")["planner"]
+    )
 
 
 @pytest.mark.parametrize("name", hydra_groups.choices("planner"))
@@ -128,9 +149,14 @@ def test_fields_read_from_source_are_those_of_the_imported_dataclass(group: str)
 
 
 def test_a_comment_is_read_from_the_line_or_from_the_line_above() -> None:
-    fields = {field.name: field.doc for field in field_docs.read_fields("latent_mpc.planners.cem", "CEM")}
+    fields = {
+        field.name: field.doc for field in field_docs.read_fields("latent_mpc.planners.cem", "CEM")
+    }
     assert fields["elites"].startswith("candidates that the distribution is refitted to")
-    fields = {field.name: field.doc for field in field_docs.read_fields("latent_mpc.configs.tasks", "TaskConfig")}
+    fields = {
+        field.name: field.doc
+        for field in field_docs.read_fields("latent_mpc.configs.tasks", "TaskConfig")
+    }
     assert fields["size"] == "height and width of the pixels [pixels]"
 
 
@@ -150,6 +176,10 @@ def test_a_config_that_another_process_sends_back_leaves_its_classes_alone() -> 
     config = compose_config("train", ["task=reacher", "planner=mppi", "cost.terms=[effort:2]"])
     again = cloudpickle.loads(cloudpickle.dumps(config))
     assert again == config == pickle.loads(pickle.dumps(config))
-    assert (type(again), type(again.cost), type(again.planner)) == (type(config), type(config.cost), type(config.planner))
+    assert (type(again), type(again.cost), type(again.planner)) == (
+        type(config),
+        type(config.cost),
+        type(config.planner),
+    )
     fields = {field.name: field for field in dataclasses.fields(type(config.cost))}
     assert fields["terms"].default is dataclasses.MISSING

@@ -31,5 +31,7 @@ def test_fresh_weights_begin_with_the_seed_they_always_had() -> None:
 
 
 def test_a_text_counts_by_its_checksum_and_a_key_goes_on_with_zeros() -> None:
-    assert stream("reacher", 3).random() == np.random.default_rng([zlib.crc32(b"reacher"), 3]).random()
+    assert (
+        stream("reacher", 3).random() == np.random.default_rng([zlib.crc32(b"reacher"), 3]).random()
+    )
     assert stream(5, PAIRS).random() == stream(5, PAIRS, 0).random() != stream(5, PAIRS, 1).random()

@@ -13,10 +13,16 @@ OBJ = "v 0 0 0\nv .2 0 0\nv 0 .2 0\nv 0 0 .2\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4
 OTHER_OBJ = OBJ.replace(".2", ".3")
 MOTOR = '<actuator><motor joint="j" gear="10" ctrlrange="-1 1"/></actuator>'
 MESH = '<asset><mesh name="m" file="{}"/></asset>'
-ARM = '<body><joint name="j" axis="0 0 1" range="-90 90" damping="1"/><geom type="mesh" mesh="m"/></body>'
+ARM = (
+    '<body><joint name="j" axis="0 0 1" range="-90 90" damping="1"/><geom type="mesh"'
+    ' mesh="m"/></body>'
+)
 LINK = ARM.replace('type="mesh" mesh="m"', 'size=".1"{}')
 INCLUDE = '<include file="{}"/>'
-ATTACH = '<asset><model name="s" file="{}"/></asset><worldbody><attach model="s" prefix="{}"/></worldbody>'
+ATTACH = (
+    '<asset><model name="s" file="{}"/></asset><worldbody><attach model="s"'
+    ' prefix="{}"/></worldbody>'
+)
 
 
 def mjcf(*parts: str) -> str:
@@ -52,7 +58,10 @@ CUBE = [f"file{side}" for side in ("right", "left", "up", "down", "front", "back
 TEXTURED = LINK.format(' material="t"') + '<geom type="plane" size="1 1 1"/>'
 TEXTURE = '<asset><texture name="t" type="2d" file="{}"/><material name="t" texture="t"/></asset>'
 GROUND = LINK.format("") + '<geom type="hfield" hfield="h" pos="0 0 -2"/>'
-FLEX = '<flexcomp name="f" type="mesh" dim="2" file="{}" mass="1"><contact selfcollide="none"/></flexcomp>'
+FLEX = (
+    '<flexcomp name="f" type="mesh" dim="2" file="{}" mass="1"><contact'
+    ' selfcollide="none"/></flexcomp>'
+)
 HFIELD = '<asset><hfield name="h" size="1 1 .1 .1" file="{}"/></asset>'
 
 # By name: robot.xml is the model, what begins with "!" is there but not read.
@@ -71,9 +80,16 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
             world('<geom type="mesh" mesh="m"/>'),
         ),
         "meshes/m.obj": OBJ,
-        "parts/arm.xml": mjcf('<compiler meshdir="meshes"/>', MESH.format("m.obj"), world(ARM), ATTACH.format("hand/hand.xml", "h-")),
+        "parts/arm.xml": mjcf(
+            '<compiler meshdir="meshes"/>',
+            MESH.format("m.obj"),
+            world(ARM),
+            ATTACH.format("hand/hand.xml", "h-"),
+        ),
         "parts/meshes/m.obj": OTHER_OBJ,
-        "parts/hand/hand.xml": submodel('<compiler meshdir="../../shared"/>' + MESH.format("m.obj")),
+        "parts/hand/hand.xml": submodel(
+            '<compiler meshdir="../../shared"/>' + MESH.format("m.obj")
+        ),
         "shared/m.obj": OBJ.replace(".2", ".4"),
     },
     "a mesh beside an included file": {
@@ -104,7 +120,12 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
         "parts/body.xml": mjcf(world(LINK.format(' rgba="1 0 0 1"'))),
     },
     "the model's meshdir for the meshes of an included file": {
-        "robot.xml": mjcf('<compiler meshdir="../stl/arm"/>', INCLUDE.format("parts/assets.xml"), world(ARM), MOTOR),
+        "robot.xml": mjcf(
+            '<compiler meshdir="../stl/arm"/>',
+            INCLUDE.format("parts/assets.xml"),
+            world(ARM),
+            MOTOR,
+        ),
         "parts/assets.xml": mjcf(MESH.format("m.obj")),
         "../stl/arm/m.obj": OBJ,
     },
@@ -119,31 +140,41 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
     },
     "a backslash": {"robot.xml": robot(MESH.format("meshes\\m.obj")), "meshes/m.obj": OBJ},
     "an absolute path that is stripped": {
-        "robot.xml": robot('<compiler strippath="true" meshdir="meshes"/>' + MESH.format("/elsewhere/cad/m.obj")),
+        "robot.xml": robot(
+            '<compiler strippath="true" meshdir="meshes"/>' + MESH.format("/elsewhere/cad/m.obj")
+        ),
         "meshes/m.obj": OBJ,
     },
     "a Windows path that is stripped": {
-        "robot.xml": robot('<compiler strippath="true" meshdir="cad\\meshes\\"/>' + MESH.format("C:\\m.obj")),
+        "robot.xml": robot(
+            '<compiler strippath="true" meshdir="cad\\meshes\\"/>' + MESH.format("C:\\m.obj")
+        ),
         "cad/meshes/m.obj": OBJ,
     },
     "a folder that is stripped": {
         "robot.xml": robot('<compiler strippath="true"/>' + MESH.format("package/meshes/m.obj")),
         "m.obj": OBJ,
     },
-    "meshes in a folder above": {"robot.xml": robot(MESH.format("../meshes/m.obj")), "../meshes/m.obj": OBJ},
+    "meshes in a folder above": {
+        "robot.xml": robot(MESH.format("../meshes/m.obj")),
+        "../meshes/m.obj": OBJ,
+    },
     "a way up and down again": {
         "robot.xml": robot('<compiler meshdir="../../up/here/meshes"/>' + MESH.format("m.obj")),
         "meshes/m.obj": OBJ,
     },
     "an assetdir": {
         "robot.xml": robot(
-            '<compiler assetdir="assets"/>' + MESH.format("m.obj") + TEXTURE.format("t.png"), ARM + TEXTURED.replace('"j"', '"k"')
+            '<compiler assetdir="assets"/>' + MESH.format("m.obj") + TEXTURE.format("t.png"),
+            ARM + TEXTURED.replace('"j"', '"k"'),
         ),
         "assets/m.obj": OBJ,
         "assets/t.png": picture(1),
     },
     "a texturedir": {
-        "robot.xml": robot('<compiler texturedir="textures/"/>' + TEXTURE.format("t.png"), TEXTURED),
+        "robot.xml": robot(
+            '<compiler texturedir="textures/"/>' + TEXTURE.format("t.png"), TEXTURED
+        ),
         "textures/t.png": picture(1),
     },
     "a cube of six pictures": {
@@ -181,11 +212,13 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
     },
     "a URDF attached": {
         "robot.xml": mjcf(ATTACH.format("arm.urdf", "u-"), MOTOR.replace('"j"', '"u-j"')),
-        "arm.urdf": """<robot name="arm"><link name="base"/><link name="l"><inertial><mass value="1"/>
+        "arm.urdf": (
+            """<robot name="arm"><link name="base"/><link name="l"><inertial><mass value="1"/>
             <inertia ixx=".01" iyy=".01" izz=".01" ixy="0" ixz="0" iyz="0"/></inertial><collision><geometry>
             <mesh filename="m.obj"/></geometry></collision></link><joint name="j" type="revolute">
             <parent link="base"/><child link="l"/><axis xyz="0 0 1"/>
-            <limit lower="-1" upper="1" effort="1" velocity="1"/></joint></robot>""",
+            <limit lower="-1" upper="1" effort="1" velocity="1"/></joint></robot>"""
+        ),
         "m.obj": OBJ,
     },
 }

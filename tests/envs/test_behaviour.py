@@ -6,15 +6,26 @@ import pytest
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion, actions, resting
 
 
-def sample(config: BehaviourConfig, steps: int = 60, episodes: int = 400, period: float = 0.1, width: int = 2) -> np.ndarray:
+def sample(
+    config: BehaviourConfig,
+    steps: int = 60,
+    episodes: int = 400,
+    period: float = 0.1,
+    width: int = 2,
+) -> np.ndarray:
     rng = np.random.default_rng(0)
-    noise, rest = zip(*(actions(rng, steps, width, period, config) for _ in range(episodes)), strict=True)
+    noise, rest = zip(
+        *(actions(rng, steps, width, period, config) for _ in range(episodes)), strict=True
+    )
     return np.stack(noise) * ~np.stack(rest)[..., None]
 
 
 @pytest.mark.parametrize("name", ["coloured", "random"])
 def test_actions_are_bounded_and_a_function_of_the_seed(name: str) -> None:
-    first, again, other = (actions(np.random.default_rng(seed), 50, 3, 0.05, BehaviourConfig(name))[0] for seed in (1, 1, 2))
+    first, again, other = (
+        actions(np.random.default_rng(seed), 50, 3, 0.05, BehaviourConfig(name))[0]
+        for seed in (1, 1, 2)
+    )
     assert first.shape == (50, 3)
     assert first.dtype == np.float32
     assert np.abs(first).max() <= 1
@@ -23,11 +34,19 @@ def test_actions_are_bounded_and_a_function_of_the_seed(name: str) -> None:
 
 
 @pytest.mark.parametrize(("correlation", "period"), [(0.3, 0.1), (0.3, 0.02), (1.0, 0.1)])
-def test_the_autocorrelation_falls_to_one_over_e_at_the_correlation_time(correlation: float, period: float) -> None:
-    noise = sample(BehaviourConfig(correlation=correlation, rest=0, std=0.1), steps=200, period=period)
+def test_the_autocorrelation_falls_to_one_over_e_at_the_correlation_time(
+    correlation: float, period: float
+) -> None:
+    noise = sample(
+        BehaviourConfig(correlation=correlation, rest=0, std=0.1), steps=200, period=period
+    )
     lag = round(correlation / period)
-    assert (noise[:, lag:] * noise[:, :-lag]).mean() / (noise**2).mean() == pytest.approx(np.exp(-1), abs=0.04)
-    np.testing.assert_allclose(noise.std(axis=(0, 2)), 0.1, atol=0.012, err_msg="stationary from the first step")
+    assert (noise[:, lag:] * noise[:, :-lag]).mean() / (noise**2).mean() == pytest.approx(
+        np.exp(-1), abs=0.04
+    )
+    np.testing.assert_allclose(
+        noise.std(axis=(0, 2)), 0.1, atol=0.012, err_msg="stationary from the first step"
+    )
 
 
 def test_clipping_gives_the_spread_and_saturation_that_are_documented() -> None:
@@ -43,7 +62,15 @@ def test_no_correlation_is_white() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rest", "steps", "period"), [(0.25, 60, 0.1), (0.25, 8, 0.1), (0.6, 60, 0.1), (0.9, 12, 1.0), (0.25, 300, 0.01), (0, 60, 0.1)]
+    ("rest", "steps", "period"),
+    [
+        (0.25, 60, 0.1),
+        (0.25, 8, 0.1),
+        (0.6, 60, 0.1),
+        (0.9, 12, 1.0),
+        (0.25, 300, 0.01),
+        (0, 60, 0.1),
+    ],
 )
 def test_rests_take_their_share_of_time_on_average(rest: float, steps: int, period: float) -> None:
     rng, config = np.random.default_rng(0), BehaviourConfig(rest=rest)
@@ -59,7 +86,10 @@ def test_a_rest_holds_what_keeps_the_robot_where_it_is_when_it_begins() -> None:
             self.calls += 1
             return np.full(2, self.calls / 10)
 
-    task, motion = Drifting(), Motion(np.random.default_rng(0), 60, 2, 0.1, BehaviourConfig(rest=0.5))
+    task, motion = (
+        Drifting(),
+        Motion(np.random.default_rng(0), 60, 2, 0.1, BehaviourConfig(rest=0.5)),
+    )
     played = np.stack([motion.action(t, task) for t in range(60)])
     begins = motion.rest & ~np.concatenate([[False], motion.rest[:-1]])
     assert begins.sum() == task.calls > 1

@@ -1,4 +1,6 @@
-"""Habits that people's own environments have: they draw from other generators, edit their model, raise. What each comes to."""
+"""Habits that people's own environments have: they draw from other generators, edit their model,
+raise. What each comes to.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def play(task: Task, state: np.ndarray, steps: int = 8) -> np.ndarray:
     return np.stack(states)
 
 
-@pytest.mark.parametrize("name", ["PythonReset", "NoSuper", "GlobalWhenMade", "PythonNoise", "NumpyNoise", "Damping"])
+@pytest.mark.parametrize(
+    "name", ["PythonReset", "NoSuper", "GlobalWhenMade", "PythonNoise", "NumpyNoise", "Damping"]
+)
 def test_two_runs_of_one_seed_are_equal_and_the_callers_generators_stay(name: str) -> None:
     runs = []
     for run in range(2):
@@ -74,11 +78,20 @@ def test_two_runs_of_one_seed_are_equal_and_the_callers_generators_stay(name: st
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("OwnReset", r"same seed it must be the same, its state \(qpos\) differs; draw from self.np_random"),
+        (
+            "OwnReset",
+            r"same seed it must be the same, its state \(qpos\) differs; draw from self.np_random",
+        ),
         ("OwnModel", r"its model \(dof_damping\) differs"),
         ("DrawsWhenMade", r"its model \(body_mass\) differs"),
         ("OwnShown", r"its observation\['goal'\] differs"),
-        ("Leftover", r"two resets with one seed must give one state, its state \(qvel\) differs; .*mj_resetData"),
+        (
+            "Leftover",
+            (
+                r"two resets with one seed must give one state, its state \(qvel\) differs;"
+                r" .*mj_resetData"
+            ),
+        ),
         ("OwnNoise", "from one state the same actions must lead to the same state"),
         ("Gain", "from one state the same actions must lead to the same state"),
     ],
@@ -104,7 +117,8 @@ def test_noise_in_a_step_follows_from_the_state_and_is_reported(name: str) -> No
     assert play(task, state).tobytes() == first.tobytes()
     assert play(task, first[3]).tobytes() != first.tobytes()
     plain = make("Marker")
-    np.testing.assert_array_less(1e-3, np.abs(play(plain, state) - first)[:, 1].max())  # it is noise
+    # it is noise
+    np.testing.assert_array_less(1e-3, np.abs(play(plain, state) - first)[:, 1].max())
     assert any("its step draws random numbers" in line for line in task.about())
     assert not any("its step draws random numbers" in line for line in plain.about())
 
@@ -120,7 +134,9 @@ def test_noise_in_a_step_follows_from_the_state_and_is_reported(name: str) -> No
         ("Colours", ["geom_rgba"]),
     ],
 )
-def test_an_edited_model_is_kept_so_that_a_state_has_one_physics_and_one_picture(name: str, fields: list[str]) -> None:
+def test_an_edited_model_is_kept_so_that_a_state_has_one_physics_and_one_picture(
+    name: str, fields: list[str]
+) -> None:
     task = make(name, obs=("state", "pixels"), size=32)
     state = task.draw_state(np.random.default_rng(0))
     first, picture = play(task, state), task.observation(state)["pixels"]
@@ -129,7 +145,10 @@ def test_an_edited_model_is_kept_so_that_a_state_has_one_physics_and_one_picture
         for _ in range(2):
             assert play(task, state).tobytes() == first.tobytes()
         np.testing.assert_array_equal(task.observation(state)["pixels"], picture)
-    assert any("kept as reset(seed=0) leaves it" in line and line.endswith(": " + ", ".join(fields)) for line in task.about())
+    assert any(
+        "kept as reset(seed=0) leaves it" in line and line.endswith(": " + ", ".join(fields))
+        for line in task.about()
+    )
     again = make(name, obs=("state", "pixels"), size=32)  # in a worker, or from a checkpoint
     assert play(again, state).tobytes() == first.tobytes()
     np.testing.assert_array_equal(again.observation(state)["pixels"], picture)
@@ -141,7 +160,8 @@ def test_the_model_is_kept_as_its_own_first_reset_leaves_it() -> None:
     assert task.model.dof_damping[0] == env.model.dof_damping[0] != 2.0
     marked = make("Marker")
     marked.begin(np.random.default_rng(0))
-    np.testing.assert_array_equal(marked.data.xpos[1], marked.model.body_pos[1])  # what follows from the model, too
+    # what follows from the model, too
+    np.testing.assert_array_equal(marked.data.xpos[1], marked.model.body_pos[1])
 
 
 def test_a_model_put_back_is_the_same_to_the_byte() -> None:
@@ -153,13 +173,23 @@ def test_a_model_put_back_is_the_same_to_the_byte() -> None:
     assert frozen.put_back() == []
     model.geom_friction[1, 0], model.geom_contype[0], model.opt.timestep = 3.0, 1, 0.1
     model.vis.headlight.ambient[:], model.stat.extent = 0.7, 9.0
-    assert frozen.put_back() == ["geom_contype", "geom_friction", "vis.headlight.ambient", "opt.timestep", "stat.extent"]
+    assert frozen.put_back() == [
+        "geom_contype",
+        "geom_friction",
+        "vis.headlight.ambient",
+        "opt.timestep",
+        "stat.extent",
+    ]
     mujoco.mj_saveModel(model, None, after)
     np.testing.assert_array_equal(after, saved)
 
 
-@pytest.mark.parametrize(("name", "lenient"), [("StepsAfterEnd", "Marker-v0"), ("StrictHopper", "Hopper-v5")])
-def test_an_environment_that_refuses_to_go_on_after_its_end_goes_on_to_the_same_bytes(name: str, lenient: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "lenient"), [("StepsAfterEnd", "Marker-v0"), ("StrictHopper", "Hopper-v5")]
+)
+def test_an_environment_that_refuses_to_go_on_after_its_end_goes_on_to_the_same_bytes(
+    name: str, lenient: str
+) -> None:
     joint = "x" if name == "StepsAfterEnd" else "rootx"
     options = {"control_period": 0.8, "success": [f"{joint}:0.1"]}  # steps enough for the fall
     task = make(name, **options)
@@ -185,11 +215,24 @@ def test_an_environment_that_refuses_to_go_on_after_its_end_goes_on_to_the_same_
 def test_an_environments_own_error_is_its_own_with_its_place_and_exit_status_2(
     name: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    with pytest.raises(EnvironmentFailure, match=rf"^{name}-v0: {message} \({habits.__file__}:\d+\); ") as caught:
+    with pytest.raises(
+        EnvironmentFailure, match=rf"^{name}-v0: {message} \({habits.__file__}:\d+\); "
+    ) as caught:
         registry.make("gymnasium", id=f"{name}-v0")
     assert "\n" not in str(caught.value)
     assert ("task.episode_steps" in str(caught.value)) == ("step raised" in message)
-    assert main(["collect", "task=gymnasium", f"task.id={name}-v0", "episodes=1", f"out={tmp_path / 'run'}"]) == 2
+    assert (
+        main(
+            [
+                "collect",
+                "task=gymnasium",
+                f"task.id={name}-v0",
+                "episodes=1",
+                f"out={tmp_path / 'run'}",
+            ]
+        )
+        == 2
+    )
     error = capsys.readouterr().err
     assert error.startswith(f"latent-mpc: {name}-v0: ")
     assert "TRACEBACK" not in error
@@ -197,5 +240,20 @@ def test_an_environments_own_error_is_its_own_with_its_place_and_exit_status_2(
 
 def test_an_error_while_collecting_names_the_episode_and_whose_it_is(tmp_path: Path) -> None:
     options = {"id": "Raises-v0"} | COMPLETE
-    with pytest.raises(RuntimeError, match=r"^episode \d of gymnasium .* Raises-v0: its step raised ValueError: cart left the rail"):
-        collect("gymnasium", options, ["state"], BehaviourConfig(), 3, 0, tmp_path / "run", workers=1, progress=False)
+    with pytest.raises(
+        RuntimeError,
+        match=(
+            r"^episode \d of gymnasium .* Raises-v0: its step raised ValueError: cart left the rail"
+        ),
+    ):
+        collect(
+            "gymnasium",
+            options,
+            ["state"],
+            BehaviourConfig(),
+            3,
+            0,
+            tmp_path / "run",
+            workers=1,
+            progress=False,
+        )

@@ -19,7 +19,9 @@ def at(task: PointMaze, x: float, y: float, vx: float = 0.0, vy: float = 0.0) ->
 
 
 def test_every_map_is_a_task_with_a_measured_episode_length():
-    assert {f"pointmaze-{maze}" for maze in mazes.MAPS} == {name for name in TASKS if name.startswith("pointmaze")}
+    assert {f"pointmaze-{maze}" for maze in mazes.MAPS} == {
+        name for name in TASKS if name.startswith("pointmaze")
+    }
     assert set(EPISODE_STEPS) == set(mazes.MAPS)
 
 
@@ -33,14 +35,17 @@ def test_adding_a_map_is_adding_its_lines(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("maze", "rows", "columns"), [("umaze", 5, 5), ("wall", 7, 7), ("medium", 8, 8), ("large", 9, 12), ("giant", 12, 16)]
+    ("maze", "rows", "columns"),
+    [("umaze", 5, 5), ("wall", 7, 7), ("medium", 8, 8), ("large", 9, 12), ("giant", 12, 16)],
 )
 def test_maps_have_the_sizes_they_are_known_by(maze, rows, columns):
     assert mazes.walls_of(maze).shape == (rows, columns)
 
 
 def test_an_unknown_map_is_answered_with_the_valid_ones():
-    with pytest.raises(KeyError, match="no maze 'umze'; there are: open, wall, umaze, medium, large, giant"):
+    with pytest.raises(
+        KeyError, match="no maze 'umze'; there are: open, wall, umaze, medium, large, giant"
+    ):
         PointMaze("umze")
 
 
@@ -75,17 +80,22 @@ def test_the_boxes_cover_the_walls_and_nothing_else(maze):
 
 def test_cell_distances_by_hand():
     np.testing.assert_array_equal(
-        mazes.cell_distances(mazes.walls_of("umaze"), (1, 1))[1:4, 1:4], [[0, 1, 2], [np.inf, np.inf, 3], [6, 5, 4]]
+        mazes.cell_distances(mazes.walls_of("umaze"), (1, 1))[1:4, 1:4],
+        [[0, 1, 2], [np.inf, np.inf, 3], [6, 5, 4]],
     )
 
 
 def test_cells_and_world_agree_with_the_page():
     walls = mazes.walls_of("umaze")
-    np.testing.assert_array_equal(mazes.centre(walls, np.array([[2, 2], [1, 1], [3, 1]])), [[0, 0], [-1, 1], [-1, -1]])
+    np.testing.assert_array_equal(
+        mazes.centre(walls, np.array([[2, 2], [1, 1], [3, 1]])), [[0, 0], [-1, 1], [-1, -1]]
+    )
 
 
 def test_speed_and_place_under_full_force_follow_the_closed_form():
-    """First-order lag: v = V (1 - exp(-t / T)), x = V t - T v; the tolerance is the integrator's, of order timestep."""
+    """First-order lag: v = V (1 - exp(-t / T)), x = V t - T v; the tolerance is the integrator's,
+    of order timestep.
+    """
     task = PointMaze("open")
     task.restore(at(task, -2.0, 1.0))
     for step in range(1, 13):
@@ -138,7 +148,8 @@ def test_states_are_drawn_over_all_the_free_area_clear_of_walls():
     inside = {(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)} - {(-1, 0), (0, 0)}
     counts = {cell: int((np.round(points) == cell).all(axis=1).sum()) for cell in inside}
     assert sum(counts.values()) == 700
-    # By area: an inner corridor 0.58 x 1 m, a corner 0.79 x 0.79 m less a little, an end 0.58 x 0.79 m; 100 each on average.
+    # By area: an inner corridor 0.58 x 1 m, a corner 0.79 x 0.79 m less a little, an end 0.58 x
+    # 0.79 m; 100 each on average.
     assert min(counts.values()) > 60
     assert max(counts.values()) < 160
 
@@ -159,16 +170,25 @@ def test_the_state_is_place_and_velocity():
 
 
 def test_steps_to_go_in_the_open_by_hand():
-    """2 m along an axis at 2.5 m/s: 8 steps. Along the diagonal x and y go at once; the tie share adds 2 m x TIE."""
+    """2 m along an axis at 2.5 m/s: 8 steps. Along the diagonal x and y go at once; the tie share
+    adds 2 m x TIE.
+    """
     task = PointMaze("open")
     goal = at(task, 1.0, 1.0)
-    steps = task.steps_to_go(np.stack([at(task, -1, 1), at(task, -1, -1), at(task, 1.0, 0.93), at(task, 0.4, 1.0, vx=2.0)]), goal)
+    steps = task.steps_to_go(
+        np.stack(
+            [at(task, -1, 1), at(task, -1, -1), at(task, 1.0, 0.93), at(task, 0.4, 1.0, vx=2.0)]
+        ),
+        goal,
+    )
     np.testing.assert_allclose(steps[:3], [8.0, 8.0 * (1 + geodesic.TIE), 0.28], atol=1e-9)
     assert steps[3] < 0.3  # it coasts 0.6 m, to the goal: only the share for its speed is left
 
 
 def test_ways_round_the_wall_by_hand():
-    """From one end of the U to the other: to the corner, round it at the ball's radius, straight down, and back."""
+    """From one end of the U to the other: to the corner, round it at the ball's radius, straight
+    down, and back.
+    """
     legs = np.array([[1.5, 0.3], [0.2, 0.2], [0.0, 1.0], [0.2, 0.2], [1.5, 0.3]])
     way = PointMaze("umaze")._ways.to(np.array([-1.0, -1.0]), np.array([[-1.0, 1.0]]))[0]
     assert way == pytest.approx(geodesic.length(legs).sum(), rel=0.04)
@@ -194,7 +214,14 @@ def dijkstra(ways: geodesic.Geodesic, goal: np.ndarray) -> np.ndarray:
         for dy, dx in np.ndindex(3, 3):
             to = iy + dy - 1, ix + dx - 1
             if ways.free[to]:
-                heapq.heappush(queue, (so_far + float(geodesic.length(geodesic.SPACING * np.array([dx - 1, dy - 1]))), *to))
+                heapq.heappush(
+                    queue,
+                    (
+                        so_far
+                        + float(geodesic.length(geodesic.SPACING * np.array([dx - 1, dy - 1]))),
+                        *to,
+                    ),
+                )
     return grid
 
 
@@ -216,7 +243,9 @@ def test_steps_to_go_has_no_local_minimum_but_the_goal(maze):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("maze", mazes.MAPS)
-def test_the_simple_controller_reaches_the_goal_in_the_episode_and_steps_to_go_falls_on_the_way(maze):
+def test_the_simple_controller_reaches_the_goal_in_the_episode_and_steps_to_go_falls_on_the_way(
+    maze,
+):
     task = PointMaze(maze)
     ends = []
     for index in range(5):
@@ -228,7 +257,9 @@ def test_the_simple_controller_reaches_the_goal_in_the_episode_and_steps_to_go_f
             steps.append(task.steps_to_go(task.snapshot()[None], pair.goal)[0])
         ends.append(task.reached(task.snapshot(), pair.goal))
         assert (np.diff(steps) < 0.1).mean() > 0.8
-        assert (np.array(steps[10:]) < np.array(steps[:-10]) - 0.5)[: max(0, np.argmax(np.array(steps) < 6) - 10)].all()
+        assert (np.array(steps[10:]) < np.array(steps[:-10]) - 0.5)[
+            : max(0, np.argmax(np.array(steps) < 6) - 10)
+        ].all()
     assert sum(ends) >= 4
 
 
@@ -238,7 +269,9 @@ def test_the_ball_is_several_pixels_wide_and_unlike_walls_and_floor(maze):
     task.reset(seed=0)
     picture = task.render().astype(int)
     ball = picture[..., 0] - picture[..., 2] > 40  # orange; walls and floor are bluish
-    across = {"large": 2.0, "giant": 1.5}.get(maze, 3.5)  # [pixels]; 1.8 on giant, 2.4 on large, 3.9 on medium
+    # [pixels]; 1.8 on giant, 2.4 on large, 3.9 on medium
+    across = {"large": 2.0, "giant": 1.5}.get(maze, 3.5)
     assert ball.sum() >= np.pi / 4 * across**2
     bluish = picture[picture[..., 2] >= picture[..., 0]].sum(axis=-1)
-    assert np.median(bluish[bluish > 250]) - np.median(bluish[bluish <= 250]) > 150  # wall tops against floor
+    # wall tops against floor
+    assert np.median(bluish[bluish > 250]) - np.median(bluish[bluish <= 250]) > 150

@@ -1,4 +1,6 @@
-"""Progress in a log: a plain line a minute by a clock of our own, one at the end; on a terminal a bar."""
+"""Progress in a log: a plain line a minute by a clock of our own, one at the end; on a terminal a
+bar.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def log(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
     return lines
 
 
-def test_a_line_a_minute_with_phase_step_loss_and_time_left_the_first_after_a_minute(clock: Clock, log: Callable[[], list[str]]) -> None:
+def test_a_line_a_minute_with_phase_step_loss_and_time_left_the_first_after_a_minute(
+    clock: Clock, log: Callable[[], list[str]]
+) -> None:
     with Progress("world model", 100, "steps") as shown:
         seen = []
         for step in range(100):
@@ -67,7 +71,9 @@ def test_a_line_a_minute_with_phase_step_loss_and_time_left_the_first_after_a_mi
     assert log() == ["world model: 100 of 100 steps, loss 90, 0:04:10 elapsed"]
 
 
-def test_the_time_left_of_a_resumed_phase_is_by_what_this_call_did(clock: Clock, log: Callable[[], list[str]]) -> None:
+def test_the_time_left_of_a_resumed_phase_is_by_what_this_call_did(
+    clock: Clock, log: Callable[[], list[str]]
+) -> None:
     with Progress("fit", 1000, "steps", done=900) as shown:
         clock.now += 60
         shown.advance(20)
@@ -82,7 +88,9 @@ def test_a_step_looks_at_the_clock_once(clock: Clock) -> None:
         assert clock.looks == before + 10
 
 
-def test_work_without_a_unit_is_a_share_whose_total_and_name_may_change(clock: Clock, log: Callable[[], list[str]]) -> None:
+def test_work_without_a_unit_is_a_share_whose_total_and_name_may_change(
+    clock: Clock, log: Callable[[], list[str]]
+) -> None:
     with Progress("", 0) as shown:
         shown.total = 4e6
         clock.now += 60
@@ -93,7 +101,9 @@ def test_work_without_a_unit_is_a_share_whose_total_and_name_may_change(clock: C
         assert log() == ["the oracle: 25%, 0:02:00 elapsed, 0:06:00 left"]
 
 
-def test_nothing_is_written_where_it_is_not_shown_and_no_end_where_there_was_none(clock: Clock, log: Callable[[], list[str]]) -> None:
+def test_nothing_is_written_where_it_is_not_shown_and_no_end_where_there_was_none(
+    clock: Clock, log: Callable[[], list[str]]
+) -> None:
     for _ in track(range(3), "quiet", 3, "steps", shown=False):
         clock.now += 100
     assert log() == []
@@ -103,18 +113,26 @@ def test_nothing_is_written_where_it_is_not_shown_and_no_end_where_there_was_non
     assert log() == []
 
 
-def test_tracked_items_are_those_given_and_count_when_they_are_done(clock: Clock, log: Callable[[], list[str]]) -> None:
+def test_tracked_items_are_those_given_and_count_when_they_are_done(
+    clock: Clock, log: Callable[[], list[str]]
+) -> None:
     seen = []
     for item in track("abc", "spelling", 3, "letters"):
         seen.append(item)
         clock.now += 40
     assert seen == ["a", "b", "c"]
-    assert log() == ["spelling: 2 of 3 letters, 0:01:20 elapsed, 0:00:40 left", "spelling: 3 of 3 letters, 0:02:00 elapsed"]
+    assert log() == [
+        "spelling: 2 of 3 letters, 0:01:20 elapsed, 0:00:40 left",
+        "spelling: 3 of 3 letters, 0:02:00 elapsed",
+    ]
 
 
 @pytest.mark.parametrize("setting", [{"FORCE_COLOR": "1"}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
 def test_a_log_stays_plain_whatever_the_environment_says_and_whatever_the_name_is(
-    setting: dict[str, str], clock: Clock, log: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    setting: dict[str, str],
+    clock: Clock,
+    log: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for key, value in setting.items():
         monkeypatch.setenv(key, value)
@@ -133,7 +151,9 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch, kind: str) -> Terminal:
     return made
 
 
-def test_a_terminal_gets_a_bar_that_ends_full_with_the_name_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_a_bar_that_ends_full_with_the_name_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     terminal = on_a_terminal(monkeypatch, "xterm-256color")
     with Progress("collecting v[1] [/red]", 8, "episodes") as shown:
         for _ in range(8):
@@ -153,7 +173,9 @@ def test_a_terminal_that_can_do_nothing_gets_lines(monkeypatch: pytest.MonkeyPat
     assert terminal.getvalue() == "fit: 1 of 1 steps, 0:00:00 elapsed\n"
 
 
-def test_a_log_that_cannot_be_written_does_not_end_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_written_does_not_end_what_it_is_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
@@ -164,10 +186,14 @@ def test_a_log_that_cannot_be_written_does_not_end_what_it_is_about(monkeypatch:
     assert shown.done == 1
 
 
-def test_a_line_is_there_at_once_for_who_reads_the_file(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_is_there_at_once_for_who_reads_the_file(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (tmp_path / "log").open("w", buffering=1 << 16) as file:
         monkeypatch.setattr(sys, "stderr", file)
         with Progress("fit", 9, "steps") as shown:
             clock.now += 60
             shown.advance()
-            assert (tmp_path / "log").read_text() == "fit: 1 of 9 steps, 0:01:00 elapsed, 0:08:00 left\n"
+            assert (
+                tmp_path / "log"
+            ).read_text() == "fit: 1 of 9 steps, 0:01:00 elapsed, 0:08:00 left\n"

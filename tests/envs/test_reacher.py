@@ -33,7 +33,9 @@ def test_the_fingertip_is_where_hand_arithmetic_and_mujoco_put_it(task, joints, 
     state = pose(task, *joints)
     np.testing.assert_allclose(task.tracked_point(state)[:2], tip, atol=1e-12)
     task.restore(state)
-    np.testing.assert_allclose(task.tracked_point(state), task.data.site("fingertip").xpos, atol=1e-12)
+    np.testing.assert_allclose(
+        task.tracked_point(state), task.data.site("fingertip").xpos, atol=1e-12
+    )
 
 
 def test_distances_by_hand(task):
@@ -41,7 +43,9 @@ def test_distances_by_hand(task):
     assert task.distance(straight, pose(task, PI, 0)) == pytest.approx(0.6)
     assert task.distance(straight, pose(task, PI / 2, 0)) == pytest.approx(0.3 * np.sqrt(2))
     assert task.distance(straight, pose(task, 0, PI / 2)) == pytest.approx(0.15 * np.sqrt(2))
-    assert task.distance(pose(task, 0, PI / 2), pose(task, PI / 2, -PI / 2)) == pytest.approx(0.0, abs=1e-12)
+    assert task.distance(pose(task, 0, PI / 2), pose(task, PI / 2, -PI / 2)) == pytest.approx(
+        0.0, abs=1e-12
+    )
 
 
 def test_the_same_fingertip_with_the_elbow_on_the_other_side_is_not_reached(task):
@@ -56,7 +60,14 @@ def test_the_shoulder_wraps_and_the_elbow_does_not(task):
 
 
 @pytest.mark.parametrize(
-    ("shoulder", "elbow", "reached"), [(0.049, 0, True), (0.051, 0, False), (0, -0.049, True), (0, -0.051, False), (0.04, 0.04, True)]
+    ("shoulder", "elbow", "reached"),
+    [
+        (0.049, 0, True),
+        (0.051, 0, False),
+        (0, -0.049, True),
+        (0, -0.051, False),
+        (0.04, 0.04, True),
+    ],
 )
 def test_reached_is_five_hundredths_of_a_radian_in_both_joints(task, shoulder, elbow, reached):
     assert task.reached(pose(task, 1.0 + shoulder, 0.5 + elbow), pose(task, 1.0, 0.5)) == reached
@@ -65,7 +76,9 @@ def test_reached_is_five_hundredths_of_a_radian_in_both_joints(task, shoulder, e
 def test_the_state_is_cos_and_sin_of_the_shoulder_then_elbow_and_velocities(task):
     task.restore(pose(task, PI / 3, -0.7))
     task.data.qvel[:] = 1.5, -2.5
-    np.testing.assert_allclose(task.state_vector(), [0.5, np.sqrt(3) / 2, -0.7, 1.5, -2.5], rtol=1e-6)
+    np.testing.assert_allclose(
+        task.state_vector(), [0.5, np.sqrt(3) / 2, -0.7, 1.5, -2.5], rtol=1e-6
+    )
 
 
 def test_the_elbows_limit_closes_the_way_through_the_folded_elbow(task):
@@ -102,7 +115,9 @@ def test_a_joint_coasts_as_far_as_coast_says(task, joint):
 
 @pytest.mark.parametrize("joint", [0, 1])
 def test_full_torque_brings_a_joint_to_its_top_speed(task, joint):
-    assert TOP_SPEED[joint] == pytest.approx(task.model.actuator_gear[joint, 0] / task.model.dof_damping[joint])
+    assert TOP_SPEED[joint] == pytest.approx(
+        task.model.actuator_gear[joint, 0] / task.model.dof_damping[joint]
+    )
     task.restore(pose(task, 0.0, (0.0, -2.5)[joint]))
     speed = []
     for _ in range(30):
@@ -112,5 +127,9 @@ def test_full_torque_brings_a_joint_to_its_top_speed(task, joint):
 
 
 def test_steps_to_go_by_hand(task):
-    """2.5 rad of shoulder and 1 rad of elbow at 5 rad/s, 0.1 s a step: the slower 5 steps, and a tenth of the sum 5 + 2."""
-    assert task.steps_to_go(pose(task, 0, 0)[None], pose(task, 2.5, 1.0))[0] == pytest.approx(5.0 + 0.1 * 7.0)
+    """2.5 rad of shoulder and 1 rad of elbow at 5 rad/s, 0.1 s a step: the slower 5 steps, and a
+    tenth of the sum 5 + 2.
+    """
+    assert task.steps_to_go(pose(task, 0, 0)[None], pose(task, 2.5, 1.0))[0] == pytest.approx(
+        5.0 + 0.1 * 7.0
+    )

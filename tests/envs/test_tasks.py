@@ -28,16 +28,25 @@ def task(name: str) -> Task:
 
 
 def actions_of(task: Task, count: int, seed: int = 0) -> np.ndarray:
-    """Random actions `[count, A]`, each held for 5 steps: long enough to press against walls and limits."""
-    return np.repeat(np.random.default_rng(seed).uniform(-1, 1, (count // 5 + 1, task.model.nu)), 5, axis=0)[:count]
+    """Random actions `[count, A]`, each held for 5 steps: long enough to press against walls and
+    limits.
+    """
+    return np.repeat(
+        np.random.default_rng(seed).uniform(-1, 1, (count // 5 + 1, task.model.nu)), 5, axis=0
+    )[:count]
 
 
 def trajectory(task: Task, actions: np.ndarray) -> bytes:
-    """Everything that a run of the actions returns and every simulator state on the way, as bytes."""
+    """Everything that a run of the actions returns and every simulator state on the way, as
+    bytes.
+    """
     out = []
     for action in actions:
         obs, _, _, _, info = task.step(action)
-        out += [obs[key].tobytes() for key in sorted(obs)] + [np.float64(info["distance"]).tobytes(), task.snapshot().tobytes()]
+        out += [obs[key].tobytes() for key in sorted(obs)] + [
+            np.float64(info["distance"]).tobytes(),
+            task.snapshot().tobytes(),
+        ]
     return b"".join(out)
 
 
@@ -45,7 +54,8 @@ def test_gymnasiums_own_checker_passes_without_a_warning(name):
     env = gymnasium.make(gymnasium_id(name), obs=BOTH, size=16)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", message=".*(minimum|maximum) value is .*infinity.*")  # states have no bounds
+        # states have no bounds
+        warnings.filterwarnings("ignore", message=".*(minimum|maximum) value is .*infinity.*")
         check_env(env.unwrapped)
     assert isinstance(env.unwrapped, Task)
     assert env.unwrapped.name == name
@@ -84,7 +94,11 @@ def test_observing_another_state_leaves_the_run_as_it_was(task):
     first = trajectory(task, actions)
     task.restore(state)
     seen = task.observation(other)["state"]
-    task.tracked_point(other), task.rest_state(task.qpos_qvel(other)[0]), task.draw_pair(np.random.default_rng(2))
+    (
+        task.tracked_point(other),
+        task.rest_state(task.qpos_qvel(other)[0]),
+        task.draw_pair(np.random.default_rng(2)),
+    )
     assert trajectory(task, actions) == first
     task.restore(other)
     np.testing.assert_array_equal(seen, task.observation()["state"])
@@ -99,7 +113,10 @@ def test_observations_are_finite_inside_their_space_and_not_constant(name):
         assert obs in task.observation_space
         assert info["goal"] in task.observation_space
         seen.append(obs)
-    states, pixels = np.array([obs["state"] for obs in seen]), np.array([obs["pixels"] for obs in seen])
+    states, pixels = (
+        np.array([obs["state"] for obs in seen]),
+        np.array([obs["pixels"] for obs in seen]),
+    )
     assert np.isfinite(states).all()
     assert (states.std(axis=0) > 1e-3).all(), "a coordinate of the state never changes"
     assert pixels.std(axis=0).max() > 10
@@ -117,7 +134,9 @@ def test_the_observation_has_just_the_keys_asked_for(name, obs):
 def test_both_keys_are_what_each_gives_alone(name):
     both = registry.make(name, obs=BOTH).reset(seed=0)[0]
     for key in BOTH:
-        np.testing.assert_array_equal(both[key], registry.make(name, obs=(key,)).reset(seed=0)[0][key])
+        np.testing.assert_array_equal(
+            both[key], registry.make(name, obs=(key,)).reset(seed=0)[0][key]
+        )
 
 
 def test_starts_and_goals_are_states_at_rest_inside_the_limits(task):
@@ -220,8 +239,12 @@ def test_steps_to_go_is_zero_at_the_goal_and_only_there(task):
 
 
 def test_going_down_steps_to_go_one_step_at_a_time_in_the_simulator_reaches_the_goal(task):
-    """No local minimum holds a planner that looks a single step ahead, and the estimate is of the right size."""
-    grid = np.stack(np.meshgrid(*[[-1.0, -0.4, -0.1, -0.03, 0.0, 0.03, 0.1, 0.4, 1.0]] * task.model.nu), axis=-1).reshape(-1, task.model.nu)
+    """No local minimum holds a planner that looks a single step ahead, and the estimate is of the
+    right size.
+    """
+    grid = np.stack(
+        np.meshgrid(*[[-1.0, -0.4, -0.1, -0.03, 0.0, 0.03, 0.1, 0.4, 1.0]] * task.model.nu), axis=-1
+    ).reshape(-1, task.model.nu)
     for index in range(2):
         pair = task.draw_pair(np.random.default_rng([0, index]))
         task.restore(pair.start)
@@ -259,7 +282,10 @@ def test_a_snapshot_of_another_model_is_refused(task):
 
 
 def test_unknown_names_are_answered_with_the_valid_ones():
-    with pytest.raises(KeyError, match="no task 'reachr'; there are: gymnasium, mjcf, pointmaze-giant, pointmaze-large"):
+    with pytest.raises(
+        KeyError,
+        match="no task 'reachr'; there are: gymnasium, mjcf, pointmaze-giant, pointmaze-large",
+    ):
         registry.make("reachr")
     with pytest.raises(ValueError, match="obs must be one or more of state, pixels, got images"):
         registry.make("reacher", obs=("images",))
@@ -279,7 +305,9 @@ def test_a_run_in_python_is_the_run_of_mujocos_own_rollout(task):
     task.reset(seed=0)
     start, actions = task.snapshot(), actions_of(task, 20)
     control = np.repeat(actions, task.substeps, axis=0)[None]
-    states, _ = rollout.rollout(task.model, [mujoco.MjData(task.model)], np.array([full_physics(task, start)]), control)
+    states, _ = rollout.rollout(
+        task.model, [mujoco.MjData(task.model)], np.array([full_physics(task, start)]), control
+    )
     for action in actions:
         task.apply(action)
     np.testing.assert_allclose(states[0, -1, 1 : 1 + task.model.nq], task.data.qpos, atol=1e-6)

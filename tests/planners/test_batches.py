@@ -31,10 +31,14 @@ def decisions(p: Planner, warm: Warm, target: Tensor) -> Plan:
     execute=st.sampled_from(["best", "mean"]),
 )
 @example(H=1, A=1, N=8, beta=2.0, knots=1, share=0.0, execute="best")
-def test_a_plan_has_the_same_bits_alone_in_a_batch_and_permuted(name, H, A, N, beta, knots, share, execute):
+def test_a_plan_has_the_same_bits_alone_in_a_batch_and_permuted(
+    name, H, A, N, beta, knots, share, execute
+):
     B = 12
     target = some_target(B, H, A)
-    p = planner(name, A, H, samples=N, noise_beta=beta, knots=knots, global_share=share, execute=execute)
+    p = planner(
+        name, A, H, samples=N, noise_beta=beta, knots=knots, global_share=share, execute=execute
+    )
     warm = p.init(B, seed=3)
     batch = decisions(p, warm, target)
     order = torch.randperm(B, generator=torch.Generator().manual_seed(0))
@@ -48,7 +52,9 @@ def test_a_plan_has_the_same_bits_alone_in_a_batch_and_permuted(name, H, A, N, b
 
 
 @every_planner
-def test_a_problem_among_a_hundred_is_the_same_as_alone_and_as_among_ten_and_as_in_another_place(name):
+def test_a_problem_among_a_hundred_is_the_same_as_alone_and_as_among_ten_and_as_in_another_place(
+    name,
+):
     p, cost = planner(name), quadratic(some_target(4, 2))
     warm = p.init(100, seed=4)
     hundred = p.plan(cost, warm).actions

@@ -43,7 +43,9 @@ def test_iterations_and_evaluations_together_are_both_kept():
 
 def test_a_small_budget_finds_a_better_first_plan_than_the_same_spent_in_two_large_iterations_of_textbook_steps():
     """Six masses pushed to the origin within 16 steps, from rest at a distance of 2."""
-    starts = 2 * torch.nn.functional.normalize(torch.randn(20, 6, generator=torch.Generator().manual_seed(0)), dim=1)
+    starts = 2 * torch.nn.functional.normalize(
+        torch.randn(20, 6, generator=torch.Generator().manual_seed(0)), dim=1
+    )
 
     def cost(a):
         velocity = 0.1 * a.cumsum(2)

@@ -12,13 +12,17 @@ every_planner = pytest.mark.parametrize("name", sorted(planners.algorithms()))
 
 
 def nearest_within_budget(wish: torch.Tensor, budget: float) -> torch.Tensor:
-    """The nearest point with sum <= budget: all of them lowered by the same, as the Lagrangian says."""
+    """The nearest point with sum <= budget: all of them lowered by the same, as the Lagrangian
+    says.
+    """
     return wish - (wish.sum() - budget).clamp(min=0) / len(wish)
 
 
 @every_planner
 def test_the_constrained_optimum_is_found_and_no_constraint_is_broken(name):
-    """Least |x - wish|^2 with sum x <= 0.3 and x[0] >= 0.3, both binding: the rest shares what is left."""
+    """Least |x - wish|^2 with sum x <= 0.3 and x[0] >= 0.3, both binding: the rest shares what is
+    left.
+    """
     wish, budget, least = torch.tensor([0.5, 0.6]), 0.3, 0.3
     rest = nearest_within_budget(wish[1:], budget - least)
     optimum = torch.cat([torch.tensor([least]), rest])
@@ -45,7 +49,8 @@ def test_the_constrained_optimum_is_found_and_no_constraint_is_broken(name):
 @every_planner
 def test_a_feasible_nominal_is_never_left_for_a_cheaper_violation(name):
     p = planners.make(name, low=-torch.ones(1), high=torch.ones(1), horizon=2)
-    plan = p.plan(lambda a: (-100 * a.sum((-2, -1)), a.abs().sum(-2)), p.init(3, seed=0))  # only doing nothing is feasible
+    # only doing nothing is feasible
+    plan = p.plan(lambda a: (-100 * a.sum((-2, -1)), a.abs().sum(-2)), p.init(3, seed=0))
     assert torch.equal(plan.actions, torch.zeros(3, 2, 1))
     assert not plan.info["infeasible"].any()
 

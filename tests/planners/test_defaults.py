@@ -1,4 +1,6 @@
-"""What every algorithm does where nobody says otherwise: a default that moves between base classes must stay."""
+"""What every algorithm does where nobody says otherwise: a default that moves between base classes
+must stay.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ import pytest
 
 from latent_mpc.planners import algorithms
 
-COMMON: dict[str, Any] = {"samples": 64, "iterations": 6, "std": 0.5, "cold_std": 0.0, "std_floor": 0.0, "momentum": 0.0}
+COMMON: dict[str, Any] = {
+    "samples": 64,
+    "iterations": 6,
+    "std": 0.5,
+    "cold_std": 0.0,
+    "std_floor": 0.0,
+    "momentum": 0.0,
+}
 COMMON |= {
     "noise_beta": 2.0,
     "knots": 0,
@@ -26,7 +35,13 @@ OWN: dict[str, dict[str, Any]] = {
     "gradient": {"samples": 8, "iterations": 30, "rate": 0.1},
     "hybrid": {**CEM, "iterations": 10, "keep_elites": 0.5, "steps": 6, "rate": 0.05},
     "icem": {**CEM, "std_floor": 0.0, "decay": 1.25},
-    "mppi": {**REFITTED, "execute": "mean", "temperature": 0.0, "effective": 0.05, "adapt_std": True},
+    "mppi": {
+        **REFITTED,
+        "execute": "mean",
+        "temperature": 0.0,
+        "effective": 0.05,
+        "adapt_std": True,
+    },
     "predictive_sampling": {"std": 0.1, "cold_std": 0.5, "wide_std": 0.5, "wide": 0.2},
     "random": {"samples": 384, "iterations": 1},
 }
@@ -38,4 +53,7 @@ def test_these_are_all() -> None:
 
 @pytest.mark.parametrize("name", OWN)
 def test_the_defaults_of_an_algorithm(name: str) -> None:
-    assert {field.name: field.default for field in dataclasses.fields(algorithms()[name])} == {**COMMON, **OWN[name]}
+    assert {field.name: field.default for field in dataclasses.fields(algorithms()[name])} == {
+        **COMMON,
+        **OWN[name],
+    }

@@ -29,7 +29,11 @@ def test_the_lines_are_the_entries_of_info_for_every_planner(name):
 
 def test_cost_of_best_elite_and_mean_and_the_effective_sample_size_have_their_panels():
     figure = draw(decision("mppi").info)
-    assert [axes.get_title() for axes in figure.axes] == ["cost", "standard deviation", "effective sample size"]
+    assert [axes.get_title() for axes in figure.axes] == [
+        "cost",
+        "standard deviation",
+        "effective sample size",
+    ]
     assert len(figure.axes[0].lines) == 3
 
 

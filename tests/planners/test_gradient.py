@@ -1,4 +1,6 @@
-"""Planners with gradients: the steps are those of torch's own Adam, and costs without gradients are refused."""
+"""Planners with gradients: the steps are those of torch's own Adam, and costs without gradients are
+refused.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,15 @@ from latent_mpc.planners import Planner
 from latent_mpc.planners.adam import Descent, slopes
 from latent_mpc.planners.cost import VIOLATED
 
-with_gradients = pytest.mark.parametrize("name", sorted(n for n, a in planners.algorithms().items() if a.differentiates))
+with_gradients = pytest.mark.parametrize(
+    "name", sorted(n for n, a in planners.algorithms().items() if a.differentiates)
+)
 
 
 def planner(name: str, A: int = 1, H: int = 1, **fields) -> Planner:
-    return planners.make(name, low=torch.full((A,), -1.0), high=torch.full((A,), 1.0), horizon=H, **fields)
+    return planners.make(
+        name, low=torch.full((A,), -1.0), high=torch.full((A,), 1.0), horizon=H, **fields
+    )
 
 
 def bumpy(a):
@@ -36,7 +42,9 @@ def adam(start: torch.Tensor, rate: float, steps: int) -> list[torch.Tensor]:
 
 
 def test_the_steps_are_those_of_torchs_adam_from_every_start():
-    """jepa-wms' "adam" never calls its step. Starts are compared as a set: ours are sorted by cost."""
+    """jepa-wms' "adam" never calls its step. Starts are compared as a set: ours are sorted by
+    cost.
+    """
     p, seen = planner("gradient", samples=5, iterations=12, rate=0.07), []
     p.plan(lambda a: seen.append(a.detach().clone()) or bumpy(a), p.init(2, seed=0))
     wanted = adam(seen[0], 0.07, 12)
@@ -47,8 +55,19 @@ def test_the_steps_are_those_of_torchs_adam_from_every_start():
 def test_the_rate_is_in_half_ranges_and_no_unit_of_cost_changes_the_plan():
     plans = []
     for half, scale in ((1.0, 1.0), (5.0, 1.0), (1.0, 1e-6), (1.0, 1e6)):
-        p = planners.make("gradient", low=torch.tensor([-half]), high=torch.tensor([half]), horizon=2, iterations=7)
-        plans.append(p.plan(lambda a, half=half, scale=scale: scale * bumpy(a / half), p.init(1, seed=0)).actions / half)
+        p = planners.make(
+            "gradient",
+            low=torch.tensor([-half]),
+            high=torch.tensor([half]),
+            horizon=2,
+            iterations=7,
+        )
+        plans.append(
+            p.plan(
+                lambda a, half=half, scale=scale: scale * bumpy(a / half), p.init(1, seed=0)
+            ).actions
+            / half
+        )
     for other in plans[1:]:
         torch.testing.assert_close(other, plans[0], atol=1e-4, rtol=0)
 
@@ -81,8 +100,14 @@ def test_a_start_without_finite_cost_starts_anew_and_forgets_its_momentum():
 def test_slopes_are_finite_where_scores_are_not_and_point_out_of_a_violation():
     plans = torch.tensor([[[[2.0]], [[-1.0]], [[0.5]]]], requires_grad=True)
     x = plans[:, :, 0, 0]
-    score = torch.where(torch.tensor([[True, False, False]]), VIOLATED * (1 + x / (1 + x)), (x - 1).sqrt())
-    assert slopes(plans, score.nan_to_num(torch.inf)).flatten().tolist() == [pytest.approx(1 / 9), 0.0, 0.0]
+    score = torch.where(
+        torch.tensor([[True, False, False]]), VIOLATED * (1 + x / (1 + x)), (x - 1).sqrt()
+    )
+    assert slopes(plans, score.nan_to_num(torch.inf)).flatten().tolist() == [
+        pytest.approx(1 / 9),
+        0.0,
+        0.0,
+    ]
 
 
 @with_gradients
@@ -92,7 +117,13 @@ def test_a_cost_that_says_it_is_not_differentiable_is_refused_in_one_line(name):
 
     cost.differentiable = False
     p = planner(name)
-    with pytest.raises(ValueError, match=rf"^planner '{name}' takes gradients, and this cost has none; cem, icem and mppi need none$"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            rf"^planner '{name}' takes gradients, and this cost has none; cem, icem and mppi need"
+            r" none$"
+        ),
+    ):
         p.plan(cost, p.init(1, seed=0))
 
 
@@ -106,7 +137,12 @@ def test_a_cost_cut_off_from_autograd_is_refused(name):
 @with_gradients
 def test_inference_mode_is_refused_with_what_would_do(name):
     p = planner(name)
-    with torch.inference_mode(), pytest.raises(ValueError, match="which torch.inference_mode forbids; plan under torch.no_grad"):
+    with (
+        torch.inference_mode(),
+        pytest.raises(
+            ValueError, match="which torch.inference_mode forbids; plan under torch.no_grad"
+        ),
+    ):
         p.plan(bumpy, p.init(1, seed=0))
     with torch.no_grad():
         assert not p.plan(bumpy, p.init(1, seed=0)).actions.requires_grad
@@ -116,7 +152,9 @@ def test_inference_mode_is_refused_with_what_would_do(name):
 def test_nothing_a_plan_returns_holds_on_to_the_graph(name):
     p = planner(name, A=2, H=3)
     plan = p.plan(bumpy, p.init(2, seed=0))
-    assert not any(x.requires_grad for x in (plan.actions, plan.cost, *plan.warm, *plan.info.values()))
+    assert not any(
+        x.requires_grad for x in (plan.actions, plan.cost, *plan.warm, *plan.info.values())
+    )
 
 
 @with_gradients

@@ -21,7 +21,9 @@ def test_the_last_iterations_are_gradient_steps_of_the_mean_and_the_kept_elites(
 
 
 def test_descent_starts_from_the_mean_and_the_best_plans_of_the_sampling_and_needs_no_graph_before():
-    p = planners.make("hybrid", **BOUNDS, samples=20, iterations=4, steps=2, elites=6, keep_elites=0.5)
+    p = planners.make(
+        "hybrid", **BOUNDS, samples=20, iterations=4, steps=2, elites=6, keep_elites=0.5
+    )
     seen, graphs = [], []
 
     def cost(a):
@@ -60,7 +62,10 @@ def test_elites_of_the_descent_warm_start_the_next_decision():
 def test_a_budget_longer_than_the_iterations_goes_on_with_gradient_steps():
     p = planners.make("hybrid", **BOUNDS)
     cost = lambda a: (a - 0.3).square().sum((-2, -1))  # noqa: E731
-    assert p.plan(cost, p.init(1, seed=0), budget=Budget(iterations=40)).cost < p.plan(cost, p.init(1, seed=0)).cost
+    assert (
+        p.plan(cost, p.init(1, seed=0), budget=Budget(iterations=40)).cost
+        < p.plan(cost, p.init(1, seed=0)).cost
+    )
 
 
 def test_no_gradient_steps_at_all_are_refused():

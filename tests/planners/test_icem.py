@@ -14,7 +14,18 @@ from latent_mpc.planners.icem import ICEM
 
 
 def test_candidates_decay_by_a_quarter_down_to_twice_the_elites():
-    assert list(islice(ICEM(samples=100, elites=10).counts(), 10)) == [100, 80, 64, 51, 40, 32, 25, 20, 20, 20]
+    assert list(islice(ICEM(samples=100, elites=10).counts(), 10)) == [
+        100,
+        80,
+        64,
+        51,
+        40,
+        32,
+        25,
+        20,
+        20,
+        20,
+    ]
     assert list(islice(ICEM(samples=8, elites=8).counts(), 3)) == [8, 8, 8]
     assert list(islice(ICEM(samples=40, decay=1.0).counts(), 3)) == [40, 40, 40]
 
@@ -24,7 +35,9 @@ def test_a_decision_evaluates_what_the_decay_says_and_less_than_cem():
     counts, evaluations = [], {}
     for name in ("icem", "cem"):
         p = planners.make(name, **bounds, samples=40, iterations=3)
-        plan = p.plan(lambda a: counts.append(a.shape[1]) or a.square().sum((-2, -1)), p.init(1, seed=0))
+        plan = p.plan(
+            lambda a: counts.append(a.shape[1]) or a.square().sum((-2, -1)), p.init(1, seed=0)
+        )
         evaluations[name] = plan.info["evaluations"].item()
     assert counts == [40, 32, 25, 40, 40, 40]
     assert evaluations == {"icem": 97, "cem": 120}

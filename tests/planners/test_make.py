@@ -23,7 +23,13 @@ def test_an_unknown_planner_is_answered_with_the_names():
 
 
 def test_an_unknown_field_is_answered_with_the_fields():
-    with pytest.raises(KeyError, match=r"planner 'cem' has no field 'num_sample'; there are: samples, iterations, std, .*std_floor"):
+    with pytest.raises(
+        KeyError,
+        match=(
+            r"planner 'cem' has no field 'num_sample'; there are: samples, iterations, std,"
+            r" .*std_floor"
+        ),
+    ):
         planners.make("cem", **BOUNDS, num_sample=3)
 
 
@@ -44,7 +50,11 @@ def test_an_unknown_field_is_answered_with_the_fields():
         ("mppi", {"effective": 0.0}, r"effective must be within \(0, 1\], got 0.0"),
         ("cem", {"block": 3}, "action width 2 must be a multiple of block, got block 3"),
         ("cem", {"horizon": 0}, "horizon must be at least 1 model step, got 0"),
-        ("cem", {"low": torch.ones(2)}, r"low must be below high, both finite, got low \[1.0, 1.0\]"),
+        (
+            "cem",
+            {"low": torch.ones(2)},
+            r"low must be below high, both finite, got low \[1.0, 1.0\]",
+        ),
         ("cem", {"high": torch.tensor([1.0, float("inf")])}, "both finite"),
         ("cem", {"high": torch.ones(3)}, r"must both be \[A\], got \(2,\) and \(3,\)"),
     ],
@@ -57,13 +67,21 @@ def test_what_is_out_of_range_is_refused(name, fields, message):
 @pytest.mark.parametrize("name", sorted(planners.algorithms()))
 def test_fields_are_frozen_and_of_types_a_config_can_hold(name):
     algorithm = planners.make(name, **BOUNDS).algorithm
-    assert {type(getattr(algorithm, f.name)) for f in dataclasses.fields(algorithm)} <= {int, float, bool, str}
+    assert {type(getattr(algorithm, f.name)) for f in dataclasses.fields(algorithm)} <= {
+        int,
+        float,
+        bool,
+        str,
+    }
     with pytest.raises(dataclasses.FrozenInstanceError):
         algorithm.samples = 3
 
 
 def test_importing_the_package_does_not_import_torch():
-    code = "import sys, latent_mpc.planners as p; assert 'torch' not in sys.modules; p.Planner; assert 'torch' in sys.modules"
+    code = (
+        "import sys, latent_mpc.planners as p; assert 'torch' not in sys.modules; p.Planner; assert"
+        " 'torch' in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

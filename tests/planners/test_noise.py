@@ -12,10 +12,16 @@ from latent_mpc.planners.rng import draw_seeds, first_keys, mix, next_keys
 
 
 def autocovariance(times: int, beta: float, lag: int) -> float:
-    """Of a series of power f^-beta, by the slow sum over the frequencies of twice its time; f = 0 has the power of the lowest."""
+    """Of a series of power f^-beta, by the slow sum over the frequencies of twice its time; f = 0
+    has the power of the lowest.
+    """
     power = [max(k, 1) ** -beta for k in range(times + 1)]
-    weight = [1 if k in (0, times) else 2 for k in range(times + 1)]  # a cosine and a sine, or one real number
-    waves = (w * p * math.cos(math.pi * k * lag / times) for k, (w, p) in enumerate(zip(weight, power, strict=True)))
+    # a cosine and a sine, or one real number
+    weight = [1 if k in (0, times) else 2 for k in range(times + 1)]
+    waves = (
+        w * p * math.cos(math.pi * k * lag / times)
+        for k, (w, p) in enumerate(zip(weight, power, strict=True))
+    )
     return sum(waves) / sum(w * p for w, p in zip(weight, power, strict=True))
 
 
@@ -59,7 +65,16 @@ def test_noise_of_a_seed_is_the_same_wherever_the_seed_stands():
 @pytest.mark.parametrize(("beta", "block"), [(0.0, 1), (2.0, 1), (2.0, 2)])
 def test_noise_at_knots_has_std_1_at_every_time_between_them_too(kind, beta, block):
     """Plain interpolation has a std of 0.7 half way between two independent knots."""
-    x = draw(torch.tensor([5]), 20_000, 12 // block, 2 * block, beta=beta, block=block, knots=4, kind=kind)[0].view(20_000, 12, 2)
+    x = draw(
+        torch.tensor([5]),
+        20_000,
+        12 // block,
+        2 * block,
+        beta=beta,
+        block=block,
+        knots=4,
+        kind=kind,
+    )[0].view(20_000, 12, 2)
     assert (x.std(0) - 1).abs().max() < 0.03
     assert torch.linalg.matrix_rank(x[:, :, 0]) == 4
 
@@ -70,7 +85,8 @@ def test_held_knots_are_steps_linear_ones_lines_and_cubic_ones_reproduce_a_parab
     assert (interpolation(5, 3, "linear") @ line).tolist() == [1, 2, 3, 2.5, 2]
     time = torch.linspace(0, 4, 9, dtype=torch.float64)
     at = interpolation(9, 5, "cubic") @ torch.arange(5.0, dtype=torch.float64).square()
-    torch.testing.assert_close(at[2:7], time[2:7].square())  # between knots whose slopes are central differences
+    # between knots whose slopes are central differences
+    torch.testing.assert_close(at[2:7], time[2:7].square())
     assert interpolation(4, 1, "cubic").tolist() == [[1]] * 4
 
 

@@ -1,9 +1,11 @@
-"""Defects seen in other planners, each as a test that ours do not have it. The numbers are those of the project's field notes.
+"""Defects seen in other planners, each as a test that ours do not have it. The numbers are those of
+the project's field notes.
 
-Elsewhere, for every planner, in test_planner.py: 1 bounds, 2 NaN wins, 7 cost of other actions, 8 warm start without effect, 12 shared
-random numbers, 13 device reads (`meta`). 3 Adam that is none: test_gradient.py. 6 noise of another std, elites not shifted, no decay:
-test_noise.py, test_warm_start.py, test_icem.py. 7 `var` that is a std, 9 a temperature that multiplies, exponentials that overflow:
-test_algorithms.py.
+Elsewhere, for every planner, in test_planner.py: 1 bounds, 2 NaN wins, 7 cost of other actions, 8
+warm start without effect, 12 shared random numbers, 13 device reads (`meta`). 3 Adam that is none:
+test_gradient.py. 6 noise of another std, elites not shifted, no decay: test_noise.py,
+test_warm_start.py, test_icem.py. 7 `var` that is a std, 9 a temperature that multiplies,
+exponentials that overflow: test_algorithms.py.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ every_search = pytest.mark.parametrize("name", sorted(planners.algorithms().keys
 
 
 def planner(name: str, half: tuple[float, ...] = (1.0, 1.0), **fields) -> Planner:
-    return planners.make(name, low=-torch.tensor(half), high=torch.tensor(half), horizon=4, **fields)
+    return planners.make(
+        name, low=-torch.tensor(half), high=torch.tensor(half), horizon=4, **fields
+    )
 
 
 def cost(actions):
@@ -46,7 +50,10 @@ def first_candidates(p: Planner, warm) -> torch.Tensor:
 @every_search
 def test_04_the_std_asked_for_is_the_std_that_is_sampled(name):
     """mbrl's MPPI computes it and overwrites it with raw noise."""
-    little, much = (first_candidates(p, p.init(2, seed=0))[:, :4] for p in (planner(name, std=x, cold_std=0.0) for x in (0.05, 0.2)))
+    little, much = (
+        first_candidates(p, p.init(2, seed=0))[:, :4]
+        for p in (planner(name, std=x, cold_std=0.0) for x in (0.05, 0.2))
+    )
     torch.testing.assert_close(much, 4 * little)
 
 
@@ -56,14 +63,19 @@ def test_04_nothing_of_the_old_plan_survives_a_reset(name):
     p = planner(name)
     old = p.plan(cost, p.init(2, seed=0)).warm
     fresh = p.init(2, seed=9)._replace(key=old.key)
-    assert torch.equal(first_candidates(p, old.reset(torch.tensor([True, True]))), first_candidates(p, fresh))
+    assert torch.equal(
+        first_candidates(p, old.reset(torch.tensor([True, True]))), first_candidates(p, fresh)
+    )
 
 
 @every_planner
 def test_05_actions_of_different_ranges_are_each_sampled_in_their_own_unit(name):
     """pytorch_icem refuses a vector of standard deviations."""
     half = (1.0, 10.0, 0.1)
-    plain, scaled = (first_candidates(p, p.init(2, seed=0)) for p in (planner(name, (1.0, 1.0, 1.0)), planner(name, half)))
+    plain, scaled = (
+        first_candidates(p, p.init(2, seed=0))
+        for p in (planner(name, (1.0, 1.0, 1.0)), planner(name, half))
+    )
     torch.testing.assert_close(scaled, plain * torch.tensor(half))
 
 
@@ -95,8 +107,8 @@ def test_10_one_infeasible_candidate_ends_nothing_for_the_others(name):
 def test_11_planners_cannot_ask_the_true_environment():
     """dino_wm's planner evaluates in it at each iteration and stops on success."""
     code = (
-        "import sys; from latent_mpc import planners; planners.algorithms(); "
-        "assert not {'mujoco', 'latent_mpc.envs.task', 'latent_mpc.agent', 'matplotlib'} & set(sys.modules)"
+        "import sys; from latent_mpc import planners; planners.algorithms(); assert not {'mujoco',"
+        " 'latent_mpc.envs.task', 'latent_mpc.agent', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

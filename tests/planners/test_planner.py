@@ -1,4 +1,6 @@
-"""The conformance test: what holds for every planner there is. B problems, N candidates, H horizon, A action."""
+"""The conformance test: what holds for every planner there is. B problems, N candidates, H horizon,
+A action.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +16,27 @@ from latent_mpc import planners
 from latent_mpc.planners import Budget, Plan, Planner, Warm
 
 every_planner = pytest.mark.parametrize("name", sorted(planners.algorithms()))
-# `random` looks at the whole range each time and does not close in on anything: it is the floor for those that do
+# `random` looks at the whole range each time and does not close in on anything: it is the floor for
+# those that do
 every_search = pytest.mark.parametrize("name", sorted(planners.algorithms().keys() - {"random"}))
 INF = float("inf")
 
 
-def planner(name: str, A: int = 2, H: int = 4, low: float = -1.0, high: float = 1.0, **fields) -> Planner:
-    return planners.make(name, low=torch.full((A,), low), high=torch.full((A,), high), horizon=H, **fields)
+def planner(
+    name: str, A: int = 2, H: int = 4, low: float = -1.0, high: float = 1.0, **fields
+) -> Planner:
+    return planners.make(
+        name, low=torch.full((A,), low), high=torch.full((A,), high), horizon=H, **fields
+    )
 
 
 def quadratic(target: Tensor):
-    """Elementwise in its operations: equal bits alone and in a batch. target: [H, A] or [B, H, A]."""
-    return lambda actions: (actions - (target if target.ndim == 2 else target[:, None])).square().sum((-2, -1))
+    """Elementwise in its operations: equal bits alone and in a batch. target: [H, A] or [B, H,
+    A].
+    """
+    return lambda actions: (
+        (actions - (target if target.ndim == 2 else target[:, None])).square().sum((-2, -1))
+    )
 
 
 def some_target(*shape: int, seed: int = 0) -> Tensor:
@@ -40,7 +51,10 @@ def decide(p: Planner, cost, warm: Warm, times: int) -> Plan:
 
 
 def same(a: Plan, b: Plan) -> bool:
-    return all(torch.equal(x, y) for x, y in zip((a.actions, a.cost, *a.warm), (b.actions, b.cost, *b.warm), strict=True))
+    return all(
+        torch.equal(x, y)
+        for x, y in zip((a.actions, a.cost, *a.warm), (b.actions, b.cost, *b.warm), strict=True)
+    )
 
 
 @every_search
@@ -97,7 +111,9 @@ def test_falls_back_to_the_nominal_where_nothing_is_feasible_and_says_so(name, b
     assert torch.equal(plan.actions[0], before.mean[0])
     assert plan.cost[0] == INF
     assert torch.equal(plan.warm.mean[0], before.mean[0])
-    assert same(plan, p.plan(lambda a: torch.where(torch.tensor([[True], [False]]), bad, good(a)), before))
+    assert same(
+        plan, p.plan(lambda a: torch.where(torch.tensor([[True], [False]]), bad, good(a)), before)
+    )
     again = decide(p, good, plan.warm, 10)  # and recovers
     assert (again.cost < (0.5 if name == "random" else 0.02)).all()
 
@@ -105,7 +121,12 @@ def test_falls_back_to_the_nominal_where_nothing_is_feasible_and_says_so(name, b
 @every_planner
 def test_minus_infinity_wins_without_poisoning_the_search(name):
     p = planner(name)
-    plan = decide(p, lambda a: torch.where(a[..., 0, 0] > 0.5, -INF, 1.0) + 0 * a.sum((-2, -1)), p.init(1, seed=0), 3)
+    plan = decide(
+        p,
+        lambda a: torch.where(a[..., 0, 0] > 0.5, -INF, 1.0) + 0 * a.sum((-2, -1)),
+        p.init(1, seed=0),
+        3,
+    )
     assert plan.actions[0, 0, 0] > 0.5
     assert plan.warm.mean.isfinite().all()
 
@@ -140,7 +161,9 @@ def test_each_decision_draws_new_numbers(name):
 
 @every_planner
 @pytest.mark.parametrize("execute", ["best", "mean"])
-def test_the_returned_cost_is_the_cost_of_the_returned_actions_and_never_above_the_nominal(name, execute):
+def test_the_returned_cost_is_the_cost_of_the_returned_actions_and_never_above_the_nominal(
+    name, execute
+):
     p = planner(name, execute=execute)
 
     def cost(actions):  # many local minima: the mean of good plans is often a bad one
@@ -177,7 +200,8 @@ def test_warm_start_shifted_by_k_steps_beats_cold_at_equal_budget(name, k):
     cold = p.init(16, seed=0)
     warm = decide(p, quadratic(course[:H]), cold, 5).warm
     later = quadratic(course[k : k + H])
-    assert p.plan(later, warm.shift(k)).cost.mean() < 0.8 * p.plan(later, cold).cost.mean()  # 0.3 to 0.65 over seeds
+    # 0.3 to 0.65 over seeds
+    assert p.plan(later, warm.shift(k)).cost.mean() < 0.8 * p.plan(later, cold).cost.mean()
     assert p.plan(later, warm.shift(k)).cost.mean() < 0.9 * p.plan(later, warm).cost.mean()
 
 
@@ -202,7 +226,12 @@ def test_proposals_outside_the_bounds_or_not_finite_are_made_candidates_inside(n
         assert (actions.abs() <= 1).all()
         return quadratic(torch.ones(4, 2))(actions)
 
-    assert torch.equal(p.plan(cost, p.init(1, seed=0), proposals=proposals, budget=Budget(iterations=1)).info["best"], torch.zeros(1, 1))
+    assert torch.equal(
+        p.plan(cost, p.init(1, seed=0), proposals=proposals, budget=Budget(iterations=1)).info[
+            "best"
+        ],
+        torch.zeros(1, 1),
+    )
 
 
 @every_planner
@@ -217,7 +246,9 @@ def test_proposals_outside_the_bounds_or_not_finite_are_made_candidates_inside(n
     knots=st.integers(0, 4),
 )
 @example(B=1, H=1, A=1, low=-1.0, width=0.5, evaluations=2, knots=0)
-def test_any_shape_bounds_and_budget_give_a_plan_inside_the_bounds(name, B, H, A, low, width, evaluations, knots):
+def test_any_shape_bounds_and_budget_give_a_plan_inside_the_bounds(
+    name, B, H, A, low, width, evaluations, knots
+):
     p = planner(name, A, H, low, low + width, knots=knots)
     calls = []
 
@@ -238,7 +269,10 @@ def test_any_shape_bounds_and_budget_give_a_plan_inside_the_bounds(name, B, H, A
 def test_an_iteration_budget_is_kept_and_by_default_it_is_that_of_the_algorithm(name):
     p, cost = planner(name, samples=20, iterations=3), quadratic(some_target(4, 2))
     warm = p.init(2, seed=0)
-    assert p.plan(cost, warm).info["evaluations"].tolist() == [sum(islice(p.algorithm.counts(), 3))] * 2
+    assert (
+        p.plan(cost, warm).info["evaluations"].tolist()
+        == [sum(islice(p.algorithm.counts(), 3))] * 2
+    )
     plan = p.plan(cost, warm, budget=Budget(iterations=5))
     assert plan.info["best"].shape == (2, 5)
     assert plan.info["evaluations"].tolist() == [sum(islice(p.algorithm.counts(), 5))] * 2
@@ -248,8 +282,12 @@ def test_an_iteration_budget_is_kept_and_by_default_it_is_that_of_the_algorithm(
 @every_planner
 @pytest.mark.parametrize("seconds", [0.001, 0.055, 0.0601])
 @pytest.mark.parametrize("execute", ["best", "mean"])
-def test_a_deadline_is_overshot_by_one_iteration_at_most_and_the_best_so_far_is_there(name, seconds, execute):
-    """The clock is the test's: an iteration takes 0.01 s, all else none. The first one is always there, no other ends too late."""
+def test_a_deadline_is_overshot_by_one_iteration_at_most_and_the_best_so_far_is_there(
+    name, seconds, execute
+):
+    """The clock is the test's: an iteration takes 0.01 s, all else none. The first one is always
+    there, no other ends too late.
+    """
     starts, scores = [], []
     fields = planners.algorithms()[name](samples=8, execute=execute)
     bound = torch.ones(2)
@@ -275,6 +313,8 @@ def test_runs_on_meta_so_nothing_in_the_loop_reads_a_value_back(name):
     low = torch.full((2,), -1.0, device="meta")
     p = planners.make(name, low=low, high=-low, horizon=4, knots=2, global_share=0.2)
     warm = p.init(3, seed=0).shift(1)
-    plan = p.plan(lambda a: a.square().sum((-2, -1)), warm, proposals=torch.zeros(3, 2, 4, 2, device="meta"))
+    plan = p.plan(
+        lambda a: a.square().sum((-2, -1)), warm, proposals=torch.zeros(3, 2, 4, 2, device="meta")
+    )
     assert (plan.actions.device.type, plan.warm.key.device.type) == ("meta", "cpu")
     assert plan.actions.shape == (3, 4, 2)

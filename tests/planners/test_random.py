@@ -9,10 +9,15 @@ from latent_mpc import planners
 
 
 def test_the_best_of_n_uniform_draws_is_as_good_as_order_statistics_say():
-    """The least of |x| over 9 draws and the nominal 1 has the mean 1/10; its standard error over 4000 problems is 0.0014."""
+    """The least of |x| over 9 draws and the nominal 1 has the mean 1/10; its standard error over
+    4000 problems is 0.0014.
+    """
     p = planners.make("random", low=-torch.ones(1), high=torch.ones(1), horizon=1, samples=10)
     warm = p.init(4000, seed=0)
-    plan = p.plan(lambda a: a.abs().sum((-2, -1)), warm._replace(mean=torch.ones_like(warm.mean), known=warm.known + 1))
+    plan = p.plan(
+        lambda a: a.abs().sum((-2, -1)),
+        warm._replace(mean=torch.ones_like(warm.mean), known=warm.known + 1),
+    )
     assert plan.cost.mean().item() == pytest.approx(0.1, abs=0.006)
 
 

@@ -11,7 +11,10 @@ from tests.planners.test_planner import planner, quadratic
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [((2, 3), r"cost must return \[B, N\] = \(2, 64\), got \(2, 3\)"), ((2, 64, 1), r"got \(2, 64, 1\)")],
+    [
+        ((2, 3), r"cost must return \[B, N\] = \(2, 64\), got \(2, 3\)"),
+        ((2, 64, 1), r"got \(2, 64, 1\)"),
+    ],
 )
 def test_a_cost_of_another_shape_is_refused(shape, message):
     p = planner("cem")
@@ -21,17 +24,24 @@ def test_a_cost_of_another_shape_is_refused(shape, message):
 
 def test_a_violation_of_another_shape_is_refused():
     p = planner("cem")
-    with pytest.raises(ValueError, match=r"violation must be \[B, N, C\] = \(2, 64, C\), got \(2, 64\)"):
+    with pytest.raises(
+        ValueError, match=r"violation must be \[B, N, C\] = \(2, 64, C\), got \(2, 64\)"
+    ):
         p.plan(lambda a: (torch.zeros(2, 64), torch.zeros(2, 64)), p.init(2, seed=0))
 
 
 def test_proposals_and_warm_starts_that_do_not_fit_are_refused():
     p, cost = planner("cem"), quadratic(torch.zeros(4, 2))
-    with pytest.raises(ValueError, match=r"proposals must be \[B, P, H, A\] = \(2, at most 63, 4, 2\), got \(2, 3, 5, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"proposals must be \[B, P, H, A\] = \(2, at most 63, 4, 2\), got \(2, 3, 5, 2\)",
+    ):
         p.plan(cost, p.init(2, seed=0), proposals=torch.zeros(2, 3, 5, 2))
     with pytest.raises(ValueError, match=r"at most 63, 4, 2\), got \(2, 64, 4, 2\)"):
         p.plan(cost, p.init(2, seed=0), proposals=torch.zeros(2, 64, 4, 2))
-    with pytest.raises(ValueError, match=r"warm must hold plans of \[H, A\] = \(4, 2\), got \(5, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"warm must hold plans of \[H, A\] = \(4, 2\), got \(5, 2\)"
+    ):
         p.plan(cost, planner("cem", H=5).init(2, seed=0))
 
 

@@ -1,4 +1,6 @@
-"""A cost with an `exact` one beside it: the search uses the first, the plan is judged by the second."""
+"""A cost with an `exact` one beside it: the search uses the first, the plan is judged by the
+second.
+"""
 
 import pytest
 import torch
@@ -6,7 +8,9 @@ import torch
 from latent_mpc import planners
 
 LOW, HIGH = torch.tensor([-1.0, -1.0]), torch.tensor([1.0, 1.0])
-SAMPLING = sorted(name for name, algorithm in planners.algorithms().items() if not algorithm.differentiates)
+SAMPLING = sorted(
+    name for name, algorithm in planners.algorithms().items() if not algorithm.differentiates
+)
 
 
 def to(target: float):
@@ -38,7 +42,9 @@ def test_a_plan_that_only_looks_better_does_not_replace_the_one_in_force(name, b
     planner = planners.make(name, low=LOW, high=HIGH, horizon=3, execute=execute)
     warm = planner.init(4, 0)
     best = torch.full_like(warm.mean, 0.3)
-    plan = planner.plan(Misled(wrong=-0.9), warm._replace(mean=best, known=warm.known + 3), budget=budget)
+    plan = planner.plan(
+        Misled(wrong=-0.9), warm._replace(mean=best, known=warm.known + 3), budget=budget
+    )
     assert torch.equal(plan.actions, best) and plan.cost.tolist() == [0.0] * 4
 
 
@@ -47,8 +53,12 @@ def test_of_the_kept_elites_the_exactly_best_is_returned():
     warm = planner.init(8, 0)
     plan = planner.plan(Misled(), warm)
     kept = to(0.3)(plan.warm.elites)
-    assert torch.equal(plan.cost, torch.minimum(kept.min(1).values, to(0.3)(warm.mean[:, None])[:, 0]))
-    assert (plan.cost < kept[:, 0]).any(), "where the search's favourite is not the best of them, another one is taken"
+    assert torch.equal(
+        plan.cost, torch.minimum(kept.min(1).values, to(0.3)(warm.mean[:, None])[:, 0])
+    )
+    assert (plan.cost < kept[:, 0]).any(), (
+        "where the search's favourite is not the best of them, another one is taken"
+    )
 
 
 def test_evaluations_are_those_of_the_search():

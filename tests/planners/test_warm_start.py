@@ -16,7 +16,13 @@ def planner(**fields):
 def warm(B: int = 2) -> Warm:
     """A plan 1, 2, 3, 4 (plus ten times the problem) of which all is known."""
     steps = torch.arange(1.0, 5.0)[None, :, None] + 10 * torch.arange(B)[:, None, None]
-    return Warm(steps, steps / 100, steps[:, None].expand(-1, 3, -1, -1), torch.full((B,), 4), torch.arange(B))
+    return Warm(
+        steps,
+        steps / 100,
+        steps[:, None].expand(-1, 3, -1, -1),
+        torch.full((B,), 4),
+        torch.arange(B),
+    )
 
 
 def test_shift_moves_each_problem_by_its_own_steps_and_repeats_the_last_action():

@@ -1,1 +1,3 @@
-"""The commands of the console script: one file each; the docstring is the help, `run` does the work."""
+"""The commands of the console script: one file each; the docstring is the help, `run` does the
+work.
+"""

@@ -1,7 +1,8 @@
 """Collect rollouts of a task.
 
-Smooth random actions, no expert: several worker processes play whole episodes and append them to a folder. The same seed gives the
-same rollouts whatever the number of workers; a second call with the same `out` goes on where the first one stopped.
+Smooth random actions, no expert: several worker processes play whole episodes and append them to a
+folder. The same seed gives the same rollouts whatever the number of workers; a second call with the
+same `out` goes on where the first one stopped.
 
 Examples:
     latent-mpc collect task=reacher obs=state episodes=400
@@ -21,6 +22,11 @@ def run(config: CollectConfig) -> int:
     folder = config.folder()
     _, task = open_task(config.task, config.observations)
     rollouts = gather(task, config.observations, config, config.seed, folder)
-    print(f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {task.label} in {folder}")
-    print(f"next: {write('train', {**task_settings(config.task), 'obs': config.obs, 'data': folder})}")
+    print(
+        f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {task.label}"
+        f" in {folder}"
+    )
+    print(
+        f"next: {write('train', {**task_settings(config.task), 'obs': config.obs, 'data': folder})}"
+    )
     return 0

@@ -1,7 +1,8 @@
 """Compare results on the same pairs.
 
-Success of each, and the difference from the first, pair by pair, with its interval by bootstrap over pairs. Takes folders or files
-written by evaluate or horizon (there, horizon by horizon); refuses results of different pairs, whose difference would be luck.
+Success of each, and the difference from the first, pair by pair, with its interval by bootstrap
+over pairs. Takes folders or files written by evaluate or horizon (there, horizon by horizon);
+refuses results of different pairs, whose difference would be luck.
 
 Examples:
     latent-mpc compare runs/evaluate-cem runs/evaluate-mppi
@@ -29,9 +30,17 @@ def run(arguments: Sequence[str]) -> int:
     table.add_column("from", overflow="fold")
     for row in rows:
         end, ever, change = row["end"], row["any"], row["difference"]
-        less = f"{100 * change['mean']:+.1f} ({100 * change['low']:+.1f} to {100 * change['high']:+.1f})"
+        less = (
+            f"{100 * change['mean']:+.1f} ({100 * change['low']:+.1f} to"
+            f" {100 * change['high']:+.1f})"
+        )
         itself = row["against"] == row["name"]
         reached = f"{end['rate']:.1%} ({end['low']:.1%} to {end['high']:.1%})"
-        table.add_row(row["name"], reached, f"{ever['rate']:.1%}", *(("", "") if itself else (less, row["against"])))
+        table.add_row(
+            row["name"],
+            reached,
+            f"{ever['rate']:.1%}",
+            *(("", "") if itself else (less, row["against"])),
+        )
     Console().print(table)
     return 0

@@ -1,7 +1,8 @@
 """Show a robot reaching goals, as a video.
 
-A trained checkpoint is given goals it has never seen; the robot, the goal, the plan and the distance left are written as a video,
-with a table on the terminal and the same figures as json beside the video.
+A trained checkpoint is given goals it has never seen; the robot, the goal, the plan and the
+distance left are written as a video, with a table on the terminal and the same figures as json
+beside the video.
 
 Examples:
     latent-mpc demo
@@ -28,7 +29,13 @@ from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.episodes import Outcome, Step, begin
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
-from latent_mpc.agent.evaluation.results import command, make_folder, require_folder, versions, write_json
+from latent_mpc.agent.evaluation.results import (
+    command,
+    make_folder,
+    require_folder,
+    versions,
+    write_json,
+)
 from latent_mpc.agent.evaluation.scenes import show_episode
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import DemoConfig
@@ -48,29 +55,49 @@ def run(config: DemoConfig) -> int:
     parts = load_parts(config.checkpoint, resolve_device(config.device))
     task = make_task(parts.config, task_id=config.task.id)
     camera = open_camera(task.model, task.view, PICTURE, config.camera.backend)
-    agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
+    agent = make_agent(
+        parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed
+    )
     pairs = pairs_of(task, config.episodes, config.pairs)
     make_folder(folder)  # what can be refused was
     outcome, plans = act(agent, parts.probe, task, pairs)
     title = f"{task.name} from {'+'.join(parts.config['spaces'])}"
-    paths, fps = [folder / f"{name}.{kind}" for kind in ("mp4", "gif", "json")], 1 / task.control_period
+    paths, fps = (
+        [folder / f"{name}.{kind}" for kind in ("mp4", "gif", "json")],
+        1 / task.control_period,
+    )
 
     def episodes() -> Iterator[Episode]:  # one at a time: the scenes of ten are 400 MB
         return scenes(task, camera, pairs, outcome, plans, title)
 
-    report = summary(task, pairs, outcome) | {"checkpoint": config.checkpoint, "command": command(), "versions": versions()}
+    report = summary(task, pairs, outcome) | {
+        "checkpoint": config.checkpoint,
+        "command": command(),
+        "versions": versions(),
+    }
     write_json(paths[2], report)  # first: a video that fails takes no figures with it
     drawing = track(episodes(), "drawing", config.episodes, "episodes")
     write_video(paths[0], chain.from_iterable(map(compose_episode, drawing)), fps)
-    write_gif(paths[1], chain.from_iterable(map(compose_episode, islice(episodes(), GIF_EPISODES))), fps, every=2)
+    write_gif(
+        paths[1],
+        chain.from_iterable(map(compose_episode, islice(episodes(), GIF_EPISODES))),
+        fps,
+        every=2,
+    )
     print_report(report)
-    then = {**checkpoint_settings(config.checkpoint, config.task.id), "episodes": 100, "pairs.seed": 7}
+    then = {
+        **checkpoint_settings(config.checkpoint, config.task.id),
+        "episodes": 100,
+        "pairs.seed": 7,
+    }
     print(f"wrote {', '.join(map(str, paths))}\nnext: {write('evaluate', then)}")
     return 0
 
 
 def act(agent: Agent, probe: nn.Module, task: Task, pairs: Pairs) -> tuple[Outcome, np.ndarray]:
-    """Play all episodes at once; returns what happened and, per step and episode, the imagined path `[T, B, H, 3]` [m]."""
+    """Play all episodes at once; returns what happened and, per step and episode, the imagined path
+    `[T, B, H, 3]` [m].
+    """
     plans: list[np.ndarray] = []
 
     def watched() -> Iterator[Step]:
@@ -82,29 +109,70 @@ def act(agent: Agent, probe: nn.Module, task: Task, pairs: Pairs) -> tuple[Outco
     return Outcome.collect(watched(), task, pairs.pairs), np.stack(plans)
 
 
-def scenes(task: Task, camera: Camera, pairs: Pairs, outcome: Outcome, plans: np.ndarray, title: str) -> Iterator[Episode]:
+def scenes(
+    task: Task, camera: Camera, pairs: Pairs, outcome: Outcome, plans: np.ndarray, title: str
+) -> Iterator[Episode]:
     """What the video shows of each episode."""
     verdicts, total = outcome.end.tolist(), len(pairs.pairs)
     for i, pair in enumerate(pairs.pairs):
-        head: dict[str, Any] = {"title": title, "index": i + 1, "total": total, "earlier": tuple(verdicts[:i])}
+        head: dict[str, Any] = {
+            "title": title,
+            "index": i + 1,
+            "total": total,
+            "earlier": tuple(verdicts[:i]),
+        }
         yield show_episode(task, camera, outcome.states[:, i], pair.goal, plans[:, i], **head)
 
 
 def summary(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, Any]:
-    """The demo's json: how many goals were reached at the end, and each one's distance and steps."""
+    """The demo's json: how many goals were reached at the end, and each one's distance and
+    steps.
+    """
     goals = []
     for i, (end, ever) in enumerate(zip(outcome.end.tolist(), outcome.any.tolist(), strict=True)):
         first = int(np.argmax(outcome.reached[:, i])) if ever else None
-        goals.append({"reached": end, "distance": float(outcome.distance[-1, i]), "first_reached_step": first, "steps": pairs.steps})
-    return {"task": task.name, "reached": int(outcome.end.sum()), "episodes": len(goals), "unit": task.unit, "goals": goals}
+        goals.append(
+            {
+                "reached": end,
+                "distance": float(outcome.distance[-1, i]),
+                "first_reached_step": first,
+                "steps": pairs.steps,
+            }
+        )
+    return {
+        "task": task.name,
+        "reached": int(outcome.end.sum()),
+        "episodes": len(goals),
+        "unit": task.unit,
+        "goals": goals,
+    }
 
 
 def print_report(report: dict[str, Any]) -> None:
     """The same as a table."""
-    table = Table(title=f"{report['task']}: {report['reached']} of {report['episodes']} goals reached at the end")
-    for heading in ("goal", "verdict", f"distance at the end [{report['unit']}]", "first reached at step"):
+    table = Table(
+        title=(
+            f"{report['task']}: {report['reached']} of {report['episodes']} goals reached at"
+            " the end"
+        )
+    )
+    for heading in (
+        "goal",
+        "verdict",
+        f"distance at the end [{report['unit']}]",
+        "first reached at step",
+    ):
         table.add_column(escape(heading), justify="right")
     for i, goal in enumerate(report["goals"]):
-        step = "never" if goal["first_reached_step"] is None else f"{goal['first_reached_step']} of {goal['steps']}"
-        table.add_row(str(i + 1), "reached" if goal["reached"] else "not reached", f"{goal['distance']:.4f}", step)
+        step = (
+            "never"
+            if goal["first_reached_step"] is None
+            else f"{goal['first_reached_step']} of {goal['steps']}"
+        )
+        table.add_row(
+            str(i + 1),
+            "reached" if goal["reached"] else "not reached",
+            f"{goal['distance']:.4f}",
+            step,
+        )
     Console().print(table)

@@ -1,9 +1,10 @@
 """Measure how often a checkpoint reaches its goals.
 
-Independent pairs of start and goal, success at the end and at any time with intervals, and the floors of a random and a still policy
-on the same pairs. Planner and cost are those the checkpoint was trained with unless others are named. `oracle=true` plays the same
-planner in the real simulator beside them, with the task's privileged cost: what it misses is not the model's fault. Its result is kept
-in out/cache/.
+Independent pairs of start and goal, success at the end and at any time with intervals, and the
+floors of a random and a still policy on the same pairs. Planner and cost are those the checkpoint
+was trained with unless others are named. `oracle=true` plays the same planner in the real simulator
+beside them, with the task's privileged cost: what it misses is not the model's fault. Its result is
+kept in out/cache/.
 
 Examples:
     latent-mpc evaluate checkpoint=reacher-pixels episodes=100 pairs.seed=7
@@ -26,7 +27,13 @@ from latent_mpc.agent.evaluation.cache import Cache
 from latent_mpc.agent.evaluation.evaluate import measure, origin
 from latent_mpc.agent.evaluation.oracle_cache import cached_oracle, make_oracle
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
-from latent_mpc.agent.evaluation.results import low, make_folder, print_results, require_folder, write_json
+from latent_mpc.agent.evaluation.results import (
+    low,
+    make_folder,
+    print_results,
+    require_folder,
+    write_json,
+)
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import EvaluateConfig
 from latent_mpc.envs.task import Task
@@ -37,37 +44,57 @@ def run(config: EvaluateConfig) -> int:
     folder = config.folder()
     require_folder(folder)
     parts = load_parts(config.checkpoint, resolve_device(config.device))
-    agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed)
+    agent = make_agent(
+        parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed
+    )
     task = make_task(parts.config, task_id=config.task.id)
     oracle = oracle_of(config, agent, task)  # what can be refused is, before an episode is played
     pairs = pairs_of(task, config.episodes, config.pairs)
     make_folder(folder)
-    result = measure(agent, task, pairs, config.pairs, vars(config.planner), vars(config.cost), oracle)
-    result["checkpoint"] = {"path": config.checkpoint, **origin(parts.config), **training_time(config.checkpoint)}
+    result = measure(
+        agent, task, pairs, config.pairs, vars(config.planner), vars(config.cost), oracle
+    )
+    result["checkpoint"] = {
+        "path": config.checkpoint,
+        **origin(parts.config),
+        **training_time(config.checkpoint),
+    }
     write_json(folder / "results.json", result)
     print_results(result)
-    then = write("horizon" if low(result) else "demo", checkpoint_settings(config.checkpoint, config.task.id))
+    then = write(
+        "horizon" if low(result) else "demo", checkpoint_settings(config.checkpoint, config.task.id)
+    )
     print(f"wrote {folder / 'results.json'}\nnext: {then}")
     return 0
 
 
-def oracle_of(config: EvaluateConfig, agent: Agent, task: Task) -> Callable[[Pairs], dict[str, Any]] | None:
-    """What plays the oracle on pairs: the agent's planner, weights and seed. None unless `oracle=true`.
+def oracle_of(
+    config: EvaluateConfig, agent: Agent, task: Task
+) -> Callable[[Pairs], dict[str, Any]] | None:
+    """What plays the oracle on pairs: the agent's planner, weights and seed. None unless
+    `oracle=true`.
 
     Raises ValueError where there can be no oracle.
     """
     if not config.oracle:
         return None
     planner = {**vars(config.planner), "horizon": config.oracle_horizon or config.planner.horizon}
-    make_oracle(task, planner, agent.cost, agent.action_repeat, threads=1)  # to be refused, if at all, before anything is played
+    # to be refused, if at all, before anything is played
+    make_oracle(task, planner, agent.cost, agent.action_repeat, threads=1)
     cache = Cache.within(config.folder(), config.reuse)
-    return lambda pairs: cached_oracle(cache, task, pairs, planner, agent.cost, agent.action_repeat, agent.seed)
+    return lambda pairs: cached_oracle(
+        cache, task, pairs, planner, agent.cost, agent.action_repeat, agent.seed
+    )
 
 
 def training_time(checkpoint: str) -> dict[str, Any]:
-    """`{"train_seconds": …}` of a checkpoint that was trained in one go, as its own results.json says; else nothing."""
+    """`{"train_seconds": …}` of a checkpoint that was trained in one go, as its own results.json
+    says; else nothing.
+    """
     try:
-        trained = json.loads((find_checkpoint(checkpoint) / "results.json").read_text(encoding="utf-8"))
+        trained = json.loads(
+            (find_checkpoint(checkpoint) / "results.json").read_text(encoding="utf-8")
+        )
         return {} if trained["resumed"] else {"train_seconds": float(trained["train_seconds"])}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -1,6 +1,7 @@
 """Write rollouts in another library's format.
 
-minari: a local data set of Minari's (extra minari), without loss; `train data=minari:NAME` reads it back, as it does any other.
+minari: a local data set of Minari's (extra minari), without loss; `train data=minari:NAME` reads it
+back, as it does any other.
 
 Examples:
     latent-mpc export minari runs/reacher-state/data
@@ -17,7 +18,8 @@ from latent_mpc.envs.rollouts.minari import to_minari
 from latent_mpc.envs.rollouts.minari_set import SCHEME
 from latent_mpc.envs.rollouts.reader import Rollouts
 
-COMPARED = {"id": "", "xml": "", "control_period": 0.0, "size": TaskConfig.size}  # of data and task, by train: key -> default
+# of data and task, by train: key -> default
+COMPARED = {"id": "", "xml": "", "control_period": 0.0, "size": TaskConfig.size}
 
 
 def run(config: ExportConfig) -> int:
@@ -25,10 +27,15 @@ def run(config: ExportConfig) -> int:
     rollouts = Rollouts(config.path)
     rollouts.require_whole()
     if not len(rollouts) or "action" not in rollouts.keys:
-        raise LatentMPCError(f"{config.path} holds no finished episode with actions; there is nothing to export")
+        raise LatentMPCError(
+            f"{config.path} holds no finished episode with actions; there is nothing to export"
+        )
     name = config.name or default_name(rollouts)
     to_minari(rollouts, name)
-    print(f"wrote {len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps as Minari data set {name}")
+    print(
+        f"wrote {len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps as Minari"
+        f" data set {name}"
+    )
     then = write("train", {**recorded(rollouts), "data": SCHEME + name})
     print(f"next: {then}\nor in Python: minari.load_dataset({name!r})")
     return 0
@@ -43,8 +50,16 @@ def default_name(rollouts: Rollouts) -> str:
 def recorded(rollouts: Rollouts) -> dict[str, object]:
     """Settings of a command that meets the same task: those that `train` compares with the data."""
     task = rollouts.meta.get("task", {})
-    options = {f"task.{key}": value for key, value in task.get("options", {}).items() if value != COMPARED.get(key, value)}
-    return {"task": task.get("name", "NAME"), **options, "obs": "+".join(sorted(observed(rollouts), reverse=True))}
+    options = {
+        f"task.{key}": value
+        for key, value in task.get("options", {}).items()
+        if value != COMPARED.get(key, value)
+    }
+    return {
+        "task": task.get("name", "NAME"),
+        **options,
+        "obs": "+".join(sorted(observed(rollouts), reverse=True)),
+    }
 
 
 def observed(rollouts: Rollouts) -> list[str]:

@@ -1,14 +1,15 @@
 """Find out how far a checkpoint should look ahead, and what limits it.
 
-Plays the same pairs at every horizon, beside the oracle, fewer and more samples and other costs; measures how far the model imagines
-well and how well the cost guides; times decisions. Writes horizon.json and report.html, one page without any outside parts. What was
-played is kept in out/cache/: a killed study goes on, a wider one plays only what is new.
+Plays the same pairs at every horizon, beside the oracle, fewer and more samples and other costs;
+measures how far the model imagines well and how well the cost guides; times decisions. Writes
+horizon.json and report.html, one page without any outside parts. What was played is kept in
+out/cache/: a killed study goes on, a wider one plays only what is new.
 
 Examples:
-    latent-mpc horizon checkpoint=reacher-pixels
-    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] episodes=100 out=runs/umaze-horizon
-    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3] only=sweep out=runs/machine-a
-    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] reuse=[runs/machine-a,runs/machine-b]
+    latent-mpc horizon checkpoint=reacher-pixels latent-mpc horizon checkpoint=runs/umaze
+    horizons=[1,3,5,10] episodes=100 out=runs/umaze-horizon latent-mpc horizon checkpoint=runs/umaze
+    horizons=[1,3] only=sweep out=runs/machine-a latent-mpc horizon checkpoint=runs/umaze
+    horizons=[1,3,5,10] reuse=[runs/machine-a,runs/machine-b]
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ def run(config: HorizonConfig) -> int:
         with sweep.progress:
             sweep.play(settings_by_horizon(sweep))
         print(f"horizons {config.horizons} are in {folder / 'cache'}")
-        print(f"next: {write('horizon', {**checkpoint_settings(config.checkpoint, config.task.id), 'reuse': [str(folder)]})}")
+        again = {
+            **checkpoint_settings(config.checkpoint, config.task.id),
+            "reuse": [str(folder)],
+        }
+        print(f"next: {write('horizon', again)}")
         return 0
     camera = open_film_camera(sweep) if config.videos else None
     with sweep.progress:
@@ -48,7 +53,8 @@ def run(config: HorizonConfig) -> int:
     result |= {"command": command(), "wall_seconds": time.perf_counter() - begin}
     write_json(folder / "horizon.json", result)
     figures, page = write_figures(result, folder), folder / "report.html"
-    replace(page, write_page(result, figures, []).encode())  # all but the films, which take nothing with them if they fail
+    # all but the films, which take nothing with them if they fail
+    replace(page, write_page(result, figures, []).encode())
     print_advice(result)
     if camera:
         replace(page, write_page(result, figures, _films(sweep, result, camera)).encode())
@@ -59,17 +65,30 @@ def run(config: HorizonConfig) -> int:
 
 def print_advice(result: dict[str, Any]) -> None:
     """What to use, how good it is on pairs that took no part in the choice, and what limits it."""
-    advised, ms = result["advice"], {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]}
+    advised, ms = (
+        result["advice"],
+        {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]},
+    )
     pairs = result["pairs"]
-    table = Table(title=f"{result['task']} from {result['obs']}, {pairs['episodes']} pairs of seed {pairs['report_seed']}")
+    table = Table(
+        title=(
+            f"{result['task']} from {result['obs']}, {pairs['episodes']} pairs of seed"
+            f" {pairs['report_seed']}"
+        )
+    )
     for name in ("setting", "reached at the end", "95 % interval", "ms per model step"):
         table.add_column(name, justify="left" if name == "setting" else "right")
     for row in advised["reported"]["settings"]:
         rate = row["success_end"]
         time = f"{ms[row['label']]:.1f}" if row["label"] in ms else ""
-        table.add_row(row["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time)
+        table.add_row(
+            row["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time
+        )
     Console().print(table)
-    ahead = f"{plural(advised['horizon'], 'model step')} ahead ({advised['horizon'] * result['step_seconds']:.2g} s)"
+    ahead = (
+        f"{plural(advised['horizon'], 'model step')} ahead"
+        f" ({advised['horizon'] * result['step_seconds']:.2g} s)"
+    )
     print(f"look {ahead}; fastest: {advised['fastest']}")
     print(f"what limits success: {advised['limit']['what']}. {advised['limit']['why']}")
 
@@ -85,4 +104,8 @@ def _films(sweep: Sweep, result: dict[str, Any], camera: Camera) -> list[dict[st
         )
     )
     rows = {one["label"]: one for one in result["success"]}
-    return [film for label in labels for film in film_pairs(sweep, by_horizon[label], rows[label], camera)]
+    return [
+        film
+        for label in labels
+        for film in film_pairs(sweep, by_horizon[label], rows[label], camera)
+    ]

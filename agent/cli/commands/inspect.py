@@ -1,7 +1,8 @@
 """Look at rollouts or at a checkpoint.
 
-What it is, sizes and ranges, what looks wrong (values that are not finite or never change, clipped actions, repeated episodes), where
-the robot has been, and a contact sheet of frames. With --verify every checksum is compared and damage is named: exit status 2.
+What it is, sizes and ranges, what looks wrong (values that are not finite or never change, clipped
+actions, repeated episodes), where the robot has been, and a contact sheet of frames. With --verify
+every checksum is compared and damage is named: exit status 2.
 
 Examples:
     latent-mpc inspect runs/reacher-state/data --verify
@@ -31,14 +32,24 @@ from latent_mpc.envs.files import replace
 from latent_mpc.envs.rollouts.format import META
 from latent_mpc.envs.rollouts.quarantine import quarantined
 from latent_mpc.envs.rollouts.reader import Rollouts
-from latent_mpc.envs.rollouts.report import Report, coverage, frames, known_task, positions, report, shorten
+from latent_mpc.envs.rollouts.report import (
+    Report,
+    coverage,
+    frames,
+    known_task,
+    positions,
+    report,
+    shorten,
+)
 from latent_mpc.envs.video.contact_sheet import contact_sheet
 
 SHOWN = (6, 8)  # episodes, and frames of each, on the contact sheet
 
 
 def run(config: InspectConfig) -> int:
-    """Find out what the path is, and tell. Raises FileNotFoundError if it is neither rollouts nor a checkpoint."""
+    """Find out what the path is, and tell. Raises FileNotFoundError if it is neither rollouts nor a
+    checkpoint.
+    """
     path = Path(config.path)
     if (path / META).exists():
         inspect_rollouts(Rollouts(path), config)
@@ -46,12 +57,16 @@ def run(config: InspectConfig) -> int:
         inspect_checkpoint(config.path)
     else:
         hint = f"; its rollouts are in {path / 'data'}" if (path / "data" / META).exists() else ""
-        raise FileNotFoundError(f"{path} holds neither rollouts ({META}) nor a checkpoint (config.yaml){hint}")
+        raise FileNotFoundError(
+            f"{path} holds neither rollouts ({META}) nor a checkpoint (config.yaml){hint}"
+        )
     return 0
 
 
 def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
-    """Table, anomalies and pictures. Raises ValueError, after telling the rest, if episodes are damaged."""
+    """Table, anomalies and pictures. Raises ValueError, after telling the rest, if episodes are
+    damaged.
+    """
     if config.verify:
         rollouts.require_whole()
     print("\n".join(f"{key:<12} {value}" for key, value in about(rollouts).items()))
@@ -62,13 +77,18 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
         return
     summary = report(rollouts)
     print_ranges(summary, rollouts)
-    print(f"actions      {summary.clipped:.0%} of numbers at a bound, {summary.resting:.0%} of steps at rest")
+    print(
+        f"actions      {summary.clipped:.0%} of numbers at a bound, {summary.resting:.0%} of steps"
+        " at rest"
+    )
     for anomaly in summary.anomalies() or ["none"]:
         print(f"anomaly      {anomaly}")
     for path in draw(rollouts, config.folder()):
         print(f"wrote        {path}")
     verify = write("inspect", {"path": rollouts.path}, "--verify")
-    whole = "every checksum holds" if config.verify else f"not compared with its checksums: {verify}"
+    whole = (
+        "every checksum holds" if config.verify else f"not compared with its checksums: {verify}"
+    )
     print(f"verified     {whole}")
 
 
@@ -79,7 +99,11 @@ def about(rollouts: Rollouts) -> dict[str, str]:
     length = f"{rollouts.lengths.min()} to {rollouts.lengths.max()}" if len(rollouts) else "no"
     seconds = f", {steps * period:,.0f} s of experience" if isinstance(period, float) else ""
     size = sum(array.nbytes for array in rollouts.arrays.values())
-    metadata: dict[str, str] = {key: json.dumps(meta[key]) for key in ("task", "behaviour", "seed", "versions") if key in meta}
+    metadata: dict[str, str] = {
+        key: json.dumps(meta[key])
+        for key in ("task", "behaviour", "seed", "versions")
+        if key in meta
+    }
     return {
         "rollouts": f"{rollouts.path}, fingerprint {rollouts.fingerprint}",
         "episodes": f"{len(rollouts)} of {length} control steps{seconds}, {size / 1e6:,.1f} MB",
@@ -94,7 +118,12 @@ def print_ranges(summary: Report, rollouts: Rollouts) -> None:
         table.add_column(name)
     for key, ranges in summary.ranges.items():
         array = rollouts.arrays[key]
-        cells = (key, f"{array.dtype}{list(array.shape[1:])}", f"{np.min(ranges.low):.4g}", f"{np.max(ranges.high):.4g}")
+        cells = (
+            key,
+            f"{array.dtype}{list(array.shape[1:])}",
+            f"{np.min(ranges.low):.4g}",
+            f"{np.max(ranges.high):.4g}",
+        )
         table.add_row(*(escape(cell) for cell in cells), shorten(ranges.constant) or "-")
     Console().print(table)
 
@@ -127,7 +156,9 @@ def inspect_checkpoint(name: str) -> None:
         for key in ("task", "obs", "seed", "spaces", "actions", "planner", "cost", "data")
         if key in config
     }
-    print("\n".join(f"{key:<12} {value}" for key, value in {"checkpoint": name, **metadata}.items()))
+    print(
+        "\n".join(f"{key:<12} {value}" for key, value in {"checkpoint": name, **metadata}.items())
+    )
     table = Table()
     for column in ("part", "numbers", "lowest", "highest", "not finite"):
         table.add_column(column)
@@ -143,7 +174,13 @@ def inspect_checkpoint(name: str) -> None:
 
 def parameter_summary(module: nn.Module) -> tuple[str, str, str, str]:
     """Parameter count, finite range (lowest, highest), number of non-finite values."""
-    values = torch.cat([tensor.detach().double().flatten() for tensor in module.state_dict().values()])
+    values = torch.cat(
+        [tensor.detach().double().flatten() for tensor in module.state_dict().values()]
+    )
     finite = values[torch.isfinite(values)]
-    low, high = (f"{float(bound):.4g}" for bound in (finite.min(), finite.max())) if len(finite) else ("-", "-")
+    low, high = (
+        (f"{float(bound):.4g}" for bound in (finite.min(), finite.max()))
+        if len(finite)
+        else ("-", "-")
+    )
     return f"{len(values):,}", low, high, str(len(values) - len(finite))

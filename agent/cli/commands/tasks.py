@@ -23,7 +23,9 @@ def run(arguments: Sequence[str]) -> int:
     """Print both lists. Raises ValueError if anything is given."""
     if arguments:
         raise LatentMPCError(f"tasks takes no settings, got {' '.join(arguments)!r}")
-    print("\n".join(("tasks", *(f"  {name:<20} {about(name)}".rstrip() for name in choices("task")))))
+    print(
+        "\n".join(("tasks", *(f"  {name:<20} {about(name)}".rstrip() for name in choices("task"))))
+    )
     print("\n".join(("checkpoints", *(f"  {name}" for name in shipped() or ["(none ships)"]))))
     return 0
 
@@ -33,5 +35,10 @@ def about(task: str) -> str:
     if is_plugin("task", task):
         package = plugins()[task].dist
         return f"Of the package {package.name}." if package else ""
-    first = files(PACKAGE).joinpath("configs", "task", f"{task}.yaml").read_text(encoding="utf-8").partition("\n")[0]
+    first = (
+        files(PACKAGE)
+        .joinpath("configs", "task", f"{task}.yaml")
+        .read_text(encoding="utf-8")
+        .partition("\n")[0]
+    )
     return first.lstrip("# ") if first.startswith("#") else ""

@@ -1,7 +1,8 @@
 """Train a world model and validate its planner.
 
-Collects rollouts if no `data` is given, learns a latent world model without reward or reconstruction, and plays the validation pairs.
-The folder it writes is the checkpoint: weights, config, metrics.jsonl, results.json. A killed run goes on with the same `out`.
+Collects rollouts if no `data` is given, learns a latent world model without reward or
+reconstruction, and plays the validation pairs. The folder it writes is the checkpoint: weights,
+config, metrics.jsonl, results.json. A killed run goes on with the same `out`.
 
 Examples:
     latent-mpc train task=reacher obs=state
@@ -24,12 +25,26 @@ from latent_mpc.agent.checkpoints.shipped import by_path
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.evaluate import origin
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
-from latent_mpc.agent.evaluation.results import make_folder, print_results, require_folder, write_json
+from latent_mpc.agent.evaluation.results import (
+    make_folder,
+    print_results,
+    require_folder,
+    write_json,
+)
 from latent_mpc.agent.training.curves import draw_curves
 from latent_mpc.agent.training.episode_length import require_length
 from latent_mpc.agent.training.imagined_frames import draw_imagined
 from latent_mpc.agent.training.open_data import MODEL, open_rollouts, require_task
-from latent_mpc.agent.training.pipeline import describe, explore_once, gathered, initialise, save, task_options, train, validate
+from latent_mpc.agent.training.pipeline import (
+    describe,
+    explore_once,
+    gathered,
+    initialise,
+    save,
+    task_options,
+    train,
+    validate,
+)
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
@@ -41,7 +56,9 @@ from latent_mpc.envs.task import Task
 
 
 def run(config: TrainConfig) -> int:
-    """Collect if need be, train, validate. What can be refused is, before anything is written or takes long."""
+    """Collect if need be, train, validate. What can be refused is, before anything is written or
+    takes long.
+    """
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
     require_folder(folder)
     if config.data:
@@ -51,7 +68,9 @@ def run(config: TrainConfig) -> int:
     same_run(folder, asdict(config))
     if (earlier := finished(folder)) is not None:
         print_results(earlier)
-        print(f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}")
+        print(
+            f"{folder} was finished before; to validate it again, delete {folder / 'results.json'}"
+        )
         return 0
     parts = initialise(describe(config, task), config.seed)
     for part in parts.modules().values():
@@ -68,7 +87,8 @@ def run(config: TrainConfig) -> int:
 
 
 def require_data(config: TrainConfig) -> None:
-    """Raise as `open_rollouts` for data that are not there, or of another task: making the task may take seconds of simulation.
+    """Raise as `open_rollouts` for data that are not there, or of another task: making the task may
+    take seconds of simulation.
 
     What the user leaves open and probing will tell is taken to be what the data hold.
     """
@@ -78,11 +98,25 @@ def require_data(config: TrainConfig) -> None:
         meta = Rollouts(config.data, config.data_skip).meta
     if meta is not None:
         stored = meta.get("task", {}).get("options", {})
-        open_keys = [key for key in MODEL if key in stored and getattr(config.task, key, None) in ("", 0)]
-        require_task(f"data={config.data}", meta, replace(config, task=replace(config.task, **{key: stored[key] for key in open_keys})))
+        open_keys = [
+            key for key in MODEL if key in stored and getattr(config.task, key, None) in ("", 0)
+        ]
+        require_task(
+            f"data={config.data}",
+            meta,
+            replace(config, task=replace(config.task, **{key: stored[key] for key in open_keys})),
+        )
 
 
-def run_locked(config: TrainConfig, folder: Path, task: Task, parts: Parts, given: Rollouts | None, pairs: Pairs, begin: float) -> int:
+def run_locked(
+    config: TrainConfig,
+    folder: Path,
+    task: Task,
+    parts: Parts,
+    given: Rollouts | None,
+    pairs: Pairs,
+    begin: float,
+) -> int:
     """The body of `run`, holding the folder's lock.
 
     Args:
@@ -100,28 +134,42 @@ def run_locked(config: TrainConfig, folder: Path, task: Task, parts: Parts, give
     save(parts, rollouts, folder)
     result = validate(parts, task, config, pairs)
     save_parts(parts, folder)  # with the horizon that was chosen
-    seconds = time.perf_counter() - begin  # collecting and validating too; of this call, so after a kill less than all
+    # collecting and validating too; of this call, so after a kill less than all
+    seconds = time.perf_counter() - begin
     result["checkpoint"] = {"path": str(folder), **origin(parts.config)}
     result |= {"train_seconds": seconds, "resumed": resumed}
     write_json(folder / "results.json", result)
     print_results(result)
     draw_curves(folder)
     draw_imagined(parts, rollouts, config.training.validation, config.seed, folder)
-    then = {**checkpoint_settings(by_path(folder), getattr(config.task, "id", "")), "episodes": 100, "pairs.seed": 7}
-    print(f"wrote {folder} in {result['train_seconds'] / 60:.1f} min\nnext: {write('evaluate', then)}")
+    then = {
+        **checkpoint_settings(by_path(folder), getattr(config.task, "id", "")),
+        "episodes": 100,
+        "pairs.seed": 7,
+    }
+    print(
+        f"wrote {folder} in {result['train_seconds'] / 60:.1f} min\nnext: {write('evaluate', then)}"
+    )
     return 0
 
 
 def same_run(folder: Path, config: dict[str, Any]) -> bool:
-    """Whether there is something to go on with in a run's folder. Raises ValueError, naming the first key that differs, if it holds
-    the weights of another run. Before the first weights are saved, other settings simply take over.
+    """Whether there is something to go on with in a run's folder. Raises ValueError, naming the
+    first key that differs, if it holds the weights of another run. Before the first weights are
+    saved, other settings simply take over.
     """
     path, flat = folder / "run.json", run_note(config)
     begun = (folder / "model.safetensors").exists() or any(folder.rglob("training/*.safetensors"))
     if begun:
         before = _read_run(path)
-        for key in sorted(set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)):  # planner.name before its fields
-            if before.get(key) != flat.get(key) and not key.endswith(("workers", "patience", "task.xml")):  # the fingerprint decides
+        # planner.name before its fields
+        for key in sorted(
+            set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)
+        ):
+            # the fingerprint decides
+            if before.get(key) != flat.get(key) and not key.endswith(
+                ("workers", "patience", "task.xml")
+            ):
                 raise LatentMPCError(
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
                     "give another out=, or the same settings to go on with it"
@@ -146,18 +194,30 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 def _read_run(path: Path) -> dict[str, Any]:
     if not path.exists():
-        raise FileNotFoundError(f"{path.parent} holds weights, but no {path.name} that says of which run; give another out=")
+        raise FileNotFoundError(
+            f"{path.parent} holds weights, but no {path.name} that says of which run; give another"
+            " out="
+        )
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise LatentMPCError(f"{path} cannot be read ({error}); delete the folder or give another out=") from error
+        raise LatentMPCError(
+            f"{path} cannot be read ({error}); delete the folder or give another out="
+        ) from error
     if not isinstance(before, dict):
-        raise LatentMPCError(f"{path} must hold keys and values, got {type(before).__name__}; delete the folder or give another out=")
+        raise LatentMPCError(
+            f"{path} must hold keys and values, got {type(before).__name__}; delete the folder or"
+            " give another out="
+        )
     return before
 
 
 def _flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in config.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        flat |= (
+            _flatten(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else {f"{prefix}{key}": value}
+        )
     return flat

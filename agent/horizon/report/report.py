@@ -1,4 +1,6 @@
-"""report.html out of horizon.json and its pictures: the figures, and the values that its template, `report.html.j2`, puts into words."""
+"""report.html out of horizon.json and its pictures: the figures, and the values that its template,
+`report.html.j2`, puts into words.
+"""
 
 from __future__ import annotations
 
@@ -24,29 +26,48 @@ Found = Mapping[str, Any]
 
 
 def write_figures(result: Found, folder: Path) -> dict[str, str]:
-    """Draw every figure; each as png into `folder/figures` and as a data URI. Returns name -> URI."""
+    """Draw every figure; each as png into `folder/figures` and as a data URI. Returns name ->
+    URI.
+    """
     from matplotlib import rc_context
 
-    seconds, ms, advised, imagined = result["step_seconds"], times_of(result), result["advice"], result["imagination"]
+    seconds, ms, advised, imagined = (
+        result["step_seconds"],
+        times_of(result),
+        result["advice"],
+        result["imagination"],
+    )
     agents = [found for found in result["success"] if found["role"] != "oracle"]
     draw: dict[str, Callable[[], Figure]] = {
-        "success": partial(figures.draw_success, result["success"], result["floors"], seconds, advised["horizon"]),
+        "success": partial(
+            figures.draw_success, result["success"], result["floors"], seconds, advised["horizon"]
+        ),
         "thirds": partial(figures.draw_thirds, result["success"], result["steps_away"], seconds),
-        "imagination-latent": partial(figures_model.draw_imagination, imagined["latent"], seconds, "latent [standard deviations]"),
+        "imagination-latent": partial(
+            figures_model.draw_imagination,
+            imagined["latent"],
+            seconds,
+            "latent [standard deviations]",
+        ),
         "guidance": partial(figures_model.draw_guidance, result["guidance"]),
         "times": partial(figures.draw_times, result["times"]["grid"], seconds),
         "pareto": partial(figures.draw_pareto, agents, ms, advised["pareto"]),
     }
     for name in ("position", "velocity"):
         what = f"{name} [{imagined[name]['unit']}]"
-        draw[f"imagination-{name}"] = partial(figures_model.draw_imagination, imagined[name]["mlp"], seconds, what)
+        draw[f"imagination-{name}"] = partial(
+            figures_model.draw_imagination, imagined[name]["mlp"], seconds, what
+        )
     if result["landscape"]:
         draw |= {
-            f"landscape-{name}": partial(figures_model.draw_landscape, result["landscape"], name) for name in result["landscape"]["values"]
+            f"landscape-{name}": partial(figures_model.draw_landscape, result["landscape"], name)
+            for name in result["landscape"]["values"]
         }
     (folder / "figures").mkdir(exist_ok=True)
     with rc_context(RC):
-        return {name: save(make(), folder / "figures" / f"{name}.png") for name, make in draw.items()}
+        return {
+            name: save(make(), folder / "figures" / f"{name}.png") for name, make in draw.items()
+        }
 
 
 def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) -> str:
@@ -77,15 +98,40 @@ def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) 
         ],  # of shorter and longer ones
         "fresh": reported[advised["smallest"]],
         "fastest": reported[advised["fastest"]],
-        "errors": [("latent", found["latent"], "std")]
-        + [(f"{name}, {kind.replace('mlp', 'MLP')} probe", found[name][kind], found[name]["unit"]) for name, kind in probes],
-        "reasons": [(f"H = {result['own_horizon']}", "the checkpoint's own"), *((advised[key], why) for key, why in reasons.items())],
+        "errors": (
+            [("latent", found["latent"], "std")]
+            + [
+                (
+                    f"{name}, {kind.replace('mlp', 'MLP')} probe",
+                    found[name][kind],
+                    found[name]["unit"],
+                )
+                for name, kind in probes
+            ]
+        ),
+        "reasons": [
+            (f"H = {result['own_horizon']}", "the checkpoint's own"),
+            *((advised[key], why) for key, why in reasons.items()),
+        ],
     }
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters |= {"cost_name": cost_name, "number": _number, "numbers": _numbers, "percent": percent, "plural": plural}
-    page.filters |= {"seconds": lambda horizon: f"{horizon * result['step_seconds']:.2g} s", "third": _third}
+    page = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page.filters |= {
+        "cost_name": cost_name,
+        "number": _number,
+        "numbers": _numbers,
+        "percent": percent,
+        "plural": plural,
+    }
+    page.filters |= {
+        "seconds": lambda horizon: f"{horizon * result['step_seconds']:.2g} s",
+        "third": _third,
+    }
     page.globals |= {"thirds": list(THIRDS), "floors": figures.FLOORS}
-    template = page.from_string(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"))
+    template = page.from_string(
+        Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
+    )
     return template.render(result=result, figures=drawn, films=films, **values)
 
 
@@ -95,7 +141,9 @@ def times_of(result: Found) -> dict[str, float]:
 
 
 def _numbers(html: Markup) -> Markup:
-    """Numbers as they are printed: one stays on the line of its percent sign, and a minus is one."""
+    """Numbers as they are printed: one stays on the line of its percent sign, and a minus is
+    one.
+    """
     return Markup(re.sub(r"(?<![\w-])-(?=\d)", "\u2212", html).replace(" %", "\u00a0%"))
 
 

@@ -1,4 +1,5 @@
-"""The look of the report's figures: small enough to be read on a telephone, colours told apart in every common colour blindness.
+"""The look of the report's figures: small enough to be read on a telephone, colours told apart in
+every common colour blindness.
 
 Colours are Okabe and Ito's (2008); a marker or a dash says the same once more, for print in grey.
 """
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7", "#6b7280"
+BLUE, SKY, GREEN, ORANGE, RED, PURPLE, GREY = (
+    "#0072B2",
+    "#56B4E9",
+    "#009E73",
+    "#E69F00",
+    "#D55E00",
+    "#CC79A7",
+    "#6b7280",
+)
 SIZE = (5.6, 3.7)  # [inches]
 DPI = 160  # of the png
 RC: Any = {  # matplotlib's stubs want its own type of keys
@@ -41,7 +50,9 @@ def begin(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
 
 
 def horizon_axis(axes: Axes, horizons: Sequence[int], seconds: float) -> None:
-    """Horizons on x, in model steps below and in seconds above; equal distances mean equal ratios."""
+    """Horizons on x, in model steps below and in seconds above; equal distances mean equal
+    ratios.
+    """
     axes.set_xscale("log", base=2)
     axes.set_xticks(horizons, [str(horizon) for horizon in horizons])
     axes.minorticks_off()
@@ -74,7 +85,10 @@ def percent_axis(axes: Axes, label: str) -> None:
 
 def bars(rates: Sequence[Mapping[str, float]]) -> list[list[float]]:
     """Lengths of interval bars below and above the rates, for `errorbar`."""
-    return [[max(0.0, r["rate"] - r["low"]) for r in rates], [max(0.0, r["high"] - r["rate"]) for r in rates]]
+    return [
+        [max(0.0, r["rate"] - r["low"]) for r in rates],
+        [max(0.0, r["high"] - r["rate"]) for r in rates],
+    ]
 
 
 def save(figure: Figure, path: Path) -> str:

@@ -1,4 +1,6 @@
-"""One success and one failure at a horizon as small videos with the imagined path, out of the episodes that the sweep played."""
+"""One success and one failure at a horizon as small videos with the imagined path, out of the
+episodes that the sweep played.
+"""
 
 from __future__ import annotations
 
@@ -24,27 +26,51 @@ WIDTH, HEIGHT = 640, 458  # of a frame [pixels]
 
 
 def open_film_camera(sweep: Sweep) -> Camera:
-    """What the films are taken with; opened before hours of playing, so that one that does not work is refused at once."""
+    """What the films are taken with; opened before hours of playing, so that one that does not work
+    is refused at once.
+    """
     return open_camera(sweep.task.model, sweep.task.view, SCENE, sweep.config.camera.backend)
 
 
-def film_pairs(sweep: Sweep, setting: Setting, found: Mapping[str, Any], camera: Camera) -> list[dict[str, Any]]:
-    """The first success and the first failure: `{"horizon", "pair", "reached", "video", "poster"}`, both files as data URIs."""
+def film_pairs(
+    sweep: Sweep, setting: Setting, found: Mapping[str, Any], camera: Camera
+) -> list[dict[str, Any]]:
+    """The first success and the first failure: `{"horizon", "pair", "reached", "video", "poster"}`,
+    both files as data URIs.
+    """
     ends, films = list(found["end"]), []
     for verdict in (1, 0):
         if verdict in ends:
             i = ends.index(verdict)
-            frames = [_small(frame) for frame in compose_episode(_episode(sweep, setting, camera, i))]
+            frames = [
+                _small(frame) for frame in compose_episode(_episode(sweep, setting, camera, i))
+            ]
             head = {"horizon": setting.horizon, "pair": i + 1, "reached": bool(verdict)}
-            films.append({**head, "video": _mp4(frames, 1 / sweep.task.control_period), "poster": _jpeg(frames[-1])})
+            films.append(
+                {
+                    **head,
+                    "video": _mp4(frames, 1 / sweep.task.control_period),
+                    "poster": _jpeg(frames[-1]),
+                }
+            )
     return films
 
 
 def _episode(sweep: Sweep, setting: Setting, camera: Camera, i: int) -> Episode:
     """Pair i of a played setting, for the demo's picture."""
-    task, film, pairs = sweep.task, sweep.film(setting), sweep.pairs(setting.pairs_seed, setting.pairs).pairs
-    head: dict[str, Any] = {"title": f"{task.name}, horizon {setting.horizon}", "index": i + 1, "total": len(pairs)}
-    return show_episode(task, camera, film["states"][:, i], pairs[i].goal, film["paths"][:, i], **head)
+    task, film, pairs = (
+        sweep.task,
+        sweep.film(setting),
+        sweep.pairs(setting.pairs_seed, setting.pairs).pairs,
+    )
+    head: dict[str, Any] = {
+        "title": f"{task.name}, horizon {setting.horizon}",
+        "index": i + 1,
+        "total": len(pairs),
+    }
+    return show_episode(
+        task, camera, film["states"][:, i], pairs[i].goal, film["paths"][:, i], **head
+    )
 
 
 def _small(frame: np.ndarray) -> np.ndarray:
@@ -53,7 +79,9 @@ def _small(frame: np.ndarray) -> np.ndarray:
 
 def _mp4(frames: list[np.ndarray], fps: float) -> str:
     with TemporaryDirectory() as folder:
-        return data_uri("video/mp4", write_video(Path(folder) / "film.mp4", frames, fps).read_bytes())
+        return data_uri(
+            "video/mp4", write_video(Path(folder) / "film.mp4", frames, fps).read_bytes()
+        )
 
 
 def _jpeg(frame: np.ndarray) -> str:

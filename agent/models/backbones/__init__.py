@@ -1,1 +1,3 @@
-"""Networks of others that `model.encoder.pixels=frozen` looks through: pictures in, features out, weights from a file."""
+"""Networks of others that `model.encoder.pixels=frozen` looks through: pictures in, features out,
+weights from a file.
+"""

@@ -1,4 +1,5 @@
-"""A frozen network and the folder that it is read from: `config.yaml` names its kind and sizes, `model.safetensors` holds its weights.
+"""A frozen network and the folder that it is read from: `config.yaml` names its kind and sizes,
+`model.safetensors` holds its weights.
 
     network: vit          # a class of this folder, or of the entry points `latent_mpc.backbones`
     patch: 14             # fields of that class's `Config`
@@ -35,7 +36,8 @@ class Backbone(nn.Module, ABC):
 
     name: ClassVar[str]
     Config: ClassVar[type]
-    IGNORED: ClassVar[tuple[str, ...]] = ()  # tensors that such files hold and this network does not need
+    # tensors that such files hold and this network does not need
+    IGNORED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -69,14 +71,16 @@ class BackboneFolder:
         for file in ("config.yaml", "model.safetensors"):
             if not folder or not (self.path / file).is_file():
                 raise FileNotFoundError(
-                    f"model.encoder.pixels=frozen needs model.encoder.folder=FOLDER with config.yaml and model.safetensors; "
-                    f"got {folder!r}, which has no {file}"
+                    "model.encoder.pixels=frozen needs model.encoder.folder=FOLDER with"
+                    f" config.yaml and model.safetensors; got {folder!r}, which has no {file}"
                 )
         try:
             values = dict(read_plain(self.path / "config.yaml"))
             self.kind, known = values.pop("network", None), backbones()
             if self.kind not in known:
-                raise UnknownNameError(f"no network {self.kind!r:.60}; there are: {', '.join(sorted(known))}")
+                raise UnknownNameError(
+                    f"no network {self.kind!r:.60}; there are: {', '.join(sorted(known))}"
+                )
             self.config: Any = from_values(known[self.kind].Config, values)
         except (yaml.YAMLError, ValueError) as error:
             raise LatentMPCError(f"{self.path / 'config.yaml'}: {error}") from error
@@ -91,17 +95,27 @@ class BackboneFolder:
         return digest.hexdigest()[:16]
 
     def build(self) -> Backbone:
-        """The network as described, its weights those of whatever device is the default; "meta" gives sizes only."""
+        """The network as described, its weights those of whatever device is the default; "meta"
+        gives sizes only.
+        """
         return backbones()[self.kind](self.config)
 
     def load(self, device: torch.device) -> Backbone:
-        """The network with its weights, in evaluation mode. Raises ValueError if they are damaged or do not fit."""
+        """The network with its weights, in evaluation mode. Raises ValueError if they are damaged
+        or do not fit.
+        """
         weights = self.path / "model.safetensors"
         with torch.device("meta"):
             network = self.build()
         try:
-            tensors = {name: tensor.float() for name, tensor in load_file(weights).items() if name not in network.IGNORED}
+            tensors = {
+                name: tensor.float()
+                for name, tensor in load_file(weights).items()
+                if name not in network.IGNORED
+            }
             network.load_state_dict(tensors, assign=True)
         except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise LatentMPCError(f"{weights} does not fit its config.yaml: {' '.join(str(error).split())[:300]}") from error
+            raise LatentMPCError(
+                f"{weights} does not fit its config.yaml: {' '.join(str(error).split())[:300]}"
+            ) from error
         return network.to(device).eval().requires_grad_(False)

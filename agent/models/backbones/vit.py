@@ -1,4 +1,5 @@
-"""`network: vit`: a vision transformer (Dosovitskiy et al. 2021) with the tensor names of DINOv2 (Oquab et al. 2024) and of timm.
+"""`network: vit`: a vision transformer (Dosovitskiy et al. 2021) with the tensor names of DINOv2
+(Oquab et al. 2024) and of timm.
 
 Shapes: B batch, P patches, W width, G cells of the grid that patches are averaged to.
 """
@@ -32,14 +33,21 @@ class VitConfig:
     registers: int = 0  # extra tokens (Darcet et al. 2024)
     layer_scale: bool = True  # whether blocks scale what they add
     side: int = 112  # pictures are resized to this [pixels]
-    grid: int = 4  # cells along a side that patches are averaged to; features keep where they are as far as that
+    # cells along a side that patches are averaged to; features keep where they are as far as that
+    grid: int = 4
 
     def __post_init__(self) -> None:
-        at_least(self, patch=1, width=1, depth=1, heads=1, trained_grid=1, registers=0, side=1, grid=1)
+        at_least(
+            self, patch=1, width=1, depth=1, heads=1, trained_grid=1, registers=0, side=1, grid=1
+        )
         if self.width % self.heads:
-            raise LatentMPCError(f"width must be a multiple of heads, got {self.width} and {self.heads}")
+            raise LatentMPCError(
+                f"width must be a multiple of heads, got {self.width} and {self.heads}"
+            )
         if self.side % self.patch:
-            raise LatentMPCError(f"side must be a multiple of patch, got {self.side} and {self.patch}")
+            raise LatentMPCError(
+                f"side must be a multiple of patch, got {self.side} and {self.patch}"
+            )
 
 
 class Attention(nn.Module):
@@ -47,7 +55,11 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads, self.qkv, self.proj = heads, nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.heads, self.qkv, self.proj = (
+            heads,
+            nn.Linear(width, 3 * width),
+            nn.Linear(width, width),
+        )
 
     def forward(self, x: Float[Tensor, "B P W"]) -> Float[Tensor, "B P W"]:
         query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -83,7 +95,9 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = (nn.LayerNorm(config.width, eps=1e-6) for _ in range(2))
         self.attn, self.mlp = Attention(config.width, config.heads), Mlp(config.width)
-        self.ls1, self.ls2 = (Scale(config.width) if config.layer_scale else nn.Identity() for _ in range(2))
+        self.ls1, self.ls2 = (
+            Scale(config.width) if config.layer_scale else nn.Identity() for _ in range(2)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.ls1(self.attn(self.norm1(x)))
@@ -102,8 +116,8 @@ class PatchEmbed(nn.Module):
 
 
 class Vit(Backbone):
-    """The patch tokens of the last layer, averaged over a coarse grid, and the class token. Pictures have three channels, or a multiple:
-    several cameras one after the other."""
+    """The patch tokens of the last layer, averaged over a coarse grid, and the class token.
+    Pictures have three channels, or a multiple: several cameras one after the other."""
 
     name: ClassVar[str] = "vit"
     Config = VitConfig
@@ -131,7 +145,9 @@ class Vit(Backbone):
     def _one(self, picture: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B W"]:
         config = self.config
         mean, std = (picture.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-        picture = interpolate((picture - mean) / std, size=(config.side, config.side), mode="bilinear", antialias=True)
+        picture = interpolate(
+            (picture - mean) / std, size=(config.side, config.side), mode="bilinear", antialias=True
+        )
         along = config.side // config.patch
         patches = self.patch_embed(picture) + self._places(along)
         begin = (self.cls_token + self.pos_embed[:, :1]).expand(len(picture), -1, -1)

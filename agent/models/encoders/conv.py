@@ -16,7 +16,9 @@ from latent_mpc.configs.errors import LatentMPCError
 
 
 class PixelEncoder(Encoder):
-    """4 x 4 patches first, since convolutions over three channels at full size are slow on a CPU."""
+    """4 x 4 patches first, since convolutions over three channels at full size are slow on a
+    CPU.
+    """
 
     key: ClassVar[str] = "pixels"
     name: ClassVar[str] = "conv"
@@ -43,11 +45,17 @@ class PixelEncoder(Encoder):
 
 
 def as_planes(pixels: UInt8[Tensor, "B H W C"]) -> Float[Tensor, "B C H W"]:
-    """In [-0.5, 0.5], as convolutions take them: rows of HWC bytes seen as CHW are already in their channels-last layout, no copy."""
+    """In [-0.5, 0.5], as convolutions take them: rows of HWC bytes seen as CHW are already in their
+    channels-last layout, no copy.
+    """
     return pixels.permute(0, 3, 1, 2).float() / 255.0 - 0.5
 
 
 def require_square(shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless pictures `[H, W, C]` are square with a side that is a multiple of 16."""
+    """Raise ValueError unless pictures `[H, W, C]` are square with a side that is a multiple of
+    16.
+    """
     if shape[0] != shape[1] or shape[0] % 16:
-        raise LatentMPCError(f"pixels must be square with a side that is a multiple of 16, got {shape}")
+        raise LatentMPCError(
+            f"pixels must be square with a side that is a multiple of 16, got {shape}"
+        )

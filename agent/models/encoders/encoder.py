@@ -1,4 +1,5 @@
-"""The seam of an encoder: a file of this folder with a class that has the observation's `key` and a `name`.
+"""The seam of an encoder: a file of this folder with a class that has the observation's `key` and a
+`name`.
 
 Packages bring theirs by the entry points `latent_mpc.encoders`.
 
@@ -25,10 +26,14 @@ class EncoderConfig:
 
     state: str = "mlp"  # name of the state's encoder: mlp
     pixels: str = (
-        "conv"  # name of the pictures' encoder: conv (flattened) | spatial (where each feature is) | frozen (a network of a folder)
+        # name of the pictures' encoder: conv (flattened) | spatial (where each feature is) | frozen
+        # (a network of a folder)
+        "conv"
     )
-    folder: str = ""  # the frozen network: a folder with model.safetensors and a config.yaml that names its kind
-    digest: str = ""  # digest of the frozen network's files, filled in; another one in the same folder is refused
+    # the frozen network: a folder with model.safetensors and a config.yaml that names its kind
+    folder: str = ""
+    # digest of the frozen network's files, filled in; another one in the same folder is refused
+    digest: str = ""
 
     def __post_init__(self) -> None:
         for key in ("state", "pixels"):
@@ -56,15 +61,21 @@ class Encoder(nn.Module, ABC):
         """Embeddings `[B, F]`."""
 
     def fit(self, sample: Callable[[], Tensor]) -> None:
-        """Take what is to be known of the training data beforehand; `sample()` gives observations `[N, ...]`."""
+        """Take what is to be known of the training data beforehand; `sample()` gives observations
+        `[N, ...]`.
+        """
 
     def encode_frozen(self, obs: Tensor) -> Tensor:
-        """Features `[B, W]` of observations by weights that are not trained; `forward` takes these in their place."""
+        """Features `[B, W]` of observations by weights that are not trained; `forward` takes these
+        in their place.
+        """
         raise NotImplementedError
 
     @property
     def digest(self) -> str:
-        """Of weights that are neither trained nor saved, under which their features of rollouts are cached; "" if there are none."""
+        """Of weights that are neither trained nor saved, under which their features of rollouts are
+        cached; "" if there are none.
+        """
         return ""
 
 

@@ -1,5 +1,5 @@
-"""`model.encoder.pixels=frozen`: a network of others, read from a folder, neither trained nor saved with the checkpoint; what is trained
-is the layer from its features to the embedding.
+"""`model.encoder.pixels=frozen`: a network of others, read from a folder, neither trained nor saved
+with the checkpoint; what is trained is the layer from its features to the embedding.
 
 Shapes: B batch, H and W pixels, C channels, W features, F frame embedding.
 """
@@ -31,17 +31,23 @@ class FrozenEncoder(Encoder):
     def __init__(self, shape: tuple[int, ...], config: Any) -> None:
         super().__init__(shape, config)
         if shape[2] % 3:
-            raise LatentMPCError(f"a frozen encoder takes pictures of three channels a camera, got {shape}")
+            raise LatentMPCError(
+                f"a frozen encoder takes pictures of three channels a camera, got {shape}"
+            )
         self.folder = BackboneFolder(config.encoder.folder)
         if config.encoder.digest not in ("", self.folder.digest):
             raise LatentMPCError(
-                f"the network in {self.folder.path} must be the one that this was trained with, {config.encoder.digest}, "
-                f"is {self.folder.digest}; put that one back, or train again"
+                f"the network in {self.folder.path} must be the one that this was trained with,"
+                f" {config.encoder.digest}, is {self.folder.digest}; put that one back, or train"
+                " again"
             )
         with torch.device("meta"):
             self.width = self.folder.build().features
-        self.layers = nn.Sequential(nn.LayerNorm(self.width), nn.Linear(self.width, config.embedding))
-        self._network: list[Backbone] = []  # in a list it is no part of this module: neither optimised nor saved
+        self.layers = nn.Sequential(
+            nn.LayerNorm(self.width), nn.Linear(self.width, config.embedding)
+        )
+        # in a list it is no part of this module: neither optimised nor saved
+        self._network: list[Backbone] = []
 
     @property
     def digest(self) -> str:

@@ -18,10 +18,12 @@ from latent_mpc.agent.models.networks import mlp
 
 
 class StateEncoder(Encoder):
-    """Normalised state vector -> embedding. `mean` and `std` are those of the training data, so a checkpoint carries them.
+    """Normalised state vector -> embedding. `mean` and `std` are those of the training data, so a
+    checkpoint carries them.
 
-    With `octaves` each number of the state also enters as sines and cosines of that many frequencies, from pi up, each twice the last
-    (Tancik et al. 2020). A plain network is slow to learn what changes over a small part of its range, such as a thin wall.
+    With `octaves` each number of the state also enters as sines and cosines of that many
+    frequencies, from pi up, each twice the last (Tancik et al. 2020). A plain network is slow to
+    learn what changes over a small part of its range, such as a thin wall.
     """
 
     key: ClassVar[str] = "state"
@@ -38,7 +40,9 @@ class StateEncoder(Encoder):
         self.layers = mlp(states * (1 + 2 * self.octaves), config.embedding, config.hidden)
 
     def fit(self, sample: Callable[[], Tensor]) -> None:
-        """Take mean and standard deviation from training data; a constant dimension is left unscaled."""
+        """Take mean and standard deviation from training data; a constant dimension is left
+        unscaled.
+        """
         states = sample()
         self.mean.copy_(states.mean(dim=0))
         std = states.std(dim=0)
@@ -47,6 +51,9 @@ class StateEncoder(Encoder):
     def forward(self, state: Float[Tensor, "B S"]) -> Float[Tensor, "B F"]:
         state = (state - self.mean) / self.std
         if self.octaves:
-            phase = (state[..., None] * (math.pi * 2.0 ** torch.arange(self.octaves, device=state.device))).flatten(-2)
+            phase = (
+                state[..., None]
+                * (math.pi * 2.0 ** torch.arange(self.octaves, device=state.device))
+            ).flatten(-2)
             state = torch.cat([state, phase.sin(), phase.cos()], dim=-1)
         return self.layers(state)

@@ -1,9 +1,12 @@
-"""`model.encoder.pixels=spatial`: features that keep where they are: of each feature map the expected place, and how strong it is there.
+"""`model.encoder.pixels=spatial`: features that keep where they are: of each feature map the
+expected place, and how strong it is there.
 
-A spatial softmax (Levine et al. 2016; Finn et al. 2016): a small thing that moves by less than a patch moves its expected place by as much,
-which flattened maps show only as other numbers in other cells.
+A spatial softmax (Levine et al. 2016; Finn et al. 2016): a small thing that moves by less than a
+patch moves its expected place by as much, which flattened maps show only as other numbers in other
+cells.
 
-Shapes: B batch, F frame embedding, M feature maps, H and W pixels, h and w cells of a map, C channels.
+Shapes: B batch, F frame embedding, M feature maps, H and W pixels, h and w cells of a map, C
+channels.
 """
 
 from __future__ import annotations
@@ -38,13 +41,22 @@ class SpatialEncoder(Encoder):
             nn.Conv2d(width, 2 * width, 1),
         )
         self.maps.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-        self.sharpness = nn.Parameter(torch.ones(()))  # logarithm of the softmax's inverse temperature
+        # logarithm of the softmax's inverse temperature
+        self.sharpness = nn.Parameter(torch.ones(()))
         along = torch.linspace(-1, 1, side)
-        self.register_buffer("places", torch.stack(torch.meshgrid(along, along, indexing="xy"), dim=-1).view(-1, 2), persistent=False)
+        self.register_buffer(
+            "places",
+            torch.stack(torch.meshgrid(along, along, indexing="xy"), dim=-1).view(-1, 2),
+            persistent=False,
+        )
         self.layers = nn.Linear(3 * 2 * width, config.embedding)
 
-    def keypoints(self, pixels: UInt8[Tensor, "B H W C"]) -> tuple[Float[Tensor, "B M 2"], Float[Tensor, "B M"]]:
-        """Expected column and row of each map, in [-1, 1] from the upper left corner, and its activation there."""
+    def keypoints(
+        self, pixels: UInt8[Tensor, "B H W C"]
+    ) -> tuple[Float[Tensor, "B M 2"], Float[Tensor, "B M"]]:
+        """Expected column and row of each map, in [-1, 1] from the upper left corner, and its
+        activation there.
+        """
         maps = self.maps(as_planes(pixels)).flatten(2).float()  # (B, M, h * w)
         share = torch.softmax(maps * self.sharpness.exp(), dim=-1)
         return share @ self.places, (share * maps).sum(dim=-1)

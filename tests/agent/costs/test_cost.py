@@ -51,11 +51,18 @@ def test_costs_are_those_of_a_slow_loop(kind, running, terminal):
     config = costs.costs()[kind](running=running, terminal=terminal)
     distance = latent if kind == "latent" else learned
     expected = slow(model, distance, memory, z_goal, actions, running, terminal)
-    torch.testing.assert_close(plan_cost(Networks(model, learned), memory, z_goal, config)(actions), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        plan_cost(Networks(model, learned), memory, z_goal, config)(actions),
+        expected,
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_running_and_terminal_weights_by_hand():
-    """The latent moves by 1 at each step from 0; the goal lies at 3; distances squared are 4, 1, 0, 1."""
+    """The latent moves by 1 at each step from 0; the goal lies at 3; distances squared are 4, 1, 0,
+    1.
+    """
 
     class Counter(Jepa):
         def predict(self, z, action):
@@ -64,12 +71,20 @@ def test_running_and_terminal_weights_by_hand():
     model = Counter(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
     memory = model.memory(1)
     for running, terminal, cost in ((1.0, 0.0, 6 / 4), (0.0, 1.0, 1.0), (2.0, 3.0, 2 * 6 / 4 + 3)):
-        made = PlanCost(Networks(model, None), memory, torch.tensor([[3.0]]), latent_distance, LatentCost(running, terminal))
+        made = PlanCost(
+            Networks(model, None),
+            memory,
+            torch.tensor([[3.0]]),
+            latent_distance,
+            LatentCost(running, terminal),
+        )
         assert made(torch.zeros(1, 2, 4, 1)).tolist() == [[pytest.approx(cost)] * 2]
 
 
 def test_ensemble_members_are_averaged_after_measuring():
-    """Two members at +1 and -1 of the goal: the mean of their distances is 1, the distance of their mean is 0."""
+    """Two members at +1 and -1 of the goal: the mean of their distances is 1, the distance of their
+    mean is 0.
+    """
 
     class Torn(Jepa):
         def imagine(self, memory, actions):
@@ -77,7 +92,13 @@ def test_ensemble_members_are_averaged_after_measuring():
             return torch.stack([ones, -ones])
 
     model = Torn(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
-    made = PlanCost(Networks(model, None), model.memory(1), torch.zeros(1, 1), latent_distance, LatentCost(1.0, 0.0))
+    made = PlanCost(
+        Networks(model, None),
+        model.memory(1),
+        torch.zeros(1, 1),
+        latent_distance,
+        LatentCost(1.0, 0.0),
+    )
     assert made(torch.zeros(1, 2, 3, 1)).tolist() == [[1.0, 1.0]]
 
 
@@ -86,10 +107,18 @@ def test_chunks_change_nothing(rows, monkeypatch):
     model, learned, memory, z_goal, actions = make_problem(B=5, N=5)
     whole = plan_cost(Networks(model, learned), memory, z_goal, CostToGoCost())(actions)
     monkeypatch.setattr(costs, "ROWS", rows)  # 1 and 7: one problem at a time; 10: two
-    torch.testing.assert_close(plan_cost(Networks(model, learned), memory, z_goal, CostToGoCost())(actions), whole, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        plan_cost(Networks(model, learned), memory, z_goal, CostToGoCost())(actions),
+        whole,
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
-@pytest.mark.parametrize("N, imagined, measured", [(3, [9, 9, 3], [9, 9, 9, 9, 6]), (24, [10, 10, 4] * 7, [10, 10, 10, 10, 8] * 7)])
+@pytest.mark.parametrize(
+    "N, imagined, measured",
+    [(3, [9, 9, 3], [9, 9, 9, 9, 6]), (24, [10, 10, 4] * 7, [10, 10, 10, 10, 8] * 7)],
+)
 def test_a_chunk_holds_no_more_rows_than_allowed(N, imagined, measured, monkeypatch):
     seen, compared = [], []
 
@@ -104,7 +133,9 @@ def test_a_chunk_holds_no_more_rows_than_allowed(N, imagined, measured, monkeypa
 
     model = Counted(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
     monkeypatch.setattr(costs, "ROWS", 10)
-    PlanCost(Networks(model, None), model.memory(7), torch.zeros(7, 1), distance, LatentCost())(torch.zeros(7, N, 2, 1))
+    PlanCost(Networks(model, None), model.memory(7), torch.zeros(7, 1), distance, LatentCost())(
+        torch.zeros(7, N, 2, 1)
+    )
     assert (seen, compared) == (imagined, measured)
 
 
@@ -132,7 +163,9 @@ def test_the_cost_is_differentiable_in_the_actions():
 
 @pytest.mark.parametrize("running, terminal", [(-1.0, 1.0), (1.0, -0.1), (0.0, 0.0)])
 def test_weights_that_make_no_cost_are_refused(running, terminal):
-    with pytest.raises(ValueError, match=f"at least 0 and not both 0, got {running} and {terminal}"):
+    with pytest.raises(
+        ValueError, match=f"at least 0 and not both 0, got {running} and {terminal}"
+    ):
         LatentCost(running, terminal)
 
 
@@ -144,6 +177,14 @@ def test_another_precision_is_refused():
 @pytest.mark.parametrize("kind", costs.costs())
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_costs_live_where_the_model_lives(kind, device):
-    model, learned = make_model().to(device), CostToGo(4, CostToGoConfig(hidden=16, metric=8)).to(device)
-    cost = plan_cost(Networks(model, learned), model.memory(2), torch.zeros(2, 4, device=device), costs.costs()[kind]())
+    model, learned = (
+        make_model().to(device),
+        CostToGo(4, CostToGoConfig(hidden=16, metric=8)).to(device),
+    )
+    cost = plan_cost(
+        Networks(model, learned),
+        model.memory(2),
+        torch.zeros(2, 4, device=device),
+        costs.costs()[kind](),
+    )
     assert cost(torch.zeros(2, 3, 4, 2, device=device)).device.type == device

@@ -11,22 +11,36 @@ from tests.factories import refusal
 def write(folder, end, pairs="abc", seed=7, any_=None):
     folder.mkdir()
     told = {"task": "reacher", "pairs": {"kind": "independent", "seed": seed}}
-    (folder / "results.json").write_text(json.dumps({**told, "outcomes": {"pairs": pairs, "end": end, "any": any_ or end}}))
+    (folder / "results.json").write_text(
+        json.dumps({**told, "outcomes": {"pairs": pairs, "end": end, "any": any_ or end}})
+    )
     return str(folder)
 
 
 def write_study(folder, rungs, pairs="abc"):
     folder.mkdir()
     told = {"task": "reacher", "pairs": {"kind": "independent", "seed": 0}}
-    success = [{"role": "horizon", "label": label, "pairs_fingerprint": pairs, "end": end, "any": end} for label, end in rungs.items()] + [
-        {"role": "oracle", "label": "H = 1, oracle", "pairs_fingerprint": "other", "end": [1], "any": [1]}
+    success = [
+        {"role": "horizon", "label": label, "pairs_fingerprint": pairs, "end": end, "any": end}
+        for label, end in rungs.items()
+    ] + [
+        {
+            "role": "oracle",
+            "label": "H = 1, oracle",
+            "pairs_fingerprint": "other",
+            "end": [1],
+            "any": [1],
+        }
     ]
     (folder / "horizon.json").write_text(json.dumps({**told, "success": success}))
     return str(folder)
 
 
 def test_each_is_held_against_the_first_pair_by_pair(tmp_path, capsys):
-    one, two = write(tmp_path / "a", [1, 0, 0, 0]), write(tmp_path / "b", [1, 1, 1, 0], any_=[1, 1, 1, 1])
+    one, two = (
+        write(tmp_path / "a", [1, 0, 0, 0]),
+        write(tmp_path / "b", [1, 1, 1, 0], any_=[1, 1, 1, 1]),
+    )
     rows = compare([*read_outcomes(one), *read_outcomes(two)])
     assert [row["end"]["rate"] for row in rows] == [0.25, 0.75]
     assert rows[1]["any"]["rate"] == 1.0
@@ -54,7 +68,9 @@ def test_different_pairs_are_refused(tmp_path, capsys):
     one, two = write(tmp_path / "a", [1, 0]), write(tmp_path / "b", [1, 0], pairs="xyz", seed=0)
     said = refusal(capsys, "compare", one, two)
     assert re.match(
-        r"results must be of the same pairs: .*a played 2 \(reacher, independent pairs of seed 7\), .*b played 2 \(.* 0\)", said
+        r"results must be of the same pairs: .*a played 2 \(reacher, independent pairs of seed 7\),"
+        r" .*b played 2 \(.* 0\)",
+        said,
     )
 
 
@@ -62,7 +78,10 @@ def test_what_cannot_be_compared_is_said(tmp_path, capsys):
     one = write(tmp_path / "a", [1, 0])
     assert refusal(capsys, "compare", one) == "compare needs two results or more, got 1"
     assert refusal(capsys, "compare") == "compare needs two results or more, got 0"
-    assert refusal(capsys, "compare", one, "nowhere") == "nowhere must be a results.json, a horizon.json or a folder with one of them"
+    assert (
+        refusal(capsys, "compare", one, "nowhere")
+        == "nowhere must be a results.json, a horizon.json or a folder with one of them"
+    )
     old = tmp_path / "old.json"
     old.write_text('{"task": "reacher", "pairs": {"kind": "independent", "seed": 7}}')
     assert refusal(capsys, "compare", one, str(old)).startswith(

@@ -1,4 +1,6 @@
-"""The learned cost-to-go beside the true one: against one pair at a time, and with a distance that is known."""
+"""The learned cost-to-go beside the true one: against one pair at a time, and with a distance that
+is known.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,12 @@ from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import make_planner
 from latent_mpc.agent.costs.latent import LatentCost
 from latent_mpc.agent.costs.terms import Networks
-from latent_mpc.agent.evaluation.cost_to_go_ranking import GOALS, how_far, learned_and_true, rank_correlation
+from latent_mpc.agent.evaluation.cost_to_go_ranking import (
+    GOALS,
+    how_far,
+    learned_and_true,
+    rank_correlation,
+)
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.evaluation.statistics import spearman
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
@@ -24,10 +31,16 @@ from latent_mpc.envs.task import Task
 
 def make_agent(repeat: int = 1, shapes: Any = None, learned: CostToGo | None = None) -> Agent:
     torch.manual_seed(0)
-    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat)
-    planner = make_planner("random", actions=2 * repeat, horizon=2, action_repeat=repeat, device=torch.device("cpu"))
+    model = Jepa(
+        JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat
+    )
+    planner = make_planner(
+        "random", actions=2 * repeat, horizon=2, action_repeat=repeat, device=torch.device("cpu")
+    )
     learned = learned or CostToGo(4, CostToGoConfig(hidden=16, metric=4))
-    return Agent(Networks(model.eval().requires_grad_(False), learned), planner, LatentCost(), repeat)
+    return Agent(
+        Networks(model.eval().requires_grad_(False), learned), planner, LatentCost(), repeat
+    )
 
 
 class Unprivileged(PointMaze):
@@ -58,8 +71,14 @@ def test_each_pair_gets_what_it_would_alone_in_control_steps() -> None:
     states[5], goals[3], goals[6] = states[1], goals[0], goals[0]  # equal ones are worked out once
     learned, true = learned_and_true(agent, task, states, goals)
     for i in range(7):
-        z, z_goal = (agent.model.encode_goal({"state": torch.tensor(task.observation(s[i])["state"][None])}) for s in (states, goals))
-        assert learned[i] == pytest.approx(3 * float(agent.cost_to_go(z, z_goal).detach()), rel=1e-3)  # small ones are rounded more
+        z, z_goal = (
+            agent.model.encode_goal({"state": torch.tensor(task.observation(s[i])["state"][None])})
+            for s in (states, goals)
+        )
+        # small ones are rounded more
+        assert learned[i] == pytest.approx(
+            3 * float(agent.cost_to_go(z, z_goal).detach()), rel=1e-3
+        )
         assert true[i] == pytest.approx(task.steps_to_go(states[i][None], goals[i])[0])
     assert len(np.unique(learned)) == 7
 
@@ -67,13 +86,18 @@ def test_each_pair_gets_what_it_would_alone_in_control_steps() -> None:
 def test_pixels_are_looked_at_where_the_model_sees_them() -> None:
     task = PointMaze("open", obs=("pixels",), size=16)
     pairs = draw_pairs(task, 2, seed=0).pairs
-    states, goals = np.stack([pair.start for pair in pairs]), np.stack([pair.goal for pair in pairs])
+    states, goals = (
+        np.stack([pair.start for pair in pairs]),
+        np.stack([pair.goal for pair in pairs]),
+    )
     learned, _ = learned_and_true(make_agent(shapes={"pixels": (16, 16, 3)}), task, states, goals)
     assert (learned > 0).all()
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_the_straight_way_ranks_as_the_true_one_in_the_open_and_less_so_round_a_wall(sign: float) -> None:
+def test_the_straight_way_ranks_as_the_true_one_in_the_open_and_less_so_round_a_wall(
+    sign: float,
+) -> None:
     agent = make_agent(learned=Straight(sign))
     agent.model = Seeing(JepaConfig(embedding=8, latent=2, hidden=16), {"state": (4,)}, 2)
     found = {}
@@ -81,16 +105,22 @@ def test_the_straight_way_ranks_as_the_true_one_in_the_open_and_less_so_round_a_
         task = PointMaze(maze)
         pairs = draw_pairs(task, 20, seed=0).pairs
         told = rank_correlation(agent, task, pairs)
-        both = [(start.start, goal.goal) for start in pairs for goal in pairs[:GOALS]]  # every start to the first goals
-        ways = [(sign * task.distance(*one), task.steps_to_go(one[0][None], one[1])[0]) for one in both]
+        # every start to the first goals
+        both = [(start.start, goal.goal) for start in pairs for goal in pairs[:GOALS]]
+        ways = [
+            (sign * task.distance(*one), task.steps_to_go(one[0][None], one[1])[0]) for one in both
+        ]
         expected = spearman(*np.array(ways).T)
-        assert told == {"rank_correlation": pytest.approx(expected, abs=1e-3), "pairs": 20 * GOALS}  # observed in float32
+        # observed in float32
+        assert told == {"rank_correlation": pytest.approx(expected, abs=1e-3), "pairs": 20 * GOALS}
         found[maze] = expected or 0.0
     assert sign * found["open"] > 0.95
     assert 0.2 < sign * found["umaze"] < 0.9
 
 
-def test_a_task_without_steps_to_go_has_no_rank_correlation_and_is_measured_by_its_distance() -> None:
+def test_a_task_without_steps_to_go_has_no_rank_correlation_and_is_measured_by_its_distance() -> (
+    None
+):
     task = Unprivileged("open")
     pairs = draw_pairs(task, 3, seed=0).pairs
     assert rank_correlation(make_agent(), task, pairs) is None

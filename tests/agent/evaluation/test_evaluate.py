@@ -33,7 +33,9 @@ class Scripted:
 
 
 class Following:
-    """The privileged controller of PointMaze; from a state vector at which the simulator state is known."""
+    """The privileged controller of PointMaze; from a state vector at which the simulator state is
+    known.
+    """
 
     def __init__(self, task):
         self.task = task
@@ -47,15 +49,35 @@ class Following:
         self.goals = [self._state(observed) for observed in goal["state"]]
 
     def act(self, obs, still):
-        return np.stack([follow(self.task, self._state(o), g) for o, g in zip(obs["state"], self.goals, strict=True)])
+        return np.stack(
+            [
+                follow(self.task, self._state(o), g)
+                for o, g in zip(obs["state"], self.goals, strict=True)
+            ]
+        )
 
 
 def make_agent(repeat: int = 1, shapes=None) -> Agent:
     torch.manual_seed(0)
-    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat)
+    model = Jepa(
+        JepaConfig(embedding=8, latent=4, hidden=16, width=4), shapes or {"state": (4,)}, 2 * repeat
+    )
     model.eval().requires_grad_(False)
-    planner = make_planner("cem", actions=2 * repeat, horizon=2, action_repeat=repeat, device=torch.device("cpu"), samples=8, iterations=1)
-    return Agent(Networks(model, CostToGo(4, CostToGoConfig(hidden=16, metric=4))), planner, LatentCost(), repeat)
+    planner = make_planner(
+        "cem",
+        actions=2 * repeat,
+        horizon=2,
+        action_repeat=repeat,
+        device=torch.device("cpu"),
+        samples=8,
+        iterations=1,
+    )
+    return Agent(
+        Networks(model, CostToGo(4, CostToGoConfig(hidden=16, metric=4))),
+        planner,
+        LatentCost(),
+        repeat,
+    )
 
 
 def at(task: PointMaze, *xy: float) -> np.ndarray:
@@ -63,11 +85,16 @@ def at(task: PointMaze, *xy: float) -> np.ndarray:
 
 
 def test_times_are_told_in_milliseconds():
-    assert milliseconds([0.001, 0.002, 0.003]) == {"median": pytest.approx(2.0), "p95": pytest.approx(2.9)}
+    assert milliseconds([0.001, 0.002, 0.003]) == {
+        "median": pytest.approx(2.0),
+        "p95": pytest.approx(2.9),
+    }
 
 
 def test_success_at_the_end_and_at_any_time_differ_for_a_policy_that_passes_through_and_nothing_ends_early():
-    """Full speed along x from 0: goals on the way are passed, the one at the wall is kept, the one behind never comes."""
+    """Full speed along x from 0: goals on the way are passed, the one at the wall is kept, the one
+    behind never comes.
+    """
     task = PointMaze("open")
     start = at(task, 0, 0)
     pairs = [Pair(start, at(task, x, 0)) for x in (1.0, 2.28, -1.5)]
@@ -77,9 +104,15 @@ def test_success_at_the_end_and_at_any_time_differ_for_a_policy_that_passes_thro
     assert policy.calls == 20
     assert played.any.tolist() == [True, True, False]
     assert played.end.tolist() == [False, True, False]
-    assert played.states.shape == (21, 3, len(start)) and played.reached.shape == played.distance.shape == (21, 3)
+    assert played.states.shape == (
+        21,
+        3,
+        len(start),
+    ) and played.reached.shape == played.distance.shape == (21, 3)
     assert [step.number for step in stream] == list(range(20))
-    np.testing.assert_allclose([step.obs["state"][0, 0] for step in stream], played.states[:-1, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        [step.obs["state"][0, 0] for step in stream], played.states[:-1, 0, 1], atol=1e-6
+    )
 
 
 def test_a_start_within_the_goal_is_no_success_at_any_time():
@@ -89,7 +122,9 @@ def test_a_start_within_the_goal_is_no_success_at_any_time():
     assert played.reached[0].tolist() == [True]
     gone = next(t for t in range(16) if not played.reached[t, 0])
     assert gone > 0 and not played.end[0]
-    from_there = play(Scripted([(1, 0)] * 3), task, [Pair(played.states[gone - 1, 0], pair.goal)], 3)
+    from_there = play(
+        Scripted([(1, 0)] * 3), task, [Pair(played.states[gone - 1, 0], pair.goal)], 3
+    )
     assert from_there.reached[0, 0] and not from_there.any[0]
 
 
@@ -101,7 +136,10 @@ def test_playing_a_batch_is_stepping_the_environment_once_per_pair():
     for i, pair in enumerate(pairs):
         _, info = env.reset(options={"pair": pair})
         for t, action in enumerate(script):
-            assert (played.reached[t, i], played.distance[t, i]) == (info["success"], info["distance"])
+            assert (played.reached[t, i], played.distance[t, i]) == (
+                info["success"],
+                info["distance"],
+            )
             *_, info = env.step(action.astype(np.float32))
         np.testing.assert_array_equal(played.states[-1, i], env.snapshot())
         assert (played.end[i], played.distance[-1, i]) == (info["success"], info["distance"])
@@ -124,7 +162,9 @@ def test_the_random_floor_has_one_stream_per_episode():
 
 
 def random_walks(pairs: list[Pair], steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the random floor goes `[B, T, n]`, and whether it is at the goal, by stepping the environment."""
+    """Where the random floor goes `[B, T, n]`, and whether it is at the goal, by stepping the
+    environment.
+    """
     states, success = [], []
     for i, pair in enumerate(pairs):
         env, rng = PointMaze("open"), np.random.default_rng([i, 0])
@@ -137,15 +177,30 @@ def random_walks(pairs: list[Pair], steps: int) -> tuple[np.ndarray, np.ndarray]
 
 def test_floors_are_played_on_the_very_same_pairs():
     task = PointMaze("open")
-    pairs = [Pair(at(task, -1, 0), at(task, 2, 2)), Pair(at(task, 1, 0), at(task, 2, 2)), Pair(at(task, 0, 0), at(task, 0.6, 0))]
+    pairs = [
+        Pair(at(task, -1, 0), at(task, 2, 2)),
+        Pair(at(task, 1, 0), at(task, 2, 2)),
+        Pair(at(task, 0, 0), at(task, 0.6, 0)),
+    ]
     pairs[2].start[3] = 2.0  # [m/s]: coasts to its goal
     walks, _ = random_walks(pairs, 25)
-    halfway = max(walks[0], key=lambda state: min(task.distance(state, pairs[0].start), task.distance(state, walks[0, -1])))
-    pairs[:2] = [Pair(pairs[0].start, halfway), Pair(pairs[1].start, walks[1, -1])]  # stream 0 passes its goal, stream 1 ends there
-    result, _ = evaluate(make_agent(), task, Pairs(pairs, steps=25, drawn=5, rejected={"at_start": 1, "stay": 1}))
+    halfway = max(
+        walks[0],
+        key=lambda state: min(
+            task.distance(state, pairs[0].start), task.distance(state, walks[0, -1])
+        ),
+    )
+    # stream 0 passes its goal, stream 1 ends there
+    pairs[:2] = [Pair(pairs[0].start, halfway), Pair(pairs[1].start, walks[1, -1])]
+    result, _ = evaluate(
+        make_agent(), task, Pairs(pairs, steps=25, drawn=5, rejected={"at_start": 1, "stay": 1})
+    )
     success = random_walks(pairs, 25)[1]
     assert success[:2].any(axis=1).all() and success[:2, -1].tolist() == [False, True]
-    assert result["floors"] == {"random": rate(success[:, -1]), "stay": rate(np.array([False, False, True]))}
+    assert result["floors"] == {
+        "random": rate(success[:, -1]),
+        "stay": rate(np.array([False, False, True])),
+    }
     assert result["pairs"] == {"drawn": 5, "rejected": {"at_start": 1, "stay": 1}}
 
 
@@ -158,23 +213,36 @@ def test_an_agents_result_is_what_it_did_and_the_same_once_more(repeat):
     assert result["success_end"] == rate(played.end) and result["success_any"] == rate(played.any)
     assert result["time_at_goal"] == played.time_at_goal == np.mean(played.reached[1:])
     steps = np.array([task.steps_to_go(pair.start[None], pair.goal)[0] for pair in drawn.pairs])
-    assert result["thirds"] == {"by": "steps_to_go", "unit": "control steps", **thirds(played.end, steps)}
+    assert result["thirds"] == {
+        "by": "steps_to_go",
+        "unit": "control steps",
+        **thirds(played.end, steps),
+    }
     assert result["cost_to_go"].keys() == {"rank_correlation", "pairs"}
-    assert result["outcomes"]["end"] == [int(x) for x in played.end] and result["outcomes"]["any"] == [int(x) for x in played.any]
+    assert result["outcomes"]["end"] == [int(x) for x in played.end] and result["outcomes"][
+        "any"
+    ] == [int(x) for x in played.any]
     assert result["distance_end"] == {"median": float(np.median(played.distance[-1])), "unit": "m"}
     assert result["plan_ms_batch"]["batch"] == 3
     assert 0 < result["plan_ms"]["median"] <= result["plan_ms"]["p95"]
     assert len(played.decision_s) == task.episode_steps
     again, replayed = evaluate(make_agent(repeat), task, drawn)
     np.testing.assert_array_equal(played.states, replayed.states)
-    timeless = [{key: value for key, value in one.items() if not key.startswith("plan_ms")} for one in (result, again)]
+    timeless = [
+        {key: value for key, value in one.items() if not key.startswith("plan_ms")}
+        for one in (result, again)
+    ]
     assert timeless[0] == timeless[1]
 
 
 def test_the_fingerprint_of_pairs_tells_other_seeds_numbers_and_lengths_apart():
     task = PointMaze("open")
     same = [fingerprint(draw_pairs(task, 3, seed=0)) for _ in range(2)]
-    others = [draw_pairs(task, 3, seed=1), draw_pairs(task, 2, seed=0), Pairs(draw_pairs(task, 3, seed=0).pairs, steps=7)]
+    others = [
+        draw_pairs(task, 3, seed=1),
+        draw_pairs(task, 2, seed=0),
+        Pairs(draw_pairs(task, 3, seed=0).pairs, steps=7),
+    ]
     assert same[0] == same[1]
     assert len({same[0], *map(fingerprint, others)}) == 4
 

@@ -1,4 +1,6 @@
-"""The plan's length where `train` chooses it: by success on the validation pairs, then by the time spent at the goal."""
+"""The plan's length where `train` chooses it: by success on the validation pairs, then by the time
+spent at the goal.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from latent_mpc.agent.evaluation.pairs import Pairs
 
 
 def played(end: int, there: float) -> Outcome:
-    """Of 10 pairs and 1 000 steps, `end` at the goal at the end, and all of them at the goal for this share of the steps."""
+    """Of 10 pairs and 1 000 steps, `end` at the goal at the end, and all of them at the goal for
+    this share of the steps.
+    """
     reached = np.zeros((1001, 10), bool)
     reached[1 : 1 + round(1000 * there)] = True
     reached[-1] = np.arange(10) < end
@@ -23,18 +27,27 @@ def played(end: int, there: float) -> Outcome:
 @pytest.mark.parametrize(
     ("lengths", "told", "tried", "kept"),
     [
-        ((3, 5, 8), {3: (9, 0.9), 5: (8, 0.8), 8: (10, 0.7)}, [3, 5, 8], 8),  # success first, and tried to the end for it
-        ((3, 5, 8), {3: (10, 0.8), 5: (10, 0.846), 8: (10, 0.84)}, [3, 5, 8], 5),  # of equals who is there sooner
-        ((3, 5, 8), {3: (10, 0.801), 5: (10, 0.803)}, [3, 5], 3),  # to the percent; nothing is left to gain
+        # success first, and tried to the end for it
+        ((3, 5, 8), {3: (9, 0.9), 5: (8, 0.8), 8: (10, 0.7)}, [3, 5, 8], 8),
+        # of equals who is there sooner
+        ((3, 5, 8), {3: (10, 0.8), 5: (10, 0.846), 8: (10, 0.84)}, [3, 5, 8], 5),
+        # to the percent; nothing is left to gain
+        ((3, 5, 8), {3: (10, 0.801), 5: (10, 0.803)}, [3, 5], 3),
         ((3, 5, 8), {3: (9, 0.8), 5: (10, 0.8), 8: (9, 0.9)}, [3, 5, 8], 5),
         ((4,), {4: (5, 0.5)}, [4], 4),  # what is asked for stays
     ],
 )
 def test_the_plan_length_that_reaches_most_soonest_is_kept(monkeypatch, lengths, told, tried, kept):
     parts = SimpleNamespace(config={"planner": {"name": "cem", "horizon": 3}})
-    monkeypatch.setattr(horizon_selection, "make_agent", lambda parts, seed: parts.config["planner"]["horizon"])
-    monkeypatch.setattr(horizon_selection, "play", lambda agent, task, pairs, steps, progress: outcomes[agent])
+    monkeypatch.setattr(
+        horizon_selection, "make_agent", lambda parts, seed: parts.config["planner"]["horizon"]
+    )
+    monkeypatch.setattr(
+        horizon_selection, "play", lambda agent, task, pairs, steps, progress: outcomes[agent]
+    )
     outcomes = {horizon: played(*one) for horizon, one in told.items()}
-    found = horizon_selection.play_lengths(parts, SimpleNamespace(name="maze"), Pairs([], 1000, 0, {}), seed=0, horizons=lengths)
+    found = horizon_selection.play_lengths(
+        parts, SimpleNamespace(name="maze"), Pairs([], 1000, 0, {}), seed=0, horizons=lengths
+    )
     assert (list(found), parts.config["planner"]["horizon"]) == (tried, kept)
     assert found == {horizon: outcomes[horizon] for horizon in tried}

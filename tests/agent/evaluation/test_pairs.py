@@ -38,7 +38,9 @@ def test_pair_i_depends_on_task_seed_and_i_only(kind):
         task.step(np.ones(2))
     np.testing.assert_array_equal(stacked(draw_pairs(task, 5, seed=7, kind=kind).pairs), ten[:5])
     assert len(np.unique(ten.reshape(20, -1), axis=0)) == 20, "no state comes twice"
-    assert not np.isin(stacked(draw_pairs(task, 5, seed=8, kind=kind).pairs)[..., 1], ten[..., 1]).any()
+    assert not np.isin(
+        stacked(draw_pairs(task, 5, seed=8, kind=kind).pairs)[..., 1], ten[..., 1]
+    ).any()
 
 
 def test_two_tasks_of_one_seed_have_pairs_of_their_own():
@@ -62,7 +64,9 @@ def test_pairs_are_at_rest_and_not_solved_by_doing_nothing(kind):
 
 
 def test_redrawn_pairs_are_counted_and_those_kept_are_far_enough():
-    """Uniform in a square with a tolerance of 1.5 m: about a quarter is too near. Nothing moves a ball at rest."""
+    """Uniform in a square with a tolerance of 1.5 m: about a quarter is too near. Nothing moves a
+    ball at rest.
+    """
     task = loose(1.5)
     drawn = draw_pairs(task, 60, seed=0)
     assert len(drawn.pairs) == 60
@@ -76,7 +80,9 @@ def test_redrawn_pairs_are_counted_and_those_kept_are_far_enough():
 
 
 def test_a_redrawn_pair_leaves_the_others_as_they_are():
-    plain, strict = (stacked(draw_pairs(loose(tolerance), 30, seed=0).pairs) for tolerance in (0.3, 1.2))
+    plain, strict = (
+        stacked(draw_pairs(loose(tolerance), 30, seed=0).pairs) for tolerance in (0.3, 1.2)
+    )
     same = (plain == strict).all(axis=(1, 2))
     far = np.linalg.norm(plain[:, 0, 1:3] - plain[:, 1, 1:3], axis=1) > 1.2
     np.testing.assert_array_equal(same, far)
@@ -95,7 +101,12 @@ def test_a_pair_that_rolls_to_its_goal_by_itself_counts_as_solved_by_staying():
 
 
 def test_a_task_that_is_too_loose_is_refused_with_its_share():
-    with pytest.raises(ValueError, match=r"pointmaze-open: 11 of 11 pairs were solved by standing still \(at most half may be\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"pointmaze-open: 11 of 11 pairs were solved by standing still \(at most half may be\)"
+        ),
+    ):
         draw_pairs(loose(10.0), 3, seed=0)
     with pytest.raises(ValueError, match=r"(\d+) of (\d+) pairs were solved by standing still"):
         draw_pairs(loose(2.8), 100, seed=0)  # about two thirds
@@ -104,13 +115,20 @@ def test_a_task_that_is_too_loose_is_refused_with_its_share():
 def test_pairs_of_one_trajectory_can_be_reached_within_their_offset():
     """No further apart than top speed allows, and often nearer than independent ones."""
     task = PointMaze("open")
-    near, far = (draw_pairs(task, 12, seed=0, kind=kind, offset=8) for kind in ("same_trajectory", "independent"))
+    near, far = (
+        draw_pairs(task, 12, seed=0, kind=kind, offset=8)
+        for kind in ("same_trajectory", "independent")
+    )
     assert near.steps == 16 and far.steps == task.episode_steps
-    distance = {id(d): [task.distance(pair.start, pair.goal) for pair in d.pairs] for d in (near, far)}
+    distance = {
+        id(d): [task.distance(pair.start, pair.goal) for pair in d.pairs] for d in (near, far)
+    }
     assert max(distance[id(near)]) <= 0.8 * 2.5 * 2**0.5 * 1.01  # [s] x [m/s] along the diagonal
     assert np.median(distance[id(near)]) < np.median(distance[id(far)])
 
 
 def test_an_unknown_kind_is_refused_with_the_valid_ones():
-    with pytest.raises(ValueError, match=r"pairs.kind must be one of independent, same_trajectory; got 'easy'"):
+    with pytest.raises(
+        ValueError, match=r"pairs.kind must be one of independent, same_trajectory; got 'easy'"
+    ):
         draw_pairs(PointMaze("open"), 1, seed=0, kind="easy")

@@ -20,15 +20,24 @@ def shown(result: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
-def test_thirds_and_rank_correlation_are_shown_and_files_without_them_too(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+def test_thirds_and_rank_correlation_are_shown_and_files_without_them_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
     monkeypatch.setenv("COLUMNS", "140")
     result = json.loads(KEPT[0].read_text(encoding="utf-8"))
     without = {key: value for key, value in result.items() if key not in ("thirds", "cost_to_go")}
     assert "third" not in (told := shown(without, capsys)) and "rank" not in told
     assert shown({**without, "thirds": None, "cost_to_go": None}, capsys) == told
     assert shown({**without, "cost_to_go": {"rank_correlation": None, "pairs": 2}}, capsys) == told
-    by_third = {"by": "steps_to_go", "unit": "control steps", **(thirds(np.arange(12) >= 3, 11 - np.arange(12.0)) or {})}
-    told = shown({**without, "thirds": by_third, "cost_to_go": {"rank_correlation": 0.8752, "pairs": 1000}}, capsys)
+    by_third = {
+        "by": "steps_to_go",
+        "unit": "control steps",
+        **(thirds(np.arange(12) >= 3, 11 - np.arange(12.0)) or {}),
+    }
+    told = shown(
+        {**without, "thirds": by_third, "cost_to_go": {"rank_correlation": 0.8752, "pairs": 1000}},
+        capsys,
+    )
     assert "near third: 0.0 to 3.0 control steps 100.0% 51.0% to 100.0%" in told
     assert "far third: 8.0 to 11.0 control steps 25.0% 4.6% to 69.9%" in told
     assert "1000 pairs at rest: rank correlation 0.875" in told

@@ -24,7 +24,11 @@ def played(task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for _ in range(3):
         task.apply(np.ones(task.action_width))
         states.append(task.snapshot())
-    return np.stack(states), goal, np.stack([task.tracked_point(state)[None] for state in states[:-1]])
+    return (
+        np.stack(states),
+        goal,
+        np.stack([task.tracked_point(state)[None] for state in states[:-1]]),
+    )
 
 
 def test_an_episode_is_shown_with_the_tasks_own_distances_and_verdicts() -> None:
@@ -32,7 +36,15 @@ def test_an_episode_is_shown_with_the_tasks_own_distances_and_verdicts() -> None
     states, goal, paths = played(task)
     states[-1] = goal
     shown = show_episode(
-        task, RayCamera(task.model, task.view, 32), states, goal, paths, title="reacher", index=2, total=3, earlier=(True,)
+        task,
+        RayCamera(task.model, task.view, 32),
+        states,
+        goal,
+        paths,
+        title="reacher",
+        index=2,
+        total=3,
+        earlier=(True,),
     )
     assert shown.distances == [task.distance(state, goal) for state in states]
     assert list(shown.success) == [task.reached(state, goal) for state in states]
@@ -49,7 +61,16 @@ def test_a_plan_is_drawn_where_a_moving_camera_sees_it_at_that_step(tmp_path: Pa
     task = make("mjcf", xml=str(tmp_path / "cart.xml"), camera="follower", **probed)
     states, goal, paths = played(task)
     assert np.ptp(paths[..., 0]) > 0.02, "the cart must move"
-    shown = show_episode(task, RayCamera(task.model, task.view, 32), states, goal, paths, title="cart", index=1, total=1)
+    shown = show_episode(
+        task,
+        RayCamera(task.model, task.view, 32),
+        states,
+        goal,
+        paths,
+        title="cart",
+        index=1,
+        total=1,
+    )
     np.testing.assert_allclose(np.concatenate(shown.plans), 0.5, atol=1e-6)
     assert shown.goal_point is not None
     np.testing.assert_allclose(shown.goal_point, 0.5, atol=1e-6)

@@ -1,26 +1,51 @@
-"""Intervals, thirds and rank correlations against published values, hand arithmetic and closed forms."""
+"""Intervals, thirds and rank correlations against published values, hand arithmetic and closed
+forms.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from latent_mpc.agent.evaluation.statistics import over_seeds, rate, spearman, third_of, thirds, wilson
+from latent_mpc.agent.evaluation.statistics import (
+    over_seeds,
+    rate,
+    spearman,
+    third_of,
+    thirds,
+    wilson,
+)
 
 
 # Newcombe 1998, Table I, method 3
 @pytest.mark.parametrize(
-    "successes, trials, low, high", [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+    "successes, trials, low, high",
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )
 def test_wilson_intervals_are_the_published_ones(successes, trials, low, high):
-    assert wilson(successes, trials) == (pytest.approx(low, abs=6e-5), pytest.approx(high, abs=6e-5))
-    assert wilson(trials - successes, trials) == (pytest.approx(1 - high, abs=6e-5), pytest.approx(1 - low, abs=6e-5))
+    assert wilson(successes, trials) == (
+        pytest.approx(low, abs=6e-5),
+        pytest.approx(high, abs=6e-5),
+    )
+    assert wilson(trials - successes, trials) == (
+        pytest.approx(1 - high, abs=6e-5),
+        pytest.approx(1 - low, abs=6e-5),
+    )
 
 
 @pytest.mark.parametrize("successes, trials", [(3, 20), (90, 100), (1, 7)])
-def test_wilsons_ends_are_the_rates_from_which_the_count_is_196_standard_errors_away(successes, trials):
+def test_wilsons_ends_are_the_rates_from_which_the_count_is_196_standard_errors_away(
+    successes, trials
+):
     for end in wilson(successes, trials):
-        assert abs(successes / trials - end) == pytest.approx(1.959964 * (end * (1 - end) / trials) ** 0.5, rel=1e-6)
+        assert abs(successes / trials - end) == pytest.approx(
+            1.959964 * (end * (1 - end) / trials) ** 0.5, rel=1e-6
+        )
 
 
 def test_a_rate_lies_in_its_interval_within_0_and_1():
@@ -36,15 +61,27 @@ def test_thirds_by_hand():
     success = np.array([False, True, False, True, True, True, True, False])
     told = thirds(success, far)
     assert told is not None
-    assert {name: (third["reached"], third["pairs"]) for name, third in told.items()} == {"near": (2, 3), "middle": (2, 3), "far": (1, 2)}
-    assert [(third["from"], third["to"]) for third in told.values()] == [(1.0, 3.0), (4.0, 6.0), (7.0, 8.0)]
+    assert {name: (third["reached"], third["pairs"]) for name, third in told.items()} == {
+        "near": (2, 3),
+        "middle": (2, 3),
+        "far": (1, 2),
+    }
+    assert [(third["from"], third["to"]) for third in told.values()] == [
+        (1.0, 3.0),
+        (4.0, 6.0),
+        (7.0, 8.0),
+    ]
     assert (told["far"]["rate"], told["far"]["low"], told["far"]["high"]) == (0.5, *wilson(1, 2))
 
 
 def test_pairs_equally_far_are_parted_in_their_order_and_none_is_lost():
     told = thirds(np.arange(7) < 3, np.zeros(7))
     assert told is not None
-    assert [(third["reached"], third["pairs"]) for third in told.values()] == [(3, 3), (0, 2), (0, 2)]
+    assert [(third["reached"], third["pairs"]) for third in told.values()] == [
+        (3, 3),
+        (0, 2),
+        (0, 2),
+    ]
 
 
 def test_fewer_than_three_pairs_have_no_thirds():
@@ -57,7 +94,9 @@ def test_seeds_that_all_reach_everything_have_wilsons_interval_of_all_their_play
 
 
 def test_a_seed_that_failed_widens_the_interval_down_to_nothing():
-    """All three draws are the failed seed 1 time in 27, more often than the 2.5 % below the interval."""
+    """All three draws are the failed seed 1 time in 27, more often than the 2.5 % below the
+    interval.
+    """
     success = np.ones((3, 100), bool)
     success[1] = False
     low, high = over_seeds(success)
@@ -65,11 +104,15 @@ def test_a_seed_that_failed_widens_the_interval_down_to_nothing():
 
 
 def test_seeds_that_fail_on_the_same_pairs_are_no_more_certain_than_one_and_seeds_that_do_not_are():
-    """Equal rows: the variance is that of B pairs. Otherwise, with many seeds, that of S x B plays, twice: over seeds and over pairs."""
+    """Equal rows: the variance is that of B pairs. Otherwise, with many seeds, that of S x B plays,
+    twice: over seeds and over pairs.
+    """
     rng, S, B = np.random.default_rng(0), 40, 200
     same = np.repeat(rng.random((1, B)) < 0.8, S, axis=0)
     low, high = over_seeds(same)
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(same.mean() * (1 - same.mean()) / B), rel=0.05)
+    assert high - low == pytest.approx(
+        2 * 1.96 * np.sqrt(same.mean() * (1 - same.mean()) / B), rel=0.05
+    )
     other = rng.random((S, B)) < 0.8
     low, high = over_seeds(other)
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(3 * 0.8 * 0.2 / (S * B)), rel=0.15)
@@ -77,13 +120,17 @@ def test_seeds_that_fail_on_the_same_pairs_are_no_more_certain_than_one_and_seed
 
 def test_rank_correlation_by_hand():
     """Ranks 1 2 3 4 5 against 2 1 4 3 5: 1 - 6 x 4 / (5 x 24)."""
-    assert spearman(np.array([1.0, 2, 3, 4, 5]), np.array([20.0, 10, 400, 300, 5000])) == pytest.approx(0.8)
+    assert spearman(
+        np.array([1.0, 2, 3, 4, 5]), np.array([20.0, 10, 400, 300, 5000])
+    ) == pytest.approx(0.8)
     assert spearman(np.arange(5.0), -np.exp(np.arange(5.0))) == pytest.approx(-1)
 
 
 def test_ties_share_their_mean_rank():
     """Ranks 1.5 1.5 3 4 against 1 2 3 4: sums of products 4.5, of squares 4.5 and 5."""
-    assert spearman(np.array([7.0, 7, 9, 11]), np.array([1.0, 2, 3, 4])) == pytest.approx(4.5 / np.sqrt(4.5 * 5))
+    assert spearman(np.array([7.0, 7, 9, 11]), np.array([1.0, 2, 3, 4])) == pytest.approx(
+        4.5 / np.sqrt(4.5 * 5)
+    )
 
 
 @pytest.mark.parametrize("a", [[1.0, 2.0], [3.0, 3.0, 3.0]])
@@ -94,7 +141,12 @@ def test_what_has_no_rank_correlation_has_none(a):
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
-        ([106, 100, 86, 101, 99, 103, 97, 113, 112, 110], [7, 27, 2, 50, 28, 29, 20, 12, 6, 17], -29 / 165),  # a textbook's: IQ and TV
+        # a textbook's: IQ and TV
+        (
+            [106, 100, 86, 101, 99, 103, 97, 113, 112, 110],
+            [7, 27, 2, 50, 28, 29, 20, 12, 6, 17],
+            -29 / 165,
+        ),
         ([1, 1, 2], [1, 2, 3], np.sqrt(3) / 2),  # ranks 1.5 1.5 3 and 1 2 3
     ],
 )

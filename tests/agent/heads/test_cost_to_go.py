@@ -35,7 +35,8 @@ def distances(d: CostToGo, z: torch.Tensor) -> torch.Tensor:
 
 def test_distance_is_zero_for_equal_latents_up_to_what_keeps_the_root_differentiable():
     d = distances(make(), points())
-    assert d.diagonal().max() <= 10 * math.sqrt(1e-8) / 2 * (1 + 1e-6)  # scale times sqrt(eps) over sqrt(metric)
+    # scale times sqrt(eps) over sqrt(metric)
+    assert d.diagonal().max() <= 10 * math.sqrt(1e-8) / 2 * (1 + 1e-6)
     assert d[~torch.eye(40, dtype=torch.bool)].min() > 0.01
 
 
@@ -44,7 +45,9 @@ def test_distance_is_never_negative_and_obeys_the_triangle_inequality():
     assert (d >= 0).all()
     detour = d[:, :, None] + d[None]  # i -> j -> k
     assert (d[:, None] <= detour + 1e-12).all()
-    assert (d[:, None] > 0.8 * detour).any(), "the bound must be near somewhere, or the test shows nothing"
+    assert (d[:, None] > 0.8 * detour).any(), (
+        "the bound must be near somewhere, or the test shows nothing"
+    )
 
 
 def test_distance_there_differs_from_distance_back():
@@ -53,7 +56,9 @@ def test_distance_there_differs_from_distance_back():
 
 
 def test_distance_by_hand():
-    """Embedded at (1, 5 | 2, 7) and (4, 1 | 3, 4): root of (9 + 16) over root of 2, plus the largest fall, 7 - 4, all times 10."""
+    """Embedded at (1, 5 | 2, 7) and (4, 1 | 3, 4): root of (9 + 16) over root of 2, plus the
+    largest fall, 7 - 4, all times 10.
+    """
     d = make(metric=2)
     start, goal = torch.tensor([[1.0, 5.0, 2.0, 7.0]]), torch.tensor([[4.0, 1.0, 3.0, 4.0]])
     assert d.between(start, goal).item() == pytest.approx(10 * (5 / math.sqrt(2) + 3), rel=1e-6)
@@ -84,14 +89,21 @@ def test_each_to_each_is_what_one_to_one_says_in_distances_and_gradients():
         torch.testing.assert_close(d.pairwise(d.embed(z[:70]), d.embed(z[70:])), found[1][0])
 
 
-@pytest.mark.parametrize("apart", [0.0, 1e-15])  # a product's rounding may set equal latents apart: on which processors it does, differs
-def test_each_to_each_of_equal_latents_is_next_to_zero_and_pulls_no_harder_than_others(apart: float) -> None:
+# a product's rounding may set equal latents apart: on which processors it does, differs
+@pytest.mark.parametrize("apart", [0.0, 1e-15])
+def test_each_to_each_of_equal_latents_is_next_to_zero_and_pulls_no_harder_than_others(
+    apart: float,
+) -> None:
     d = make().double()
     start = d.embed(points(6).double()).detach().requires_grad_()
-    distance = d.pairwise(start, start.detach() + apart * torch.randn(6, 8, generator=torch.Generator().manual_seed(2)))
+    distance = d.pairwise(
+        start,
+        start.detach() + apart * torch.randn(6, 8, generator=torch.Generator().manual_seed(2)),
+    )
     distance.diagonal().sum().backward()
     assert distance.diagonal().max() < 1e-12
-    steepest = d.scale * (1 / math.sqrt(4) + 1)  # [model steps per unit of embedding], of the root and of the largest rise
+    # [model steps per unit of embedding], of the root and of the largest rise
+    steepest = d.scale * (1 / math.sqrt(4) + 1)
     assert start.grad is not None and start.grad.norm(dim=-1).max() <= steepest
 
 
@@ -104,7 +116,9 @@ def test_the_gradient_at_the_goal_is_finite():
 def test_expectile_loss_by_hand():
     """Errors +2 (target above: weight 0.1), -1 and -3 (below: 0.9), 0."""
     predicted, target = torch.tensor([1.0, 3.0, 5.0, 4.0]), torch.tensor([3.0, 2.0, 2.0, 4.0])
-    assert expectile_loss(predicted, target, 0.1).item() == pytest.approx((0.1 * 4 + 0.9 * 1 + 0.9 * 9) / 4)
+    assert expectile_loss(predicted, target, 0.1).item() == pytest.approx(
+        (0.1 * 4 + 0.9 * 1 + 0.9 * 9) / 4
+    )
     assert expectile_loss(predicted, target, 0.5).item() == pytest.approx(0.5 * (4 + 1 + 9) / 4)
 
 
@@ -147,12 +161,16 @@ def slide_steps() -> np.ndarray:
             for state in frontier:
                 steps[start, state] = count
             count += 1
-            ahead = {min(s + UP, STATES - 1) for s in frontier} | {max(s - DOWN, 0) for s in frontier}
+            ahead = {min(s + UP, STATES - 1) for s in frontier} | {
+                max(s - DOWN, 0) for s in frontier
+            }
             frontier = {s for s in ahead if np.isinf(steps[start, s])}
     return steps
 
 
-def slide_walks(rng: np.random.Generator, episodes: int = 60, length: int = 30) -> tuple[np.ndarray, np.ndarray]:
+def slide_walks(
+    rng: np.random.Generator, episodes: int = 60, length: int = 30
+) -> tuple[np.ndarray, np.ndarray]:
     """Random walks down and up the slide: states `[N]`, last row of each row's episode `[N]`."""
     walks = []
     for _ in range(episodes):
@@ -173,7 +191,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
 def test_training_on_random_walks_recovers_the_known_step_counts_in_rank(tmp_path):
     states, last = slide_walks(np.random.default_rng(0))
     z = torch.eye(STATES)
-    # n_step = 1: five random steps at a time lead to the counts of the random walk, 1.75 times as many (rank correlation 0.84).
+    # n_step = 1: five random steps at a time lead to the counts of the random walk, 1.75 times as
+    # many (rank correlation 0.84).
     size = {"hidden": 32, "metric": 16, "steps": 1000, "batch": 64, "goals": 32}
     d = make(latent=STATES, **size, learning_rate=3e-3, expectile=0.05, landmarks=0)
     d.fit(FrozenData(z[torch.tensor(states)], last), {}, Trainer(tmp_path, 0))
@@ -189,7 +208,17 @@ def test_targets_come_from_within_an_episode_only(tmp_path):
     """Two corridors that no walk joins: 0 1 2 3 and 4 5 6 7, laid end to end in the data."""
     z = torch.eye(8).repeat(20, 1)
     last = np.repeat(np.arange(1, 41) * 4 - 1, 4)
-    d = make(latent=8, hidden=32, metric=8, steps=300, learning_rate=3e-3, clamp=60.0, n_step=5, expectile=0.1, landmarks=0)
+    d = make(
+        latent=8,
+        hidden=32,
+        metric=8,
+        steps=300,
+        learning_rate=3e-3,
+        clamp=60.0,
+        n_step=5,
+        expectile=0.1,
+        landmarks=0,
+    )
     d.fit(FrozenData(z, last), {}, Trainer(tmp_path, 0))
     found = distances(d, torch.eye(8)).numpy()
     assert found[0, 3] < 8 and found[4, 7] < 8  # 3 steps each
@@ -198,7 +227,9 @@ def test_targets_come_from_within_an_episode_only(tmp_path):
 
 @pytest.mark.parametrize("block", [1, 2, 64])
 def test_shortest_paths_are_those_of_trying_every_order(monkeypatch, block):
-    """Five nodes, in several blocks or one: the direct edge or the best of all ways through the others."""
+    """Five nodes, in several blocks or one: the direct edge or the best of all ways through the
+    others.
+    """
     monkeypatch.setattr(cost_to_go, "BLOCK", block)
     rng = np.random.default_rng(0)
     edges = np.where(rng.random((5, 5)) < 0.5, rng.uniform(1, 9, (5, 5)), np.inf)
@@ -207,7 +238,9 @@ def test_shortest_paths_are_those_of_trying_every_order(monkeypatch, block):
     for i, j in itertools.permutations(range(5), 2):
         inner = [k for k in range(5) if k not in (i, j)]
         ways = [(i, *way, j) for n in range(4) for way in itertools.permutations(inner, n)]
-        assert found[i, j] == pytest.approx(min(sum(edges[a, b] for a, b in itertools.pairwise(way)) for way in ways))
+        assert found[i, j] == pytest.approx(
+            min(sum(edges[a, b] for a, b in itertools.pairwise(way)) for way in ways)
+        )
     assert np.isinf(found).any(), "a pair without a way, or the test shows too little"
 
 
@@ -222,7 +255,9 @@ def test_landmarks_are_joined_only_where_the_network_says_they_are_near():
 
 @pytest.mark.slow
 def test_shortest_paths_mend_far_distances_that_temporal_differences_have_not_reached(tmp_path):
-    """A corridor of 40 cells walked at random in walks of 12: its ends are 39 steps apart, which no walk shows."""
+    """A corridor of 40 cells walked at random in walks of 12: its ends are 39 steps apart, which no
+    walk shows.
+    """
     rng, cells, walks = np.random.default_rng(0), 40, []
     for _ in range(300):
         cell = int(rng.integers(cells))
@@ -234,7 +269,16 @@ def test_shortest_paths_mend_far_distances_that_temporal_differences_have_not_re
     size = {"hidden": 64, "metric": 16, "steps": 300, "batch": 64, "goals": 32}
     ends = {}
     for landmarks in (0, 200):
-        d = make(latent=2, **size, learning_rate=3e-3, expectile=0.05, landmarks=landmarks, path_share=1.0)
-        d.fit(FrozenData(places[torch.tensor(walks)], last), {}, Trainer(tmp_path / str(landmarks), 0))
+        d = make(
+            latent=2,
+            **size,
+            learning_rate=3e-3,
+            expectile=0.05,
+            landmarks=landmarks,
+            path_share=1.0,
+        )
+        d.fit(
+            FrozenData(places[torch.tensor(walks)], last), {}, Trainer(tmp_path / str(landmarks), 0)
+        )
         ends[landmarks] = distances(d, places)[0, -1].item()
     assert abs(ends[200] - 39) < 0.6 * abs(ends[0] - 39), ends

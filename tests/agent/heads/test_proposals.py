@@ -1,4 +1,6 @@
-"""Proposed plans: two ways kept apart, wasteful ones unlearned, and what the agent and the checkpoint make of them."""
+"""Proposed plans: two ways kept apart, wasteful ones unlearned, and what the agent and the
+checkpoint make of them.
+"""
 
 from pathlib import Path
 
@@ -21,7 +23,9 @@ SIZES = CostToGoConfig(hidden=4, metric=4)
 
 def make_proposals(samples: int = 2, horizon: int = HORIZON, **fields) -> Proposals:
     torch.manual_seed(0)
-    return Proposals(4, WIDTH, ProposalsConfig(samples=samples, horizon=horizon, hidden=32, **fields))
+    return Proposals(
+        4, WIDTH, ProposalsConfig(samples=samples, horizon=horizon, hidden=32, **fields)
+    )
 
 
 def flat(agent: Agent) -> FlatDecision:
@@ -37,19 +41,25 @@ def fit(proposals: Proposals, cost_to_go: CostToGo, z, last, action, folder: Pat
 
 
 def test_the_loss_by_hand():
-    """Heads at 0 and 1, done 0.9: errors 0.81 and 0.01. A second piece, done 0 and one step wasted, counts exp(-1) of the first."""
+    """Heads at 0 and 1, done 0.9: errors 0.81 and 0.01. A second piece, done 0 and one step wasted,
+    counts exp(-1) of the first.
+    """
     plans = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1).expand(2, -1, -1, -1)
     done, wasted = torch.tensor([0.9, 0.0]).view(2, 1, 1), torch.tensor([0.0, 1.0])
     first, second = (1 - LOSERS) * 0.01 + LOSERS * 0.41, LOSERS * 0.5
     share = 1 / (1 + np.exp(-1))
-    assert nearest_loss(plans, done, wasted, 1.0).item() == pytest.approx(share * first + (1 - share) * second, rel=1e-5)
+    assert nearest_loss(plans, done, wasted, 1.0).item() == pytest.approx(
+        share * first + (1 - share) * second, rel=1e-5
+    )
 
 
 def test_two_ways_become_two_proposals_and_the_wasteful_one_is_unlearned(tmp_path):
     """One latent, one goal: 1 or -1 is done, and 0.3, which wastes four steps."""
 
     class Measured(CostToGo):
-        def forward(self, z, goal):  # the second number of a latent tells the cost-to-go from there, too small for a network to see
+        # the second number of a latent tells the cost-to-go from there, too small for a network to
+        # see
+        def forward(self, z, goal):
             return 1e5 * z[:, 1]
 
     episodes, last = 300, np.repeat(np.arange(300) * 2 + 1, 2)
@@ -75,16 +85,31 @@ def test_goals_lie_behind_the_piece_in_the_same_episode(tmp_path):
             return z[:, 1]
 
     z, last = torch.arange(12.0)[:, None].expand(-1, 4), np.repeat([6, 11], [7, 5])
-    fit(make_proposals(steps=4, batch=200), Recorder(4, SIZES), z, last, torch.zeros(12, WIDTH), tmp_path)
+    fit(
+        make_proposals(steps=4, batch=200),
+        Recorder(4, SIZES),
+        z,
+        last,
+        torch.zeros(12, WIDTH),
+        tmp_path,
+    )
     ends, starts = (torch.cat(asked[i::2]).tolist() for i in (0, 1))
-    wanted = {(row, goal) for first, final in ((0, 6), (7, 11)) for row in range(first, final - 2) for goal in range(row + 3, final + 1)}
+    wanted = {
+        (row, goal)
+        for first, final in ((0, 6), (7, 11))
+        for row in range(first, final - 2)
+        for goal in range(row + 3, final + 1)
+    }
     assert {(row, goal) for row, goal in starts} == wanted
     assert {(row - 3, goal) for row, goal in ends} == wanted
 
 
 def test_episodes_shorter_than_a_plan_are_refused(tmp_path):
     z, last = torch.zeros(6, 4), np.repeat([2, 5], 3)
-    with pytest.raises(ValueError, match="proposals need episodes of at least 3 model steps; lower proposals.horizon"):
+    with pytest.raises(
+        ValueError,
+        match="proposals need episodes of at least 3 model steps; lower proposals.horizon",
+    ):
         fit(make_proposals(), CostToGo(4, SIZES), z, last, torch.zeros(6, WIDTH), tmp_path)
 
 
@@ -98,9 +123,15 @@ def test_a_planner_of_any_horizon_gets_plans_of_its_own(horizon):
 
 
 def test_the_planner_gets_rest_and_the_proposals_for_each_episode_at_most_half_of_its_candidates():
-    agent, seen, given = make_agent(), np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32), []
+    agent, seen, given = (
+        make_agent(),
+        np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32),
+        [],
+    )
     plan = agent.planner.plan
-    agent.planner.plan = lambda *args, proposals, **kw: given.append(proposals) or plan(*args, proposals=proposals, **kw)
+    agent.planner.plan = lambda *args, proposals, **kw: (
+        given.append(proposals) or plan(*args, proposals=proposals, **kw)
+    )
     for samples, P in ((2, 3), (20, 8)):
         flat(agent).proposals = proposals = make_proposals(samples)
         agent.reset({"state": seen})
@@ -113,9 +144,28 @@ def test_the_planner_gets_rest_and_the_proposals_for_each_episode_at_most_half_o
 
 
 def test_a_checkpoint_holds_proposals_where_they_were_trained(tmp_path: Path, monkeypatch):
-    sizes = ["model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"]
-    steps = ["training.steps=4", "training.batch=8", "training.horizon=3", "cost_to_go.steps=4", "probe.steps=5", "cost_to_go.batch=16"]
-    plan = ["planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=1"]
+    sizes = [
+        "model.hidden=16",
+        "model.latent=8",
+        "model.embedding=8",
+        "cost_to_go.hidden=16",
+        "cost_to_go.metric=8",
+    ]
+    steps = [
+        "training.steps=4",
+        "training.batch=8",
+        "training.horizon=3",
+        "cost_to_go.steps=4",
+        "probe.steps=5",
+        "cost_to_go.batch=16",
+    ]
+    plan = [
+        "planner.samples=8",
+        "planner.iterations=1",
+        "planner.elites=4",
+        "planner.horizon=2",
+        "validation_episodes=1",
+    ]
     more = [
         "task=reacher",
         "collect.episodes=4",

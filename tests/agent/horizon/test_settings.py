@@ -4,7 +4,13 @@ import pytest
 
 from latent_mpc.agent.costs.cost import costs
 from latent_mpc.agent.costs.latent import LatentCost
-from latent_mpc.agent.horizon.settings import comparison_settings, equal_cem, evaluations, horizon_settings, scaled
+from latent_mpc.agent.horizon.settings import (
+    comparison_settings,
+    equal_cem,
+    evaluations,
+    horizon_settings,
+    scaled,
+)
 
 CEM = {"name": "cem", "horizon": 3, "samples": 64, "iterations": 6, "elites": 8}
 COST = {"name": "cost_to_go", "running": 1.0, "terminal": 1.0}
@@ -16,39 +22,63 @@ def roles(settings):
 
 def test_a_ladder_is_the_planner_at_every_horizon_once_in_order():
     by_horizon = horizon_settings(CEM, COST, [5, 1, 5, 2], pairs=50, seed=0)
-    assert [(setting.horizon, setting.pairs, setting.pairs_seed, setting.evaluations) for setting in by_horizon] == [
-        (h, 50, 0, 384) for h in (1, 2, 5)
-    ]
+    assert [
+        (setting.horizon, setting.pairs, setting.pairs_seed, setting.evaluations)
+        for setting in by_horizon
+    ] == [(h, 50, 0, 384) for h in (1, 2, 5)]
     assert by_horizon[0].planner == {**CEM, "horizon": 1}
 
 
 def test_by_default_the_oracle_plays_three_horizons_on_few_pairs_and_the_rest_is_played_at_the_best():
-    comparisons = comparison_settings(horizon_settings(CEM, COST, [1, 2, 3, 8, 24], 50, 0), 3, oracle=True, full=False)
+    comparisons = comparison_settings(
+        horizon_settings(CEM, COST, [1, 2, 3, 8, 24], 50, 0), 3, oracle=True, full=False
+    )
     assert roles(comparisons) == [
-        *[("cost", 3, 50), ("oracle", 1, 24), ("oracle", 3, 24), ("oracle", 24, 8), ("replan", 3, 50)],
+        *[
+            ("cost", 3, 50),
+            ("oracle", 1, 24),
+            ("oracle", 3, 24),
+            ("oracle", 24, 8),
+            ("replan", 3, 50),
+        ],
         *[("samples", 3, 50)] * 3,
     ]
-    assert sorted(one.evaluations for one in comparisons if one.role == "samples") == [96, 192, 1536]
+    assert sorted(one.evaluations for one in comparisons if one.role == "samples") == [
+        96,
+        192,
+        1536,
+    ]
 
 
 def test_in_full_everything_is_played_at_every_horizon_on_all_pairs():
-    by_horizon = horizon_settings({"name": "mppi", "horizon": 3, "samples": 16}, COST, [1, 4], 50, 0)
+    by_horizon = horizon_settings(
+        {"name": "mppi", "horizon": 3, "samples": 16}, COST, [1, 4], 50, 0
+    )
     comparisons = comparison_settings(by_horizon, 1, oracle=True, full=True)
     kinds = {(one.role, one.horizon, one.every) for one in comparisons}
     assert {one.pairs for one in comparisons} == {50}
-    assert kinds == {(r, h, 1) for r in ("cem", "oracle", "samples", "cost") for h in (1, 4)} | {("replan", 4, 2), ("replan", 4, 4)}
+    assert kinds == {(r, h, 1) for r in ("cem", "oracle", "samples", "cost") for h in (1, 4)} | {
+        ("replan", 4, 2),
+        ("replan", 4, 4),
+    }
 
 
 def test_without_the_oracle_none_is_played():
-    comparisons = comparison_settings(horizon_settings(CEM, {"name": "latent"}, [1, 2], 9, 0), 2, oracle=False, full=False)
+    comparisons = comparison_settings(
+        horizon_settings(CEM, {"name": "latent"}, [1, 2], 9, 0), 2, oracle=False, full=False
+    )
     assert {one.role for one in comparisons} == {"samples", "replan", "cost"}
 
 
-def test_every_other_registered_cost_is_played_with_the_weights_of_this_one_and_none_of_its_own_fields(monkeypatch):
+def test_every_other_registered_cost_is_played_with_the_weights_of_this_one_and_none_of_its_own_fields(
+    monkeypatch,
+):
     known = {**costs(), "far_sighted": LatentCost}
     monkeypatch.setattr("latent_mpc.agent.horizon.settings.costs", lambda: known)
     cost = {"name": "latent", "running": 0.5, "terminal": 2.0, "sharpness": 3.0}
-    comparisons = comparison_settings(horizon_settings(CEM, cost, [2], 9, 0), 2, oracle=False, full=False)
+    comparisons = comparison_settings(
+        horizon_settings(CEM, cost, [2], 9, 0), 2, oracle=False, full=False
+    )
     others = {one.label: one.cost for one in comparisons if one.role == "cost"}
     assert others == {
         "H = 2, learned cost-to-go": {"name": "cost_to_go", "running": 0.5, "terminal": 2.0},
@@ -76,4 +106,8 @@ def test_the_cem_beside_another_planner_has_as_many_evaluations_and_its_horizon(
 
 def test_more_or_fewer_samples_keep_the_share_of_elites_and_change_nothing_else():
     assert scaled(CEM, 0.25) == {**CEM, "samples": 16, "elites": 2}
-    assert scaled({"name": "mppi", "horizon": 1, "samples": 4}, 0.25) == {"name": "mppi", "horizon": 1, "samples": 2}
+    assert scaled({"name": "mppi", "horizon": 1, "samples": 4}, 0.25) == {
+        "name": "mppi",
+        "horizon": 1,
+        "samples": 2,
+    }

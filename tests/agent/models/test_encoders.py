@@ -34,7 +34,9 @@ def write(path: Path, seed: int) -> Path:
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     path.mkdir()
-    save_file({**network.state_dict(), "mask_token": torch.zeros(1, 12)}, path / "model.safetensors")
+    save_file(
+        {**network.state_dict(), "mask_token": torch.zeros(1, 12)}, path / "model.safetensors"
+    )
     (path / "config.yaml").write_text(yaml.safe_dump({"network": "vit", **asdict(SMALL)}))
     return path
 
@@ -46,8 +48,15 @@ def make(folder: Path, digest: str = "") -> Jepa:
 
 
 def test_encoders_are_found_by_key_and_name():
-    assert encoders().keys() == {("state", "mlp"), ("pixels", "conv"), ("pixels", "spatial"), ("pixels", "frozen")}
-    with pytest.raises(KeyError, match="no encoder 'dense' of pixels; there are: conv, frozen, spatial"):
+    assert encoders().keys() == {
+        ("state", "mlp"),
+        ("pixels", "conv"),
+        ("pixels", "spatial"),
+        ("pixels", "frozen"),
+    }
+    with pytest.raises(
+        KeyError, match="no encoder 'dense' of pixels; there are: conv, frozen, spatial"
+    ):
         EncoderConfig(pixels="dense")
 
 
@@ -55,7 +64,9 @@ def test_encoders_are_found_by_key_and_name():
 
 
 def test_a_keypoint_is_where_its_map_is_bright():
-    """A map that is the brightness itself: its expected place follows a bright patch, to the left of the middle and to the right."""
+    """A map that is the brightness itself: its expected place follows a bright patch, to the left
+    of the middle and to the right.
+    """
     encoder = SpatialEncoder((32, 32, 3), JepaConfig(embedding=4, width=4))
     with torch.no_grad():
         for layer in (encoder.maps[1], encoder.maps[3], encoder.maps[5]):
@@ -96,25 +107,49 @@ def test_a_transformer_is_its_textbook_loop():
         picture = (pixels / 255.0 - mean) / std
         kernel = network.patch_embed.proj
         grid = torch.stack(
-            [picture[:, 4 * r : 4 * r + 4, 4 * c : 4 * c + 4].permute(0, 3, 1, 2).flatten(1) for r in range(4) for c in range(4)], 1
+            [
+                picture[:, 4 * r : 4 * r + 4, 4 * c : 4 * c + 4].permute(0, 3, 1, 2).flatten(1)
+                for r in range(4)
+                for c in range(4)
+            ],
+            1,
         )
         places = network.pos_embed[:, 1:].unflatten(1, (3, 3)).permute(0, 3, 1, 2)
-        places = torch.nn.functional.interpolate(places, size=(4, 4), mode="bicubic").flatten(2).transpose(1, 2)
+        places = (
+            torch.nn.functional.interpolate(places, size=(4, 4), mode="bicubic")
+            .flatten(2)
+            .transpose(1, 2)
+        )
         tokens = grid @ kernel.weight.flatten(1).T + kernel.bias + places
         x = torch.cat([(network.cls_token + network.pos_embed[:, :1]).expand(2, -1, -1), tokens], 1)
         for block in network.blocks:
             y = block.norm1(x) @ block.attn.qkv.weight.T + block.attn.qkv.bias
             heads = []
             for h in range(3):
-                query, key, value = (y[..., 12 * part + 4 * h : 12 * part + 4 * h + 4] for part in range(3))
+                query, key, value = (
+                    y[..., 12 * part + 4 * h : 12 * part + 4 * h + 4] for part in range(3)
+                )
                 heads.append(torch.softmax(query @ key.transpose(1, 2) / 2, dim=-1) @ value)
-            x = x + block.ls1.gamma * (torch.cat(heads, -1) @ block.attn.proj.weight.T + block.attn.proj.bias)
-            hidden = torch.nn.functional.gelu(block.norm2(x) @ block.mlp.fc1.weight.T + block.mlp.fc1.bias)
+            x = x + block.ls1.gamma * (
+                torch.cat(heads, -1) @ block.attn.proj.weight.T + block.attn.proj.bias
+            )
+            hidden = torch.nn.functional.gelu(
+                block.norm2(x) @ block.mlp.fc1.weight.T + block.mlp.fc1.bias
+            )
             x = x + block.ls2.gamma * (hidden @ block.mlp.fc2.weight.T + block.mlp.fc2.bias)
         x = network.norm(x)
         cells = x[:, 1:].unflatten(1, (4, 4))
-        quarters = torch.stack([cells[:, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].mean((1, 2)) for r in range(2) for c in range(2)], 2)
-        torch.testing.assert_close(found, torch.cat([quarters.flatten(1), x[:, 0]], 1), rtol=1e-3, atol=1e-4)
+        quarters = torch.stack(
+            [
+                cells[:, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].mean((1, 2))
+                for r in range(2)
+                for c in range(2)
+            ],
+            2,
+        )
+        torch.testing.assert_close(
+            found, torch.cat([quarters.flatten(1), x[:, 0]], 1), rtol=1e-3, atol=1e-4
+        )
     assert found.shape == (2, network.features)
 
 
@@ -133,9 +168,15 @@ def test_sizes_that_do_not_fit_are_refused(fields, message):
 # Frozen
 
 
-def test_a_frozen_network_is_neither_trained_nor_saved_and_its_features_are_cached_beside_the_rollouts(folder, tmp_path):
+def test_a_frozen_network_is_neither_trained_nor_saved_and_its_features_are_cached_beside_the_rollouts(
+    folder, tmp_path
+):
     model, rollouts = make(folder), gliding(tmp_path / "r", episodes=6)
-    assert {name.rsplit(".", 1)[0] for name, _ in model.named_parameters() if name.startswith("encoders")} == {
+    assert {
+        name.rsplit(".", 1)[0]
+        for name, _ in model.named_parameters()
+        if name.startswith("encoders")
+    } == {
         "encoders.pixels.layers.0",
         "encoders.pixels.layers.1",
     }
@@ -151,10 +192,14 @@ def test_a_frozen_network_is_neither_trained_nor_saved_and_its_features_are_cach
     train_world_model(model, seen, make_config(steps=5), 1, Trainer(tmp_path, 0))
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
     cached = encode_rollouts(model, seen, 1, tmp_path)[0]
-    torch.testing.assert_close(cached, encode_rollouts(model, rollouts, 1, tmp_path)[0], rtol=0.02, atol=0.02)
+    torch.testing.assert_close(
+        cached, encode_rollouts(model, rollouts, 1, tmp_path)[0], rtol=0.02, atol=0.02
+    )
 
 
-def test_features_of_more_episodes_or_another_network_take_the_place_of_the_old_ones(folder, tmp_path):
+def test_features_of_more_episodes_or_another_network_take_the_place_of_the_old_ones(
+    folder, tmp_path
+):
     few, more = gliding(tmp_path / "few", episodes=3), gliding(tmp_path / "more", episodes=4)
     with_features(few, make(folder))
     other = make(write(tmp_path / "other", 1))
@@ -167,7 +212,13 @@ def test_features_of_more_episodes_or_another_network_take_the_place_of_the_old_
 def test_another_network_in_the_folder_is_refused(folder, tmp_path):
     digest = make(folder).encoders["pixels"].digest
     make(folder, digest)
-    with pytest.raises(ValueError, match=rf"must be the one that this was trained with, {digest}, is [0-9a-f]+; put that one back"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            rf"must be the one that this was trained with, {digest}, is [0-9a-f]+; put that one"
+            r" back"
+        ),
+    ):
         make(write(tmp_path / "other", 1), digest)
 
 
@@ -193,5 +244,8 @@ def test_weights_that_do_not_fit_and_missing_files_are_refused(folder):
     with pytest.raises(ValueError, match=r"model.safetensors does not fit its config.yaml: "):
         model.embed({"pixels": torch.zeros(1, 16, 16, 3, dtype=torch.uint8)})
     (folder / "config.yaml").unlink()
-    with pytest.raises(FileNotFoundError, match="needs model.encoder.folder=FOLDER with .*; got .* has no config.yaml"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="needs model.encoder.folder=FOLDER with .*; got .* has no config.yaml",
+    ):
         make(folder)

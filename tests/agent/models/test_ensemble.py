@@ -1,4 +1,6 @@
-"""The ensemble against its members one at a time, disagreement by hand, and what it costs a plan."""
+"""The ensemble against its members one at a time, disagreement by hand, and what it costs a
+plan.
+"""
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ from tests.agent.training.test_world_model import gliding, make_config, train_wo
 
 def make_model(**fields):
     torch.manual_seed(0)
-    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, ensemble=3, **fields), {"state": (4,)}, 2)
+    model = Jepa(
+        JepaConfig(embedding=8, latent=4, hidden=16, ensemble=3, **fields), {"state": (4,)}, 2
+    )
     torch.nn.init.normal_(model.predictor[-1].weight)
     return model.eval()
 
@@ -44,7 +48,9 @@ def test_an_ensemble_gives_what_each_member_gives_alone():
     assert together.shape == (3, 4, 6, 2)
     for e in range(3):
         torch.testing.assert_close(together[e], member(stacked, e)(x[e]), rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(stacked(x[:1].expand_as(x))[0], stacked(x[:1].expand_as(x))[1]), "they begin differently"
+    assert not torch.allclose(stacked(x[:1].expand_as(x))[0], stacked(x[:1].expand_as(x))[1]), (
+        "they begin differently"
+    )
 
 
 def test_each_member_imagines_on_its_own_all_the_way():
@@ -67,7 +73,9 @@ def test_the_loss_is_the_mean_of_the_members_losses():
     z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
     told = model.terms(z, action, 0.0, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        alone = [(path - z[:, 1:]).square().mean() for path in model.rollout_ensemble(z[:, 0], action)]
+        alone = [
+            (path - z[:, 1:]).square().mean() for path in model.rollout_ensemble(z[:, 0], action)
+        ]
     assert told["prediction"].item() == pytest.approx(sum(map(float, alone)) / 3, rel=1e-4)
 
 
@@ -79,7 +87,9 @@ def test_disagreement_by_hand():
 
 
 def test_disagreement_is_added_to_the_distance_of_each_step():
-    """Members one unit to both sides of the goal at the second step: mean distance (0, 1), disagreement (0, 1)."""
+    """Members one unit to both sides of the goal at the second step: mean distance (0, 1),
+    disagreement (0, 1).
+    """
 
     class Torn(Jepa):
         def imagine(self, memory, actions):
@@ -89,26 +99,51 @@ def test_disagreement_is_added_to_the_distance_of_each_step():
     model = Torn(JepaConfig(embedding=2, latent=1, hidden=4), {"state": (1,)}, 1)
     for weight in (0.0, 3.0):
         config = LatentCost(running=1.0, terminal=2.0, disagreement=weight)
-        made = PlanCost(Networks(model, None), model.memory(1), torch.zeros(1, 1), latent_distance, config)
-        assert made(torch.zeros(1, 1, 2, 1)).item() == pytest.approx((1 + weight) / 2 + 2 * (1 + weight), rel=1e-4)
+        made = PlanCost(
+            Networks(model, None), model.memory(1), torch.zeros(1, 1), latent_distance, config
+        )
+        assert made(torch.zeros(1, 1, 2, 1)).item() == pytest.approx(
+            (1 + weight) / 2 + 2 * (1 + weight), rel=1e-4
+        )
 
 
 def test_members_agree_on_data_and_disagree_far_from_them(tmp_path):
     model = make_model()
-    train_world_model(model, gliding(tmp_path / "r"), make_config(steps=150, learning_rate=5e-3), 1, Trainer(tmp_path, 0))
+    train_world_model(
+        model,
+        gliding(tmp_path / "r"),
+        make_config(steps=150, learning_rate=5e-3),
+        1,
+        Trainer(tmp_path, 0),
+    )
     rollouts = gliding(tmp_path / "again")
     near = model.encode_goal({"state": torch.tensor(rollouts.arrays["state"])})
     with torch.no_grad():
-        known, unknown = (disagreement(model.rollout_ensemble(z, torch.zeros(len(z), 1, 2))).mean() for z in (near, near + 5))
+        known, unknown = (
+            disagreement(model.rollout_ensemble(z, torch.zeros(len(z), 1, 2))).mean()
+            for z in (near, near + 5)
+        )
     assert unknown > 2 * known
 
 
 def test_a_penalty_on_disagreement_without_an_ensemble_is_refused():
     sizes = {"embedding": 8, "latent": 4, "hidden": 16}
     task = {"name": "reacher", "action_repeat": 1, "size": 64}
-    config = {"spaces": {"state": [4]}, "actions": 2, "model": sizes, "cost_to_go": {"hidden": 8, "metric": 4}, "task": task}
-    config |= {"planner": {"name": "cem", "horizon": 2}, "cost": {"name": "cost_to_go", "disagreement": 1.0}}
-    with pytest.raises(ValueError, match=r"cost.disagreement needs an ensemble: train with model.ensemble of 2 or more"):
+    config = {
+        "spaces": {"state": [4]},
+        "actions": 2,
+        "model": sizes,
+        "cost_to_go": {"hidden": 8, "metric": 4},
+        "task": task,
+    }
+    config |= {
+        "planner": {"name": "cem", "horizon": 2},
+        "cost": {"name": "cost_to_go", "disagreement": 1.0},
+    }
+    with pytest.raises(
+        ValueError,
+        match=r"cost.disagreement needs an ensemble: train with model.ensemble of 2 or more",
+    ):
         make_agent(build(config))
     make_agent(build(config | {"model": sizes | {"ensemble": 2}}))
     with pytest.raises(ValueError, match="disagreement must be at least 0, got -1.0"):
@@ -123,7 +158,13 @@ def test_dropout_is_drawn_from_the_run_s_seed_and_leaves_other_random_numbers_al
     for run in range(2):
         model = make_model(dropout=0.5)
         torch.manual_seed(run)
-        train_world_model(model, gliding(tmp_path / f"r{run}"), make_config(steps=3), 1, Trainer(tmp_path / str(run), 0))
+        train_world_model(
+            model,
+            gliding(tmp_path / f"r{run}"),
+            make_config(steps=3),
+            1,
+            Trainer(tmp_path / str(run), 0),
+        )
         drawn = torch.rand(1)
         torch.manual_seed(run)
         assert torch.equal(drawn, torch.rand(1))

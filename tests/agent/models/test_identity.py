@@ -1,4 +1,6 @@
-"""The latent that is the state itself: its loss by a slow loop, what it imagines, and that it trains, plans and is refused pictures."""
+"""The latent that is the state itself: its loss by a slow loop, what it imagines, and that it
+trains, plans and is refused pictures.
+"""
 
 import json
 
@@ -35,7 +37,10 @@ def test_the_loss_counts_errors_in_units_of_the_change_in_a_step_by_a_slow_loop(
     model, generator = make(ensemble=members).train(), torch.Generator().manual_seed(1)
     for parameter in list(model.predictor.parameters())[-2:]:
         torch.nn.init.normal_(parameter)
-    obs, actions = {"state": torch.randn(6, 4, 4, generator=generator) * model.std + model.mean}, torch.randn(6, 3, 2, generator=generator)
+    obs, actions = (
+        {"state": torch.randn(6, 4, 4, generator=generator) * model.std + model.mean},
+        torch.randn(6, 3, 2, generator=generator),
+    )
     obs["state"][..., 3] = 3.0  # never changes
     loss = model.loss(obs, actions, progress=0.0, generator=generator).terms["loss"]
     z = model.encode(obs["state"])
@@ -56,7 +61,9 @@ def test_the_unit_follows_slowly_while_training_and_stays_afterwards():
     model.loss(obs, actions, progress=0.0, generator=torch.Generator())
     first = model.change.clone()
     model.loss({"state": 3 * obs["state"]}, actions, progress=0.0, generator=torch.Generator())
-    torch.testing.assert_close(model.change[:3], (0.95 + 0.05 * 3) * first[:3], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(
+        model.change[:3], (0.95 + 0.05 * 3) * first[:3], rtol=1e-4, atol=1e-6
+    )
     before = model.eval().change.clone()
     model.loss(obs, actions, progress=0.0, generator=torch.Generator())
     assert torch.equal(model.change, before)
@@ -66,17 +73,43 @@ def test_a_new_model_predicts_that_nothing_changes_and_training_predicts_better(
     model, rollouts = make(), gliding(tmp_path / "r")
     z = torch.randn(3, 4)
     assert torch.equal(model.rollout(z, torch.randn(3, 5, 2)), z[:, None].expand(-1, 5, -1))
-    train_world_model(model, rollouts, make_config(steps=201, learning_rate=5e-3), 1, Trainer(tmp_path, 0))
+    train_world_model(
+        model, rollouts, make_config(steps=201, learning_rate=5e-3), 1, Trainer(tmp_path, 0)
+    )
     lines = Metrics(tmp_path / "metrics.jsonl").read()
     assert lines[-1]["loss"] < 0.2 * lines[0]["loss"]
 
 
 @pytest.mark.slow
 def test_it_trains_and_evaluates_by_the_same_commands_and_wants_no_pictures(tmp_path, capsys):
-    tiny = ["task=pointmaze-umaze", "model=identity", "collect.episodes=6", "collect.workers=1", "model.hidden=16", "training.steps=4"]
-    tiny += ["training.batch=8", "cost_to_go.steps=4", "cost_to_go.batch=16", "probe.steps=2", "planner.samples=8", "planner.horizon=2"]
+    tiny = [
+        "task=pointmaze-umaze",
+        "model=identity",
+        "collect.episodes=6",
+        "collect.workers=1",
+        "model.hidden=16",
+        "training.steps=4",
+    ]
+    tiny += [
+        "training.batch=8",
+        "cost_to_go.steps=4",
+        "cost_to_go.batch=16",
+        "probe.steps=2",
+        "planner.samples=8",
+        "planner.horizon=2",
+    ]
     assert cli.main(["train", *tiny, "validation_episodes=1", f"out={tmp_path / 'run'}"]) == 0
-    assert cli.main(["evaluate", f"checkpoint={tmp_path / 'run'}", "episodes=1", f"out={tmp_path / 'judged'}"]) == 0
+    assert (
+        cli.main(
+            [
+                "evaluate",
+                f"checkpoint={tmp_path / 'run'}",
+                "episodes=1",
+                f"out={tmp_path / 'judged'}",
+            ]
+        )
+        == 0
+    )
     assert json.loads((tmp_path / "judged" / "results.json").read_text())["episodes"] == 1
     said = refusal(capsys, "train", *tiny, "obs=pixels", f"out={tmp_path / 'seeing'}")
     assert said == "model=identity sees states and nothing else: give obs=state, got pixels"

@@ -15,7 +15,9 @@ from latent_mpc.agent.models.networks import mlp
 
 def test_an_mlp_has_as_many_hidden_layers_as_asked_for():
     layers = mlp(3, 2, 16, layers=3, dropout=0.1)
-    widths = [(layer.in_features, layer.out_features) for layer in layers if isinstance(layer, nn.Linear)]
+    widths = [
+        (layer.in_features, layer.out_features) for layer in layers if isinstance(layer, nn.Linear)
+    ]
     assert widths == [(3, 16), (16, 16), (16, 16), (16, 2)]
     assert sum(isinstance(layer, nn.Dropout) for layer in layers) == 3
     assert isinstance(layers[-1], nn.Linear), "nothing bounds the output"
@@ -26,7 +28,9 @@ def test_a_state_encoder_normalises_by_what_it_was_fitted_to_and_leaves_a_consta
     data = np.random.default_rng(0).normal(size=(50, 3)) * [10, 0.1, 0] + [100, -3, 7]
     encoder.fit(lambda: torch.tensor(data, dtype=torch.float32))
     np.testing.assert_allclose(encoder.mean, data.mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(encoder.std, [data[:, 0].std(ddof=1), data[:, 1].std(ddof=1), 1.0], rtol=1e-4)
+    np.testing.assert_allclose(
+        encoder.std, [data[:, 0].std(ddof=1), data[:, 1].std(ddof=1), 1.0], rtol=1e-4
+    )
     one = torch.tensor([[95.0, -3.2, 8.0]])
     expected = encoder.layers((one - torch.tensor(data.mean(axis=0)).float()) / encoder.std)
     torch.testing.assert_close(encoder(one), expected)
@@ -42,7 +46,10 @@ def test_a_state_encoder_with_octaves_also_sees_sines_and_cosines_of_each_number
 
 
 def test_what_a_state_encoder_was_fitted_to_travels_with_its_weights():
-    encoder, other = StateEncoder((2,), JepaConfig(embedding=4, hidden=16)), StateEncoder((2,), JepaConfig(embedding=4, hidden=16))
+    encoder, other = (
+        StateEncoder((2,), JepaConfig(embedding=4, hidden=16)),
+        StateEncoder((2,), JepaConfig(embedding=4, hidden=16)),
+    )
     encoder.fit(lambda: torch.tensor([[0.0, 1.0], [4.0, 9.0]]))
     other.load_state_dict(encoder.state_dict())
     assert other.mean.tolist() == [2.0, 5.0]
@@ -55,7 +62,10 @@ def test_a_pixel_encoder_sees_each_picture_by_itself_scaled_to_half_a_unit_aroun
     torch.manual_seed(0)
     encoder = PixelEncoder((size, size, 3), JepaConfig(embedding=8, width=4))
     pixels = torch.randint(0, 256, (5, size, size, 3), dtype=torch.uint8)
-    expected = [encoder.layers((picture.float() / 255 - 0.5).permute(2, 0, 1)[None].contiguous())[0] for picture in pixels]
+    expected = [
+        encoder.layers((picture.float() / 255 - 0.5).permute(2, 0, 1)[None].contiguous())[0]
+        for picture in pixels
+    ]
     torch.testing.assert_close(encoder(pixels), torch.stack(expected), rtol=1e-4, atol=1e-5)
 
 

@@ -1,4 +1,6 @@
-"""What the agent takes for observations, and what it refuses: nothing is computed from what is no picture or no number."""
+"""What the agent takes for observations, and what it refuses: nothing is computed from what is no
+picture or no number.
+"""
 
 from __future__ import annotations
 
@@ -89,50 +91,95 @@ def test_pictures_that_are_flipped_or_lie_otherwise_in_memory_are_the_same(pixel
 @pytest.mark.parametrize(
     ("pixels", "said"),
     [
-        ((PIXELS / 255).astype(np.float32), "float32 from 0 to 1; give (255 * pixels).round().astype(np.uint8)"),
-        (torch.tensor(PIXELS / 255), "float64 from 0 to 1; give (255 * pixels).round().astype(np.uint8)"),
+        (
+            (PIXELS / 255).astype(np.float32),
+            "float32 from 0 to 1; give (255 * pixels).round().astype(np.uint8)",
+        ),
+        (
+            torch.tensor(PIXELS / 255),
+            "float64 from 0 to 1; give (255 * pixels).round().astype(np.uint8)",
+        ),
         (PIXELS.astype(np.float64), "float64 from 0 to 255; give pixels.astype(np.uint8)"),
         (PIXELS.astype(np.int64), "int64 from 0 to 255; give pixels.astype(np.uint8)"),
         (PIXELS > 9, "bool"),
         (PIXELS[:0].astype(np.float32), "float32"),
     ],
 )
-def test_pictures_of_another_type_are_refused_with_their_range_and_what_would_do(pixels: Any, said: str) -> None:
+def test_pictures_of_another_type_are_refused_with_their_range_and_what_would_do(
+    pixels: Any, said: str
+) -> None:
     assert refused(pixels=pixels) == f"observation 'pixels' must be uint8 from 0 to 255, got {said}"
 
 
-@pytest.mark.parametrize(("value", "shown"), [(np.nan, "nan"), (-np.inf, "-inf"), (1e300, "1e+300")])
-def test_a_number_that_is_not_finite_is_refused_naming_key_episode_and_place(value: float, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "shown"), [(np.nan, "nan"), (-np.inf, "-inf"), (1e300, "1e+300")]
+)
+def test_a_number_that_is_not_finite_is_refused_naming_key_episode_and_place(
+    value: float, shown: str
+) -> None:
     state = STATE.astype(np.float64)
     state[1, 2] = value
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         said = refused(state=state)
-    assert said == f"observation 'state' of episode 1 must be finite numbers of float32, got {shown} at index 2"
+    assert (
+        said
+        == f"observation 'state' of episode 1 must be finite numbers of float32, got {shown} at"
+        " index 2"
+    )
 
 
-@pytest.mark.parametrize("state", [STATE.astype(bool), STATE.astype(complex), STATE.astype(str), STATE.astype(object)], ids=str)
+@pytest.mark.parametrize(
+    "state",
+    [STATE.astype(bool), STATE.astype(complex), STATE.astype(str), STATE.astype(object)],
+    ids=str,
+)
 def test_what_is_no_real_number_is_refused(state: np.ndarray) -> None:
     assert refused(state=state) == f"observation 'state' must be real numbers, got {state.dtype}"
 
 
 def test_keys_of_different_numbers_of_episodes_are_refused() -> None:
-    assert refused(state=STATE[:1]) == "every observation must be of the same episodes, got state of 1, pixels of 2"
+    assert (
+        refused(state=STATE[:1])
+        == "every observation must be of the same episodes, got state of 1, pixels of 2"
+    )
 
 
 def test_the_agent_refuses_goals_and_observations_alike_and_goes_on_afterwards() -> None:
     torch.manual_seed(0)
-    model = Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), {"state": (3,)}, 2).eval().requires_grad_(False)
-    planner = make_planner("cem", actions=2, horizon=2, action_repeat=1, device=CPU, samples=8, iterations=1)
-    agent = Agent(Networks(model, CostToGo(4, CostToGoConfig(hidden=8, metric=4)).requires_grad_(False)), planner, LatentCost())
+    model = (
+        Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4), {"state": (3,)}, 2)
+        .eval()
+        .requires_grad_(False)
+    )
+    planner = make_planner(
+        "cem", actions=2, horizon=2, action_repeat=1, device=CPU, samples=8, iterations=1
+    )
+    agent = Agent(
+        Networks(model, CostToGo(4, CostToGoConfig(hidden=8, metric=4)).requires_grad_(False)),
+        planner,
+        LatentCost(),
+    )
     broken = STATE.copy()
     broken[0, 1] = np.nan
-    with pytest.raises(ValueError, match="^goal 'state' of episode 0 must be finite numbers of float32, got nan at index 1$"):
+    with pytest.raises(
+        ValueError,
+        match="^goal 'state' of episode 0 must be finite numbers of float32, got nan at index 1$",
+    ):
         agent.reset({"state": broken})
-    with pytest.raises(ValueError, match="^goal of episode 1 must be finite numbers of float32, got inf at index 3$"):
+    with pytest.raises(
+        ValueError,
+        match="^goal of episode 1 must be finite numbers of float32, got inf at index 3$",
+    ):
         agent.reset(torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, torch.inf]]))
     agent.reset({"state": STATE})
-    with pytest.raises(ValueError, match="^observation 'state' of episode 0 must be finite numbers of float32, got nan at index 1$"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "^observation 'state' of episode 0 must be finite numbers of float32, got nan at"
+            " index 1$"
+        ),
+    ):
         agent.act({"state": broken})
     first = agent.act({"state": STATE})
     agent.reset({"state": STATE})

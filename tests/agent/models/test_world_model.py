@@ -5,14 +5,20 @@ import torch
 
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 
-SHAPES = {"state": {"state": (5,)}, "pixels": {"pixels": (16, 16, 3)}, "both": {"pixels": (16, 16, 3), "state": (5,)}}
+SHAPES = {
+    "state": {"state": (5,)},
+    "pixels": {"pixels": (16, 16, 3)},
+    "both": {"pixels": (16, 16, 3), "state": (5,)},
+}
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 
 
 def make(obs="state", history=3, actions=2):
     """A tiny model in evaluation mode whose every weight and running statistic matters."""
     torch.manual_seed(0)
-    model = Jepa(JepaConfig(embedding=8, latent=6, history=history, hidden=16, width=4), SHAPES[obs], actions)
+    model = Jepa(
+        JepaConfig(embedding=8, latent=6, history=history, hidden=16, width=4), SHAPES[obs], actions
+    )
     torch.nn.init.normal_(model.predictor[-1].weight)
     model.normalise.running_mean.normal_()
     model.normalise.running_var.uniform_(0.5, 2.0)
@@ -86,7 +92,9 @@ def test_the_order_of_keys_changes_neither_weights_nor_latents():
         torch.manual_seed(0)
         models.append(Jepa(config, {key: SHAPES["both"][key] for key in keys}, 2).eval())
     seen = observations("both", 2)
-    assert torch.equal(models[0].encode_goal(seen), models[1].encode_goal(dict(reversed(seen.items()))))
+    assert torch.equal(
+        models[0].encode_goal(seen), models[1].encode_goal(dict(reversed(seen.items())))
+    )
 
 
 def test_memory_is_a_value_selected_put_back_and_reset_by_episode():
@@ -105,7 +113,12 @@ def test_memory_is_a_value_selected_put_back_and_reset_by_episode():
     assert torch.equal(together.frames[2], new.frames[0])
     forgot = memory.reset(torch.tensor([False, True, False, False]))
     assert forgot.fresh.tolist() == [False, True, False, False]
-    assert forgot.reset(torch.tensor([True, False, False, False])).fresh.tolist() == [True, True, False, False]
+    assert forgot.reset(torch.tensor([True, False, False, False])).fresh.tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
     for part, old in zip(memory, before, strict=True):
         assert torch.equal(part, old), "nothing above may change it in place"
 
@@ -170,7 +183,9 @@ def test_a_model_without_an_observation_or_with_odd_pixels_is_refused():
     with pytest.raises(ValueError, match="needs an observation: state, pixels or both"):
         Jepa(JepaConfig(), {}, 2)
     for shape in ((40, 40, 3), (32, 16, 3)):
-        with pytest.raises(ValueError, match=r"square with a side that is a multiple of 16, got \(" + str(shape[0])):
+        with pytest.raises(
+            ValueError, match=r"square with a side that is a multiple of 16, got \(" + str(shape[0])
+        ):
             Jepa(JepaConfig(), {"pixels": shape}, 2)
 
 
@@ -190,4 +205,6 @@ def test_everything_a_model_makes_lives_where_the_model_lives(device):
     model, seen = make().to(device), {"state": torch.zeros(2, 5, device=device)}
     memory = model.observe(model.memory(2), seen)
     imagined = model.imagine(memory.reset(memory.fresh), torch.zeros(2, 3, 4, 2, device=device))
-    assert {part.device.type for part in (*model.memory(2), *memory, imagined, model.encode_goal(seen))} == {device}
+    assert {
+        part.device.type for part in (*model.memory(2), *memory, imagined, model.encode_goal(seen))
+    } == {device}

@@ -1,4 +1,6 @@
-"""Data that the agent collects itself: goals at the frontier, episodes that physics confirms, the same bytes after an interruption."""
+"""Data that the agent collects itself: goals at the frontier, episodes that physics confirms, the
+same bytes after an interruption.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,12 @@ from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
-from latent_mpc.agent.training.exploration import choose_goals, collect_goal_directed, explore, latent_density
+from latent_mpc.agent.training.exploration import (
+    choose_goals,
+    collect_goal_directed,
+    explore,
+    latent_density,
+)
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.collection.collect import Job, collect
 from latent_mpc.envs.pointmaze import PointMaze
@@ -28,11 +35,23 @@ def umaze_agent() -> Agent:
 
 
 def gather(path: Path) -> Rollouts:
-    return collect(JOB.task_name, JOB.task_options, JOB.obs, JOB.behaviour, 3, JOB.seed, path, workers=1, progress=False)
+    return collect(
+        JOB.task_name,
+        JOB.task_options,
+        JOB.obs,
+        JOB.behaviour,
+        3,
+        JOB.seed,
+        path,
+        workers=1,
+        progress=False,
+    )
 
 
 def test_goals_lie_where_few_latents_are():
-    """A crowd round 0 and one latent in a thousand far off: one such is among 32 that are drawn 3 times in 100, and then chosen."""
+    """A crowd round 0 and one latent in a thousand far off: one such is among 32 that are drawn 3
+    times in 100, and then chosen.
+    """
 
     class Plain(CostToGo):
         def embed(self, z):
@@ -49,11 +68,15 @@ def test_goals_lie_where_few_latents_are():
     goals = choose_goals(agent, z, 500, "density", np.random.default_rng(0))[:, 0]
     drawn = 1 - (1 - 5 / 5000) ** 32
     assert (goals > 5).float().mean().item() == pytest.approx(drawn, abs=0.02)
-    assert (goals.abs() < 0.15).float().mean() < 0.2, "else one at the rim of the crowd, of which 87 in 100 lie within 0.15"
+    assert (goals.abs() < 0.15).float().mean() < 0.2, (
+        "else one at the rim of the crowd, of which 87 in 100 lie within 0.15"
+    )
 
 
 def test_the_far_end_of_a_one_way_is_new_and_its_beginning_is_not():
-    """Density is asked of the ways there: a latent that is near to leave, but far to come to, is new."""
+    """Density is asked of the ways there: a latent that is near to leave, but far to come to, is
+    new.
+    """
 
     class OneWay(CostToGo):
         def embed(self, z):
@@ -86,8 +109,12 @@ def test_an_episode_is_what_the_task_does_with_its_actions_and_starts_in_its_cel
     agent, task = umaze_agent(), PointMaze("umaze", start=START)
     episodes = collect_goal_directed(agent, JOB, torch.zeros(2, 4), range(5, 7))
     for episode in episodes:
-        assert {key: len(array) for key, array in episode.items()} == dict.fromkeys(("state", "action", "physics"), 41)
-        assert np.abs(episode["state"][0, :2] - [-1, 1]).max() < 0.5, "row 1, column 1 of a 5 x 5 map"
+        assert {key: len(array) for key, array in episode.items()} == dict.fromkeys(
+            ("state", "action", "physics"), 41
+        )
+        assert np.abs(episode["state"][0, :2] - [-1, 1]).max() < 0.5, (
+            "row 1, column 1 of a 5 x 5 map"
+        )
         task.restore(episode["physics"][0])
         for t, action in enumerate(episode["action"][:-1]):
             np.testing.assert_array_equal(task.snapshot(), episode["physics"][t])
@@ -108,7 +135,11 @@ def test_its_random_actions_keep_the_pace_of_the_task_and_rest_as_it_does(monkey
 
     monkeypatch.setattr("latent_mpc.agent.training.exploration.Motion", watched)
     job = replace(JOB, behaviour=BehaviourConfig(rest=0.7))
-    for motion, episode in zip(motions, collect_goal_directed(umaze_agent(), job, torch.zeros(2, 4), range(5, 7)), strict=False):
+    for motion, episode in zip(
+        motions,
+        collect_goal_directed(umaze_agent(), job, torch.zeros(2, 4), range(5, 7)),
+        strict=False,
+    ):
         by_noise = episode["action"][30:40]  # after three quarters of the episode
         assert (by_noise[motion.rest[30:]] == still).all()
         assert (by_noise[~motion.rest[30:]] == motion.noise[30:][~motion.rest[30:]]).all()
@@ -128,7 +159,9 @@ def test_the_agent_plans_until_it_has_arrived_and_then_acts_at_random():
     far, near = collect_goal_directed(agent, JOB, torch.zeros(2, 4), range(2))
     planned = [(episode["action"] == np.float32(0.123)).all(axis=1) for episode in (far, near)]
     assert planned[0].tolist() == [True] * 30 + [False] * 11, "three quarters of 40 steps"
-    assert planned[1].tolist() == [True] * 9 + [False] * 32, "until its cost-to-go has once fallen below 2"
+    assert planned[1].tolist() == [True] * 9 + [False] * 32, (
+        "until its cost-to-go has once fallen below 2"
+    )
 
 
 def test_exploring_appends_what_is_missing_and_nothing_twice(tmp_path):
@@ -139,7 +172,11 @@ def test_exploring_appends_what_is_missing_and_nothing_twice(tmp_path):
         explored = explore(agent, JOB, rollouts, z, range(3, 6), "density")
         if stopped:  # as if killed after one of the three had been written
             gone = gather(tmp_path / "again")
-            said = {key: value for key, value in gone.meta.items() if key not in ("format", "version", "arrays")}
+            said = {
+                key: value
+                for key, value in gone.meta.items()
+                if key not in ("format", "version", "arrays")
+            }
             with RolloutWriter(gone.path, said) as writer:
                 writer.append(explored.episode(3), 3)
             explored = explore(umaze_agent(), JOB, Rollouts(gone.path), z, range(3, 6), "density")
@@ -150,23 +187,75 @@ def test_exploring_appends_what_is_missing_and_nothing_twice(tmp_path):
     np.testing.assert_array_equal(found["whole"], found["stopped"])
 
 
-def test_a_start_that_is_no_free_cell_is_refused_and_tasks_without_cells_have_none(tmp_path, capsys):
+def test_a_start_that_is_no_free_cell_is_refused_and_tasks_without_cells_have_none(
+    tmp_path, capsys
+):
     with pytest.raises(
-        ValueError, match=r"start must be a free cell \[row, column\] of umaze, such as \[1, 1\] and \[3, 3\]; got \[0, 0\]"
+        ValueError,
+        match=(
+            r"start must be a free cell \[row, column\] of umaze, such as \[1, 1\] and \[3, 3\];"
+            r" got \[0, 0\]"
+        ),
     ):
         PointMaze("umaze", start=(0, 0))
     assert cli.main(["collect", "task=reacher", "start=[1,1]", f"out={tmp_path / 'r'}"]) == 2
     assert "start must be empty for reacher: only mazes have cells" in capsys.readouterr().err
-    assert cli.main(["train", "task=reacher", "explore.rounds=1", f"data={tmp_path}", f"out={tmp_path / 'r'}"]) == 2
-    assert "explore.rounds goes on with rollouts of its own in out/data; leave data empty" in capsys.readouterr().err
-    assert cli.main(["train", "task=reacher", "explore={rounds: 1, novelty: disagreement}", f"out={tmp_path / 'r'}"]) == 2
-    assert "explore.novelty=disagreement needs model.ensemble of 2 or more, got 1" in capsys.readouterr().err
+    assert (
+        cli.main(
+            [
+                "train",
+                "task=reacher",
+                "explore.rounds=1",
+                f"data={tmp_path}",
+                f"out={tmp_path / 'r'}",
+            ]
+        )
+        == 2
+    )
+    assert (
+        "explore.rounds goes on with rollouts of its own in out/data; leave data empty"
+        in capsys.readouterr().err
+    )
+    assert (
+        cli.main(
+            [
+                "train",
+                "task=reacher",
+                "explore={rounds: 1, novelty: disagreement}",
+                f"out={tmp_path / 'r'}",
+            ]
+        )
+        == 2
+    )
+    assert (
+        "explore.novelty=disagreement needs model.ensemble of 2 or more, got 1"
+        in capsys.readouterr().err
+    )
 
 
 TINY = [
-    *("model.hidden=16", "model.latent=8", "model.embedding=8", "cost_to_go.hidden=16", "cost_to_go.metric=8"),
-    *("training.steps=6", "training.batch=8", "training.horizon=3", "cost_to_go.steps=6", "probe.steps=5", "cost_to_go.batch=16"),
-    *("planner.samples=8", "planner.iterations=1", "planner.elites=4", "planner.horizon=2", "validation_episodes=1"),
+    *(
+        "model.hidden=16",
+        "model.latent=8",
+        "model.embedding=8",
+        "cost_to_go.hidden=16",
+        "cost_to_go.metric=8",
+    ),
+    *(
+        "training.steps=6",
+        "training.batch=8",
+        "training.horizon=3",
+        "cost_to_go.steps=6",
+        "probe.steps=5",
+        "cost_to_go.batch=16",
+    ),
+    *(
+        "planner.samples=8",
+        "planner.iterations=1",
+        "planner.elites=4",
+        "planner.horizon=2",
+        "validation_episodes=1",
+    ),
     *("collect.episodes=4", "collect.workers=1", "explore.episodes=3", "explore.steps=4"),
 ]
 
@@ -174,11 +263,23 @@ TINY = [
 @pytest.mark.slow
 def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path, monkeypatch):
     rounds = ["explore.rounds=2", "explore.novelty=disagreement", "model.ensemble=2"]
-    arguments = ["train", "task=pointmaze-umaze", "collect.start=[1,1]", *TINY, *rounds, f"out={tmp_path / 'run'}"]
+    arguments = [
+        "train",
+        "task=pointmaze-umaze",
+        "collect.start=[1,1]",
+        *TINY,
+        *rounds,
+        f"out={tmp_path / 'run'}",
+    ]
     assert cli.main(arguments) == 0
     rollouts = Rollouts(tmp_path / "run" / "data")
     assert rollouts.numbers.tolist() == list(range(10))
-    assert rollouts.meta["explore"] == {"rounds": 2, "episodes": 3, "steps": 4, "novelty": "disagreement"}
+    assert rollouts.meta["explore"] == {
+        "rounds": 2,
+        "episodes": 3,
+        "steps": 4,
+        "novelty": "disagreement",
+    }
     starts = rollouts.arrays["state"][rollouts.offsets]
     assert np.abs(starts[:, :2] - [-1, 1]).max() < 0.5
     for folder in ("round-0", "round-1", "."):
@@ -191,6 +292,13 @@ def test_a_run_with_rounds_has_all_their_data_and_a_checkpoint_for_each(tmp_path
 
 @pytest.mark.slow
 def test_rounds_in_an_environment_of_another_library(tmp_path, monkeypatch):
-    arguments = ["train", "task=gymnasium", "task.id=Pusher-v5", *TINY, "explore.rounds=1", f"out={tmp_path / 'run'}"]
+    arguments = [
+        "train",
+        "task=gymnasium",
+        "task.id=Pusher-v5",
+        *TINY,
+        "explore.rounds=1",
+        f"out={tmp_path / 'run'}",
+    ]
     assert cli.main(arguments) == 0
     assert Rollouts(tmp_path / "run" / "data").numbers.tolist() == list(range(7))

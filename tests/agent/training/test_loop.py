@@ -1,4 +1,6 @@
-"""The optimisation loop: its schedule in closed form, and that being killed costs nothing but time."""
+"""The optimisation loop: its schedule in closed form, and that being killed costs nothing but
+time.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def network(seed: int = 0, hidden: int = 8) -> nn.Sequential:
     """With a normaliser, whose running statistics have to be kept too."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return nn.Sequential(nn.Linear(3, hidden), nn.BatchNorm1d(hidden), nn.Tanh(), nn.Linear(hidden, 1))
+        return nn.Sequential(
+            nn.Linear(3, hidden), nn.BatchNorm1d(hidden), nn.Tanh(), nn.Linear(hidden, 1)
+        )
 
 
 def fitting(module: nn.Module, stop_at: int = -1, error: BaseException | None = None) -> Losses:
@@ -51,7 +55,9 @@ def fitting(module: nn.Module, stop_at: int = -1, error: BaseException | None = 
     return losses
 
 
-def optimise(phase: str, module: nn.Module, losses: Losses, schedule: Schedule, folder: Path, seed: int) -> None:
+def optimise(
+    phase: str, module: nn.Module, losses: Losses, schedule: Schedule, folder: Path, seed: int
+) -> None:
     """A phase from its loss."""
     for step in Trainer(folder, seed)(phase, module, schedule):
         step.minimise(losses(step.number, step.rng))
@@ -63,7 +69,11 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def logged(folder: Path, phase: str = "fit") -> list[float]:
-    return [float(line["step"]) for line in Metrics(folder / "metrics.jsonl").read() if line["phase"] == phase]
+    return [
+        float(line["step"])
+        for line in Metrics(folder / "metrics.jsonl").read()
+        if line["phase"] == phase
+    ]
 
 
 @pytest.fixture
@@ -93,17 +103,26 @@ def test_it_learns(straight: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("stop_at", [3, SAVE_EVERY, 57, STEPS - 1])
-def test_a_stopped_run_goes_on_to_the_very_weights_of_one_that_was_not(tmp_path: Path, straight: nn.Module, stop_at: int) -> None:
+def test_a_stopped_run_goes_on_to_the_very_weights_of_one_that_was_not(
+    tmp_path: Path, straight: nn.Module, stop_at: int
+) -> None:
     first = network()
     with pytest.raises(Stopped):
         optimise("fit", first, fitting(first, stop_at), SCHEDULE, tmp_path / "run", seed=3)
-    second = network(seed=0 if stop_at < SAVE_EVERY else 1)  # before anything is saved, the caller's initial weights count
+    # before anything is saved, the caller's initial weights count
+    second = network(seed=0 if stop_at < SAVE_EVERY else 1)
     optimise("fit", second, fitting(second), SCHEDULE, tmp_path / "run", seed=3)
     assert same(second, straight)
-    assert logged(tmp_path / "run") == logged(tmp_path / "straight") == [0, LOG_EVERY, 2 * LOG_EVERY, STEPS - 1]
+    assert (
+        logged(tmp_path / "run")
+        == logged(tmp_path / "straight")
+        == [0, LOG_EVERY, 2 * LOG_EVERY, STEPS - 1]
+    )
 
 
-def test_ctrl_c_finishes_the_step_in_hand_and_going_on_from_there_gives_the_same_weights(tmp_path: Path, straight: nn.Module) -> None:
+def test_ctrl_c_finishes_the_step_in_hand_and_going_on_from_there_gives_the_same_weights(
+    tmp_path: Path, straight: nn.Module
+) -> None:
     first = network()
     inner = fitting(first)
 
@@ -112,7 +131,10 @@ def test_ctrl_c_finishes_the_step_in_hand_and_going_on_from_there_gives_the_same
             signal.raise_signal(signal.SIGINT)
         return inner(step, rng)
 
-    said = rf"fit is saved at step 38 of {STEPS} in {tmp_path / 'run'}; the same command again goes on from there"
+    said = (
+        rf"fit is saved at step 38 of {STEPS} in {tmp_path / 'run'}; the same command again goes on"
+        r" from there"
+    )
     with pytest.raises(KeyboardInterrupt, match=said):
         optimise("fit", first, losses, SCHEDULE, tmp_path / "run", seed=3)
     second = network(seed=1)
@@ -156,7 +178,9 @@ t.optimise("fit", module, losses, t.SCHEDULE, Path(sys.argv[2]), seed=3)
 
 
 @pytest.mark.slow
-def test_a_killed_process_too_and_its_torn_line_of_metrics_is_dropped(tmp_path: Path, straight: nn.Module) -> None:
+def test_a_killed_process_too_and_its_torn_line_of_metrics_is_dropped(
+    tmp_path: Path, straight: nn.Module
+) -> None:
     folder = tmp_path / "run"
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(folder)]
@@ -166,13 +190,17 @@ def test_a_killed_process_too_and_its_torn_line_of_metrics_is_dropped(tmp_path: 
     module = network(seed=1)
     optimise("fit", module, fitting(module), SCHEDULE, folder, seed=3)
     assert same(module, straight)
-    assert (folder / "metrics.jsonl").read_bytes() == (tmp_path / "straight" / "metrics.jsonl").read_bytes()
+    assert (folder / "metrics.jsonl").read_bytes() == (
+        tmp_path / "straight" / "metrics.jsonl"
+    ).read_bytes()
 
 
 def test_a_finished_run_is_left_alone(tmp_path: Path, straight: nn.Module) -> None:
     module = network(seed=1)
     before = (tmp_path / "straight" / "metrics.jsonl").read_bytes()
-    optimise("fit", module, fitting(module, stop_at=STEPS - 1), SCHEDULE, tmp_path / "straight", seed=3)
+    optimise(
+        "fit", module, fitting(module, stop_at=STEPS - 1), SCHEDULE, tmp_path / "straight", seed=3
+    )
     assert same(module, straight)
     assert (tmp_path / "straight" / "metrics.jsonl").read_bytes() == before
 
@@ -184,7 +212,9 @@ def test_another_seed_or_phase_draws_other_numbers(tmp_path: Path, straight: nn.
         assert not same(module, straight)
 
 
-def test_metrics_of_one_phase_are_rewound_and_those_of_others_and_foreign_lines_kept_out(tmp_path: Path) -> None:
+def test_metrics_of_one_phase_are_rewound_and_those_of_others_and_foreign_lines_kept_out(
+    tmp_path: Path,
+) -> None:
     metrics = Metrics(tmp_path / "metrics.jsonl")
     assert metrics.read() == []
     for phase, step in (("a", 0), ("a", 50), ("b", 0), ("b", 50), ("b", 100)):
@@ -193,7 +223,11 @@ def test_metrics_of_one_phase_are_rewound_and_those_of_others_and_foreign_lines_
         file.write(b'7\n{"loss": 1}\n\xff\xfe\n{"phase": "b", "st')
     metrics.rewind("b", 50)
     text = metrics.path.read_text()
-    assert [(line["phase"], line["step"]) for line in map(json.loads, text.splitlines())] == [("a", 0), ("a", 50), ("b", 0)]
+    assert [(line["phase"], line["step"]) for line in map(json.loads, text.splitlines())] == [
+        ("a", 0),
+        ("a", 50),
+        ("b", 0),
+    ]
 
 
 def refused(folder: Path, module: nn.Module) -> str:
@@ -209,14 +243,22 @@ def refused(folder: Path, module: nn.Module) -> str:
     return message
 
 
-def test_the_state_of_another_network_is_refused_naming_the_tensor(tmp_path: Path, straight: nn.Module) -> None:
+def test_the_state_of_another_network_is_refused_naming_the_tensor(
+    tmp_path: Path, straight: nn.Module
+) -> None:
     assert "(0.bias must be [9], is [8])" in refused(tmp_path / "straight", network(hidden=9))
-    assert "(0.bias is not expected)" in refused(tmp_path / "straight", nn.Sequential(nn.ReLU(), nn.BatchNorm1d(8)))
-    assert "(0.bias must be float64, is float32)" in refused(tmp_path / "straight", network().double())
+    assert "(0.bias is not expected)" in refused(
+        tmp_path / "straight", nn.Sequential(nn.ReLU(), nn.BatchNorm1d(8))
+    )
+    assert "(0.bias must be float64, is float32)" in refused(
+        tmp_path / "straight", network().double()
+    )
 
 
 @pytest.mark.parametrize("kept", [0, 5, 100, 0.5, 0.99])
-def test_a_truncated_state_is_refused_in_one_line(tmp_path: Path, straight: nn.Module, kept: float) -> None:
+def test_a_truncated_state_is_refused_in_one_line(
+    tmp_path: Path, straight: nn.Module, kept: float
+) -> None:
     file = tmp_path / "straight" / "training" / "fit.safetensors"
     whole = file.read_bytes()
     file.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
@@ -255,7 +297,9 @@ def test_a_saved_state_comes_back_bit_equal_with_its_optimiser(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("step", [0, SAVE_EVERY - 1, LOG_EVERY])
-def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tmp_path: Path, step: int) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(
+    tmp_path: Path, step: int
+) -> None:
     module = network()
     losses = fitting(module)
 
@@ -263,7 +307,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_never_saved(tmp_path: Pa
         terms = losses(now, rng)
         return {"loss": terms["loss"] * (math.nan if now >= step else 1.0)}
 
-    with pytest.raises(RuntimeError, match=f"^fit: the loss is nan at step {step}; try a lower learning rate$"):
+    with pytest.raises(
+        RuntimeError, match=f"^fit: the loss is nan at step {step}; try a lower learning rate$"
+    ):
         optimise("fit", module, broken, SCHEDULE, tmp_path, seed=3)
     if step >= SAVE_EVERY:
         fresh = network()
@@ -294,7 +340,9 @@ def test_metrics_go_to_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
         def add_scalar(self, *point):
             seen.append((self.folder, *point))
 
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", type(sys)("torch.utils.tensorboard"))
+    monkeypatch.setitem(
+        sys.modules, "torch.utils.tensorboard", type(sys)("torch.utils.tensorboard")
+    )
     sys.modules["torch.utils.tensorboard"].SummaryWriter = SummaryWriter
     Metrics(tmp_path / "metrics.jsonl").append(phase="world_model", step=50, loss=0.5)
     assert seen == [(str(tmp_path / "tensorboard"), "world_model/loss", 0.5, 50)]

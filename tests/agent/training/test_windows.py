@@ -1,4 +1,6 @@
-"""What training is given of rollouts: windows against a slow loop, latents as an agent would hold them."""
+"""What training is given of rollouts: windows against a slow loop, latents as an agent would hold
+them.
+"""
 
 from pathlib import Path
 
@@ -25,7 +27,9 @@ def numbered(path: Path, lengths=(7, 12, 5)) -> Rollouts:
 @pytest.mark.parametrize("repeat", [1, 2, 3])
 def test_windows_hold_the_frames_and_action_blocks_of_a_slow_loop(tmp_path, repeat):
     rollouts, steps = numbered(tmp_path / "r"), 2
-    obs, action = Windows(rollouts, ("state",), repeat, CPU).draw(np.random.default_rng(0), 200, steps, np.array([0, 1]))
+    obs, action = Windows(rollouts, ("state",), repeat, CPU).draw(
+        np.random.default_rng(0), 200, steps, np.array([0, 1])
+    )
     assert obs["state"].shape == (200, steps + 1, 2) and action.shape == (200, steps, 3 * repeat)
     starts = set()
     for b in range(200):
@@ -35,16 +39,23 @@ def test_windows_hold_the_frames_and_action_blocks_of_a_slow_loop(tmp_path, repe
         for t in range(steps + 1):
             np.testing.assert_array_equal(obs["state"][b, t], data["state"][begin + repeat * t])
         for t in range(steps):
-            block = [number for r in range(repeat) for number in data["action"][begin + repeat * t + r]]
+            block = [
+                number for r in range(repeat) for number in data["action"][begin + repeat * t + r]
+            ]
             assert action[b, t].tolist() == block
-    possible = {(i, t) for i, length in ((0, 7), (1, 12)) for t in range(length - steps * repeat + 1)}
+    possible = {
+        (i, t) for i, length in ((0, 7), (1, 12)) for t in range(length - steps * repeat + 1)
+    }
     assert starts == possible, "every window inside the episodes asked for, and no other"
 
 
 def test_windows_longer_than_every_episode_are_refused(tmp_path):
     windows = Windows(numbered(tmp_path / "r"), ("state",), 2, CPU)
     assert windows.draw(np.random.default_rng(0), 1, 6, np.arange(3))[1].shape == (1, 6, 6)
-    with pytest.raises(ValueError, match="windows of 15 rows must fit into one of 3 episodes in .*; the longest has 13"):
+    with pytest.raises(
+        ValueError,
+        match="windows of 15 rows must fit into one of 3 episodes in .*; the longest has 13",
+    ):
         windows.draw(np.random.default_rng(0), 1, 7, np.arange(3))
 
 

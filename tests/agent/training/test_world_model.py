@@ -1,4 +1,6 @@
-"""Training: windows against a slow loop, collapse by hand, a loss that falls, the same weights from the same seed."""
+"""Training: windows against a slow loop, collapse by hand, a loss that falls, the same weights from
+the same seed.
+"""
 
 import math
 from pathlib import Path
@@ -15,14 +17,21 @@ from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.agent.training.loop import Trainer
 from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.agent.training.windows import Windows
-from latent_mpc.agent.training.world_model import TrainingConfig, check_collapse, effective_rank, train_world_model
+from latent_mpc.agent.training.world_model import (
+    TrainingConfig,
+    check_collapse,
+    effective_rank,
+    train_world_model,
+)
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 
 CPU = torch.device("cpu")
 
 
 def gliding(path: Path, episodes: int = 24, steps: int = 20) -> Rollouts:
-    """A point that is pushed about in the plane and slows down: position and velocity, far from zero and of uneven size."""
+    """A point that is pushed about in the plane and slows down: position and velocity, far from
+    zero and of uneven size.
+    """
     rng = np.random.default_rng(0)
     with RolloutWriter(path, {"task": {"name": "gliding"}}) as writer:
         for _ in range(episodes):
@@ -35,7 +44,9 @@ def gliding(path: Path, episodes: int = 24, steps: int = 20) -> Rollouts:
                 x = x + 0.3 * v
             state = np.array(rows, np.float32)
             pixels = np.full((steps + 1, 16, 16, 3), 20, np.uint8)
-            for picture, (col, row) in zip(pixels, np.clip(7 + 3 * (state[:, :2] - 100) / 10, 0, 13).astype(int), strict=True):
+            for picture, (col, row) in zip(
+                pixels, np.clip(7 + 3 * (state[:, :2] - 100) / 10, 0, 13).astype(int), strict=True
+            ):
                 picture[row : row + 3, col : col + 3] = 250
             writer.append({"state": state, "pixels": pixels, "action": action})
     return Rollouts(path)
@@ -44,7 +55,9 @@ def gliding(path: Path, episodes: int = 24, steps: int = 20) -> Rollouts:
 def make_model(obs=("state",), repeat: int = 1, states: int = 4, **weights) -> Jepa:
     torch.manual_seed(0)
     shapes = {key: {"state": (states,), "pixels": (16, 16, 3)}[key] for key in obs}
-    return Jepa(JepaConfig(embedding=8, latent=4, hidden=16, width=4, **weights), shapes, 2 * repeat)
+    return Jepa(
+        JepaConfig(embedding=8, latent=4, hidden=16, width=4, **weights), shapes, 2 * repeat
+    )
 
 
 def make_config(**fields) -> TrainingConfig:
@@ -55,27 +68,40 @@ def make_config(**fields) -> TrainingConfig:
 
 
 def test_effective_rank_by_hand():
-    """exp of the entropy of the spectrum's shares: equal variances count fully, (3/4, 1/4) gives 4 / 3^(3/4)."""
+    """exp of the entropy of the spectrum's shares: equal variances count fully, (3/4, 1/4) gives 4
+    / 3^(3/4).
+    """
     signs = torch.tensor([[a, b, c] for a in (-1.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)])
     assert effective_rank(signs) == pytest.approx(3, rel=1e-6)
     assert effective_rank(signs * torch.tensor([5.0, 5.0, 0.0]) + 7) == pytest.approx(2, rel=1e-6)
-    assert effective_rank(signs * torch.tensor([math.sqrt(3), 1.0, 0.0])) == pytest.approx(4 / 3**0.75, rel=1e-6)
+    assert effective_rank(signs * torch.tensor([math.sqrt(3), 1.0, 0.0])) == pytest.approx(
+        4 / 3**0.75, rel=1e-6
+    )
     assert effective_rank(signs * torch.tensor([0.0, 2.0, 0.0])) == pytest.approx(1, rel=1e-6)
     assert effective_rank(signs.view(2, 4, 3)) == pytest.approx(3, rel=1e-6)
     assert effective_rank(signs[:, :1]) == pytest.approx(1, rel=1e-6)
 
 
 def test_effective_rank_does_not_depend_on_the_axes():
-    z = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([3.0, 2.0, 1.0, 0.1])
+    z = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor(
+        [3.0, 2.0, 1.0, 0.1]
+    )
     turn, _ = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(1)))
     assert effective_rank(z @ turn) == pytest.approx(effective_rank(z), rel=1e-4)
 
 
 def test_a_collapsed_latent_is_told_with_what_to_do():
     check_collapse(5, rank=1.6, std=0.01, least_rank=1.5, step=700)
-    with pytest.raises(RuntimeError, match=r"collapsed at step 700: effective rank 1.0 of 5 \(least 1.5\), .* raise model.sigreg"):
+    with pytest.raises(
+        RuntimeError,
+        match=(
+            r"collapsed at step 700: effective rank 1.0 of 5 \(least 1.5\), .* raise model.sigreg"
+        ),
+    ):
         check_collapse(5, rank=1.0, std=0.01, least_rank=1.5, step=700)
-    with pytest.raises(RuntimeError, match=r"std before normalisation 5e-05 .* lower training.learning_rate"):
+    with pytest.raises(
+        RuntimeError, match=r"std before normalisation 5e-05 .* lower training.learning_rate"
+    ):
         check_collapse(5, rank=4.0, std=5e-5, least_rank=1.5, step=700)
 
 
@@ -93,7 +119,12 @@ def test_the_regulariser_may_look_at_the_first_dimensions_only():
     z, action = torch.randn(6, 4, 4, generator=generator), torch.randn(6, 3, 2, generator=generator)
 
     def regularised(z: torch.Tensor, width: int) -> float:
-        return make_model(sigreg_width=width).eval().terms(z, action, 0.0, torch.Generator().manual_seed(0))["sigreg"].item()
+        return (
+            make_model(sigreg_width=width)
+            .eval()
+            .terms(z, action, 0.0, torch.Generator().manual_seed(0))["sigreg"]
+            .item()
+        )
 
     changed = torch.cat([z[..., :2], 5 + z[..., 2:]], dim=-1)
     assert regularised(z, 2) == regularised(changed, 2) != regularised(z, 3)
@@ -105,16 +136,27 @@ def test_shifted_pixels_train_another_model_and_states_alone_the_same(tmp_path):
     for obs in (("pixels",), ("state",)):
         for shift in (0, 2):
             model = make_model(obs)
-            train_world_model(model, rollouts, make_config(steps=3, shift=shift), 1, Trainer(tmp_path / f"{obs[0]}-{shift}", 0))
-            trained[obs[0], shift] = torch.cat([one.detach().flatten() for one in model.parameters()])
+            train_world_model(
+                model,
+                rollouts,
+                make_config(steps=3, shift=shift),
+                1,
+                Trainer(tmp_path / f"{obs[0]}-{shift}", 0),
+            )
+            trained[obs[0], shift] = torch.cat(
+                [one.detach().flatten() for one in model.parameters()]
+            )
     assert not torch.equal(trained["pixels", 0], trained["pixels", 2])
     assert torch.equal(trained["state", 0], trained["state", 2])
 
 
 def test_training_stops_when_the_latent_has_collapsed(tmp_path, monkeypatch):
     monkeypatch.setattr("latent_mpc.agent.training.world_model.CHECK_FROM", 0)
-    rollouts, config = gliding(tmp_path / "r"), make_config(least_rank=4.5)  # of 4 dimensions: none can pass
-    with pytest.raises(RuntimeError, match=r"collapsed at step 0: effective rank \d\.\d of 4 \(least 4.5\)"):
+    # of 4 dimensions: none can pass
+    rollouts, config = gliding(tmp_path / "r"), make_config(least_rank=4.5)
+    with pytest.raises(
+        RuntimeError, match=r"collapsed at step 0: effective rank \d\.\d of 4 \(least 4.5\)"
+    ):
         train_world_model(make_model(), rollouts, config, 1, Trainer(tmp_path, 0))
 
 
@@ -137,28 +179,42 @@ def test_the_loss_is_its_terms_by_a_slow_loop_each_with_its_weight():
                 inverse += ((model.invert(z[b, t], z[b, t + 1]) - action[b, t]) ** 2).tolist()
     assert told["prediction"].item() == pytest.approx(np.mean(errors), rel=1e-4)
     assert told["inverse"].item() == pytest.approx(np.mean(inverse), rel=1e-4)
-    assert told["loss"].item() == pytest.approx(2 * np.mean(errors) + 3 * np.mean(inverse), rel=1e-4)
+    assert told["loss"].item() == pytest.approx(
+        2 * np.mean(errors) + 3 * np.mean(inverse), rel=1e-4
+    )
     model.config.sigreg = 0.5
     whole = model.terms(z, action, 0.0, torch.Generator().manual_seed(0))
-    assert (whole["loss"] - told["loss"]).item() == pytest.approx(0.5 * whole["sigreg"].item(), rel=1e-3)
+    assert (whole["loss"] - told["loss"]).item() == pytest.approx(
+        0.5 * whole["sigreg"].item(), rel=1e-3
+    )
 
 
-@pytest.mark.parametrize("obs, repeat", [(("state",), 2), (("pixels",), 1), (("state", "pixels"), 1)])
-def test_a_short_training_run_lowers_the_loss_and_predicts_better_than_nothing_changes(tmp_path, obs, repeat):
+@pytest.mark.parametrize(
+    "obs, repeat", [(("state",), 2), (("pixels",), 1), (("state", "pixels"), 1)]
+)
+def test_a_short_training_run_lowers_the_loss_and_predicts_better_than_nothing_changes(
+    tmp_path, obs, repeat
+):
     rollouts, model = gliding(tmp_path / "r"), make_model(obs, repeat)
-    train_world_model(model, rollouts, make_config(steps=151, learning_rate=5e-3), repeat, Trainer(tmp_path, 0))
+    train_world_model(
+        model, rollouts, make_config(steps=151, learning_rate=5e-3), repeat, Trainer(tmp_path, 0)
+    )
     lines = Metrics(tmp_path / "metrics.jsonl").read()
     assert [line["step"] for line in lines] == [0, 50, 100, 150]
     assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
     assert not model.training
     if "state" in obs:
         encoder = model.encoders["state"]
-        rows = np.concatenate([rollouts.episode(int(i))["state"] for i in rollouts.split(0.1, 0)[0]])
+        rows = np.concatenate(
+            [rollouts.episode(int(i))["state"] for i in rollouts.split(0.1, 0)[0]]
+        )
         np.testing.assert_allclose(encoder.mean, rows.mean(axis=0), rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(encoder.std, rows.std(axis=0, ddof=1), rtol=1e-3)
     if obs == ("state",):
         held_out = rollouts.split(0.1, 0)[1]
-        seen, action = Windows(rollouts, obs, repeat, CPU).draw(np.random.default_rng(1), 64, 5, held_out)
+        seen, action = Windows(rollouts, obs, repeat, CPU).draw(
+            np.random.default_rng(1), 64, 5, held_out
+        )
         with torch.no_grad():
             z = model.encode(seen)
             predicted = model.rollout(z[:, 0], action[:, 2:])
@@ -170,7 +226,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
     for run, seed in enumerate((3, 3, 4)):
         model = make_model()
         torch.manual_seed(run)  # what others drew before must not matter
-        train_world_model(model, rollouts, make_config(steps=5), 1, Trainer(tmp_path / str(run), seed))
+        train_world_model(
+            model, rollouts, make_config(steps=5), 1, Trainer(tmp_path / str(run), seed)
+        )
         weights.append(model.state_dict())
     for name, tensor in weights[0].items():
         assert torch.equal(tensor, weights[1][name]), name
@@ -178,19 +236,33 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
 
 
 def test_episodes_too_short_for_a_window_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"windows of 25 rows must fit into one of \d+ episodes in .*; the longest has 21"):
-        train_world_model(make_model(repeat=2), gliding(tmp_path / "r", 4), make_config(horizon=10), 2, Trainer(tmp_path, 0))
+    with pytest.raises(
+        ValueError,
+        match=r"windows of 25 rows must fit into one of \d+ episodes in .*; the longest has 21",
+    ):
+        train_world_model(
+            make_model(repeat=2),
+            gliding(tmp_path / "r", 4),
+            make_config(horizon=10),
+            2,
+            Trainer(tmp_path, 0),
+        )
 
 
 # On frozen latents
 
 
 def test_cost_to_go_has_the_same_weights_for_the_same_seed(tmp_path):
-    z, last = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)), np.repeat([19, 39], 20)
+    z, last = (
+        torch.randn(40, 4, generator=torch.Generator().manual_seed(0)),
+        np.repeat([19, 39], 20),
+    )
     weights = []
     for run in range(2):
         torch.manual_seed(0)
-        learned = CostToGo(4, CostToGoConfig(hidden=16, metric=4, steps=5, batch=8, goals=4, landmarks=20))
+        learned = CostToGo(
+            4, CostToGoConfig(hidden=16, metric=4, steps=5, batch=8, goals=4, landmarks=20)
+        )
         torch.manual_seed(run)
         learned.fit(FrozenData(z, last), {}, Trainer(tmp_path / str(run), 1))
         weights.append(learned.state_dict())
@@ -210,7 +282,9 @@ def test_the_probe_finds_positions_that_the_latents_show(tmp_path):
     probe = Probe(4, ProbeConfig(steps=150))
     probe.fit(Seen(z[:400], np.full(400, 399)), {}, Trainer(tmp_path, 0))
     with torch.no_grad():
-        assert (probe(z[400:]) - points[400:]).norm(dim=-1).mean() < 0.25 * points[400:].norm(dim=-1).mean()
+        assert (probe(z[400:]) - points[400:]).norm(dim=-1).mean() < 0.25 * points[400:].norm(
+            dim=-1
+        ).mean()
 
 
 # Settings
@@ -239,7 +313,9 @@ def test_a_weight_below_zero_is_refused_by_name():
 def test_bf16_is_used_where_asked_for_and_under_auto_only_where_the_processor_has_it(monkeypatch):
     assert use_bf16("bf16", CPU) and not use_bf16("fp32", CPU)
     for there in (True, False):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda there=there: {"avx512_bf16": there}, raising=False)
+        monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda there=there: {"avx512_bf16": there}, raising=False
+        )
         assert use_bf16("auto", CPU) == there
     assert not use_bf16("auto", torch.device("meta"))
 
@@ -248,7 +324,13 @@ def test_training_in_bf16_stays_near_fp32_and_leaves_fp32_weights(tmp_path):
     rollouts, losses = gliding(tmp_path / "r"), {}
     for precision in ("fp32", "bf16"):
         model = make_model(("pixels",))
-        train_world_model(model, rollouts, make_config(steps=3, precision=precision), 1, Trainer(tmp_path / precision, 0))
+        train_world_model(
+            model,
+            rollouts,
+            make_config(steps=3, precision=precision),
+            1,
+            Trainer(tmp_path / precision, 0),
+        )
         losses[precision] = Metrics(tmp_path / precision / "metrics.jsonl").read()[0]["loss"]
         assert all(tensor.dtype == torch.float32 for tensor in model.parameters())
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)

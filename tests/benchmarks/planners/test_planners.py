@@ -1,4 +1,6 @@
-"""The problems against hand arithmetic, the figures from a small json, and measurements that are made once."""
+"""The problems against hand arithmetic, the figures from a small json, and measurements that are
+made once.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,15 @@ from latent_mpc.planners import algorithms
 
 def test_one_step_of_the_pendulum_is_what_the_equations_say() -> None:
     state = Pendulum().step(torch.tensor([math.pi / 2, 1.0]), torch.tensor([0.5]))
-    velocity = 1.0 + 0.05 * (1.5 * 10 * 1.0 + 3 * 1.0)  # gravity at a right angle, a torque of 1 N m
+    # gravity at a right angle, a torque of 1 N m
+    velocity = 1.0 + 0.05 * (1.5 * 10 * 1.0 + 3 * 1.0)
     torch.testing.assert_close(state, torch.tensor([math.pi / 2 + 0.05 * velocity, velocity]))
 
 
 def test_the_pendulum_costs_nothing_upright_however_often_it_has_turned() -> None:
-    cost = Pendulum().cost(torch.tensor([[0.0, 0.0], [4 * math.pi, 0.0], [3 * math.pi, 0.0]]), torch.zeros(3, 1))
+    cost = Pendulum().cost(
+        torch.tensor([[0.0, 0.0], [4 * math.pi, 0.0], [3 * math.pi, 0.0]]), torch.zeros(3, 1)
+    )
     torch.testing.assert_close(cost, torch.tensor([0.0, 0.0, math.pi**2]), atol=1e-5, rtol=1e-5)
 
 
@@ -41,8 +46,11 @@ def test_actions_beyond_the_bounds_do_what_the_bound_does_and_cost_no_more() -> 
 def test_one_step_of_the_double_integrator_is_what_the_equations_say() -> None:
     action = torch.tensor([-1.0, 0, 0, 0, 0, 0.5])
     state = DoubleIntegrator().step(torch.tensor([2.0, 0, 0, 0, 0, 0] + 6 * [0.0]), action)
-    torch.testing.assert_close(state, torch.tensor([1.99, 0, 0, 0, 0, 0.005, -0.1, 0, 0, 0, 0, 0.05]))
-    inside = torch.tensor([0.9, 0.2, 0, 0, 0, 0] + 6 * [0.0])  # 0.2 m from the centre of a ball of 0.6 m
+    torch.testing.assert_close(
+        state, torch.tensor([1.99, 0, 0, 0, 0, 0.005, -0.1, 0, 0, 0, 0, 0.05])
+    )
+    # 0.2 m from the centre of a ball of 0.6 m
+    inside = torch.tensor([0.9, 0.2, 0, 0, 0, 0] + 6 * [0.0])
     assert DoubleIntegrator().cost(inside, torch.zeros(6)) == pytest.approx(0.81 + 0.04 + 50 * 0.4)
 
 
@@ -62,7 +70,9 @@ def test_a_plan_costs_the_sum_of_its_steps_whatever_is_rolled_out_together() -> 
     assert cost.evaluations == 3
 
 
-@pytest.mark.parametrize("name", ["cem", "icem", "mppi", "predictive_sampling", "gradient", "hybrid", "random"])
+@pytest.mark.parametrize(
+    "name", ["cem", "icem", "mppi", "predictive_sampling", "gradient", "hybrid", "random"]
+)
 def test_a_contender_spends_the_evaluations_that_its_column_says(name: str) -> None:
     problem = DoubleIntegrator()
     contender = Ours(problem, name, 120)
@@ -80,7 +90,9 @@ def test_a_larger_budget_goes_into_candidates_and_leaves_the_iterations() -> Non
 def test_an_episode_costs_what_its_states_cost_and_each_seed_counts() -> None:
     problem = Pendulum()
     problem.steps = 2
-    costs, evaluations = closed_loop(problem, Textbook(problem, 40), problem.starts(3, seed=0), seeds=2)
+    costs, evaluations = closed_loop(
+        problem, Textbook(problem, 40), problem.starts(3, seed=0), seeds=2
+    )
     assert costs.shape == (2, 3) and evaluations == 40
     least = 2 * (math.pi - 1.2) ** 2  # hanging within 1 rad, two steps cannot turn it far
     assert bool((costs > least).all()) and not torch.equal(costs[0], costs[1])
@@ -112,7 +124,10 @@ def test_a_budget_is_enough_if_no_larger_one_is_worse_than_the_reference() -> No
     found = enough(cells, {"mean": 10.5, "starts": [10.0, 11.0]})
     assert found == {"evaluations": 120, "difference": -0.5, "se": pytest.approx(0.5)}
     assert (
-        enough({**cells, "60": {"mean": 9.9, "starts": []}, "80": {"mean": 11.0, "starts": []}}, {"mean": 10.5, "starts": [10.0, 11.0]})
+        enough(
+            {**cells, "60": {"mean": 9.9, "starts": []}, "80": {"mean": 11.0, "starts": []}},
+            {"mean": 10.5, "starts": [10.0, 11.0]},
+        )
         == found
     )
     assert enough(cells, {"mean": 8.0, "starts": [8.0, 8.0]}) is None
@@ -126,10 +141,19 @@ def toy() -> dict:
         "settings": {"cpu": "a CPU", "cores": 2, "threads": 2, "torch": "2.13"},
         "quality": {"pendulum": quality},
         "reacher": {
-            "as shipped": {"default": {"success_end": rate, "decision_ms": 20.0, "evaluations": 384}},
-            "swm CEM 300 x 30, its default": {"9000": {"success_end": rate, "decision_ms": 190.0, "evaluations": 9000}},
+            "as shipped": {
+                "default": {"success_end": rate, "decision_ms": 20.0, "evaluations": 384}
+            },
+            "swm CEM 300 x 30, its default": {
+                "9000": {"success_end": rate, "decision_ms": 190.0, "evaluations": 9000}
+            },
         },
-        "ratio": {"network": {"1": {"plan": 11.0, "rollouts": 10.0}, "32": {"plan": 12.0, "rollouts": 10.0}}},
+        "ratio": {
+            "network": {
+                "1": {"plan": 11.0, "rollouts": 10.0},
+                "32": {"plan": 12.0, "rollouts": 10.0},
+            }
+        },
         "deadline": {"shipped": {"p99": 1.0, "median": 0.5, "iteration": 2.0}},
         "rollouts": {"eager fp32": 10.0, "bf16": 4.0},
     }
@@ -138,10 +162,16 @@ def toy() -> dict:
 def test_figures_are_computed_from_the_measurements() -> None:
     found = {figure.name.split(":")[0]: figure for figure in figures(toy())}
     assert found["pendulum"].met is True and found["pendulum"].measured.startswith("150")
-    assert found["double integrator"].met is None and found["double integrator"].measured == "not measured"
+    assert (
+        found["double integrator"].met is None
+        and found["double integrator"].measured == "not measured"
+    )
     peer = found["Reacher as shipped against swm CEM 300 x 30, its default"]
-    assert peer.measured == "98% and 98%, 23.4x, 9.5x" and peer.met is False  # less than ten times faster
-    ratio = found["planner over bare rollouts, N = 512, H = 16, 6 iterations, network; B = 1, 32, 100"]
+    # less than ten times faster
+    assert peer.measured == "98% and 98%, 23.4x, 9.5x" and peer.met is False
+    ratio = found[
+        "planner over bare rollouts, N = 512, H = 16, 6 iterations, network; B = 1, 32, 100"
+    ]
     assert ratio.measured == "1.10, 1.20" and ratio.met is False  # the worst batch decides
     assert found["deadline of 20 ms, shipped"].met is True
     assert found["rollouts in the fastest mode against eager fp32"].measured == "2.50x (bf16)"

@@ -1,5 +1,5 @@
-"""`python -m benchmarks.robustness.hole` with a tiny budget: the hole is cut out of the data, and members are compared inside and
-outside.
+"""`python -m benchmarks.robustness.hole` with a tiny budget: the hole is cut out of the data, and
+members are compared inside and outside.
 """
 
 from __future__ import annotations
@@ -49,4 +49,6 @@ def test_a_hole_is_cut_and_members_are_compared_across_it(
 
     monkeypatch.setattr(Jepa, "rollout_ensemble", rollout_ensemble)
     assert hole.members_apart(parts, whole, task, INSIDE) == pytest.approx((2.0, 1.0, 1.0))
-    assert np.isclose(hole.members_apart(parts, whole, task, lambda position: ~INSIDE(position))[2], 0.0)
+    assert np.isclose(
+        hole.members_apart(parts, whole, task, lambda position: ~INSIDE(position))[2], 0.0
+    )

@@ -1,4 +1,6 @@
-"""`python -m benchmarks.speed.busy` with one round and one setting: fresh processes, a table, a json, and nothing left running."""
+"""`python -m benchmarks.speed.busy` with one round and one setting: fresh processes, a table, a
+json, and nothing left running.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,15 @@ def test_one_round_of_one_setting_is_measured_alone_and_beside_others(
     assert f"{row['busy']['median']:.1f}" in out
 
 
-def test_a_process_of_its_own_has_the_setting_and_no_other_of_its_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_process_of_its_own_has_the_setting_and_no_other_of_its_kind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("OMP_PROC_BIND", "GOMP_SPINCOUNT", "MKL_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
     python = tmp_path / "python"  # shows what it got instead of measuring
-    python.write_text(f"#!{busy.sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n")
+    python.write_text(
+        f"#!{busy.sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n"
+    )
     python.chmod(0o755)
     monkeypatch.setattr(busy.sys, "executable", str(python))
     environment: Any = busy.decisions("OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE")

@@ -1,4 +1,6 @@
-"""`make results` with one tiny row: made from nothing, skipped when it is there, made anew from an older file, failures kept."""
+"""`make results` with one tiny row: made from nothing, skipped when it is there, made anew from an
+older file, failures kept.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from benchmarks.tables import results
 from benchmarks.tables.results import PARTS, Row, estimate, make_all
 
 TINY = (
-    *("collect.episodes=6", "collect.workers=1", "model.hidden=16", "model.latent=8", "model.embedding=8", "validation_episodes=1"),
+    *(
+        "collect.episodes=6",
+        "collect.workers=1",
+        "model.hidden=16",
+        "model.latent=8",
+        "model.embedding=8",
+        "validation_episodes=1",
+    ),
     *(
         "training.steps=4",
         "training.batch=8",
@@ -42,7 +51,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_row_is_made_from_nothing_once_with_all_that_its_file_must_say(row: Row, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_is_made_from_nothing_once_with_all_that_its_file_must_say(
+    row: Row, capsys: pytest.CaptureFixture[str]
+) -> None:
     written: list[bool] = []
     assert make_all(["reacher-state"], [row], lambda: written.append(row.finished)) == []
     assert written == [True], "the table is written when the row is there"
@@ -51,8 +62,15 @@ def test_a_row_is_made_from_nothing_once_with_all_that_its_file_must_say(row: Ro
     assert "nothing is left to do" in said
     told = read(row.path)
     assert set(PARTS) <= told.keys()
-    assert (told["task"], told["obs"], told["checkpoint"]["seed"], told["pairs"]["kind"]) == ("reacher", "state", 3, "independent")
-    assert told["command"].startswith("latent-mpc evaluate checkpoint=runs/results/reacher-state-seed3 episodes=3 pairs.seed=100")
+    assert (told["task"], told["obs"], told["checkpoint"]["seed"], told["pairs"]["kind"]) == (
+        "reacher",
+        "state",
+        3,
+        "independent",
+    )
+    assert told["command"].startswith(
+        "latent-mpc evaluate checkpoint=runs/results/reacher-state-seed3 episodes=3 pairs.seed=100"
+    )
     assert told["oracle"]["success_end"]["rate"] >= 0
     same = told["same_trajectory"]
     assert (same["pairs"]["kind"], same["pairs"]["seed"]) == ("same_trajectory", 100)
@@ -115,5 +133,7 @@ def test_a_training_that_fails_is_kept_as_a_failure_others_go_on_and_it_is_tried
 def test_an_unknown_row_is_answered_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert results.main(["reacher-stat"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("benchmarks: no row 'reacher-stat'; there are: reacher-state-seed0, reacher-state-seed1, ")
+    assert err.startswith(
+        "benchmarks: no row 'reacher-stat'; there are: reacher-state-seed0, reacher-state-seed1, "
+    )
     assert err.count("\n") == 1

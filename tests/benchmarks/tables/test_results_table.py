@@ -1,4 +1,6 @@
-"""The results tables from synthetic results: several seeds, failed and missing ones, files from before there were thirds."""
+"""The results tables from synthetic results: several seeds, failed and missing ones, files from
+before there were thirds.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,15 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def results_table(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, with one row of three seeds."""
-    spec = importlib.util.spec_from_file_location("results_table", ROOT / "benchmarks" / "tables" / "results_table.py")
+    spec = importlib.util.spec_from_file_location(
+        "results_table", ROOT / "benchmarks" / "tables" / "results_table.py"
+    )
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ROWS", [{"task": "maze", "obs": "state", "seeds": [0, 1, 2], "minutes": 1}])
+    monkeypatch.setattr(
+        module, "ROWS", [{"task": "maze", "obs": "state", "seeds": [0, 1, 2], "minutes": 1}]
+    )
     return module
 
 
@@ -33,10 +39,24 @@ def result(seed: int, failures: int, count: int = 100) -> dict[str, Any]:
     success = np.arange(count) >= failures
     floor = {"rate": 0.04, "low": 0.0, "high": 0.1}
     return {
-        **{"task": "maze", "obs": "state", "success_end": rate(success), "success_any": rate(np.ones(count, bool))},
-        **{"outcomes": {"end": [int(one) for one in success]}, "thirds": thirds(success, -np.arange(count) * 1.0)},
-        **{"floors": {"random": floor, "stay": {**floor, "rate": 0.0}}, "oracle": {"success_end": {**floor, "rate": 0.99}}},
-        **{"same_trajectory": {"success_end": {**floor, "rate": 0.9 + seed / 100}}, "plan_ms": {"median": 8.0 + seed, "p95": 9.0}},
+        **{
+            "task": "maze",
+            "obs": "state",
+            "success_end": rate(success),
+            "success_any": rate(np.ones(count, bool)),
+        },
+        **{
+            "outcomes": {"end": [int(one) for one in success]},
+            "thirds": thirds(success, -np.arange(count) * 1.0),
+        },
+        **{
+            "floors": {"random": floor, "stay": {**floor, "rate": 0.0}},
+            "oracle": {"success_end": {**floor, "rate": 0.99}},
+        },
+        **{
+            "same_trajectory": {"success_end": {**floor, "rate": 0.9 + seed / 100}},
+            "plan_ms": {"median": 8.0 + seed, "p95": 9.0},
+        },
         **{"training": {"seconds": 60.0 * (seed + 3)}, "checkpoint": {"seed": seed}},
     }
 
@@ -46,10 +66,17 @@ def cells(module: ModuleType, folder: Path, *results: dict[str, Any]) -> dict[st
     for one in results:
         (folder / f"maze-state-seed{one['checkpoint']['seed']}.json").write_text(json.dumps(one))
     head, _, row = module.table(folder).splitlines()
-    return dict(zip(*([cell.strip() for cell in line.strip("|").split("|")] for line in (head, row)), strict=True))
+    return dict(
+        zip(
+            *([cell.strip() for cell in line.strip("|").split("|")] for line in (head, row)),
+            strict=True,
+        )
+    )
 
 
-def test_every_seed_is_seen_and_one_interval_is_for_all(results_table: ModuleType, tmp_path: Path) -> None:
+def test_every_seed_is_seen_and_one_interval_is_for_all(
+    results_table: ModuleType, tmp_path: Path
+) -> None:
     row = cells(results_table, tmp_path, result(0, 0), result(1, 3), result(2, 40))
     low, high = over_seeds(np.stack([np.arange(100) >= failures for failures in (0, 3, 40)]))
     assert row == {
@@ -67,27 +94,53 @@ def test_every_seed_is_seen_and_one_interval_is_for_all(results_table: ModuleTyp
     }
 
 
-def test_one_seed_has_wilsons_interval_and_those_not_run_are_named(results_table: ModuleType, tmp_path: Path) -> None:
+def test_one_seed_has_wilsons_interval_and_those_not_run_are_named(
+    results_table: ModuleType, tmp_path: Path
+) -> None:
     row = cells(results_table, tmp_path, result(1, 3))
     assert row["reached at the end"] == "**97 %** (92 to 99)"
     assert row["seeds"] == "1; 0, 2 not run"
 
 
-def test_a_training_that_failed_has_reached_nothing(results_table: ModuleType, tmp_path: Path) -> None:
-    failed = {"task": "maze", "obs": "state", "checkpoint": {"seed": 1}, "failed": "the latent collapsed"}
+def test_a_training_that_failed_has_reached_nothing(
+    results_table: ModuleType, tmp_path: Path
+) -> None:
+    failed = {
+        "task": "maze",
+        "obs": "state",
+        "checkpoint": {"seed": 1},
+        "failed": "the latent collapsed",
+    }
     row = cells(results_table, tmp_path, result(0, 0), failed, result(2, 0))
     assert row["reached at the end"] == "**100 / 0 / 100 %** (0 to 100)"
-    assert (row["far third"], row["seeds"], row["one decision"]) == ("100 / 0 / 100 %", "0, 1 (failed), 2", "10 ms")
+    assert (row["far third"], row["seeds"], row["one decision"]) == (
+        "100 / 0 / 100 %",
+        "0, 1 (failed), 2",
+        "10 ms",
+    )
 
 
-def test_a_row_of_which_every_training_failed_says_so(results_table: ModuleType, tmp_path: Path) -> None:
-    failed = {"task": "maze", "obs": "state", "checkpoint": {"seed": 0}, "failed": "the latent collapsed"}
+def test_a_row_of_which_every_training_failed_says_so(
+    results_table: ModuleType, tmp_path: Path
+) -> None:
+    failed = {
+        "task": "maze",
+        "obs": "state",
+        "checkpoint": {"seed": 0},
+        "failed": "the latent collapsed",
+    }
     row = cells(results_table, tmp_path, failed)
     assert row["reached at the end"] == "**0 %** (interval not measured)"
-    assert (row["oracle"], row["trained in"], row["seeds"]) == ("not measured", "not measured", "0 (failed); 1, 2 not run")
+    assert (row["oracle"], row["trained in"], row["seeds"]) == (
+        "not measured",
+        "not measured",
+        "0 (failed); 1, 2 not run",
+    )
 
 
-def test_what_older_files_do_not_hold_was_not_measured(results_table: ModuleType, tmp_path: Path) -> None:
+def test_what_older_files_do_not_hold_was_not_measured(
+    results_table: ModuleType, tmp_path: Path
+) -> None:
     old = {**result(0, 2), "oracle": None, "checkpoint": {"seed": 0, "train_seconds": 240.0}}
     for key in ("thirds", "outcomes", "same_trajectory", "training"):
         del old[key]
@@ -99,7 +152,9 @@ def test_what_older_files_do_not_hold_was_not_measured(results_table: ModuleType
     assert row["far third"] == "? / 100 %"
 
 
-def test_only_what_stands_between_the_marks_is_replaced_and_the_readme_has_five_columns(results_table: ModuleType, tmp_path: Path) -> None:
+def test_only_what_stands_between_the_marks_is_replaced_and_the_readme_has_five_columns(
+    results_table: ModuleType, tmp_path: Path
+) -> None:
     cells(results_table, tmp_path, result(0, 0))
     readme, page = (tmp_path / name for name in ("README.md", "results.md"))
     for path in (readme, page):
@@ -124,4 +179,6 @@ def test_rows_are_tasks_and_observations_that_there_are_each_once() -> None:
     assert {row["obs"] for row in rows} <= set(OBS)
     assert len({(row["task"], row["obs"]) for row in rows}) == len(rows)
     names = {f"{row['task']}-{row['obs']}-seed{seed}" for row in rows for seed in row["seeds"]}
-    assert {path.stem for path in (ROOT / "docs" / "results").glob("*.json")} <= names, "a file that no row shows"
+    assert {path.stem for path in (ROOT / "docs" / "results").glob("*.json")} <= names, (
+        "a file that no row shows"
+    )

@@ -1,4 +1,6 @@
-"""`python -m benchmarks.tables.rounds` with a tiny budget: rows of equally many episodes, picked, resumed, written down."""
+"""`python -m benchmarks.tables.rounds` with a tiny budget: rows of equally many episodes, picked,
+resumed, written down.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,22 @@ from benchmarks.tables import rounds
 from latent_mpc.agent.cli.compose import compose_config
 
 TINY = (
-    *("collect.workers=1", "model.hidden=16", "model.latent=8", "model.embedding=8", "training.steps=4", "training.batch=8"),
-    *("cost_to_go.hidden=16", "cost_to_go.metric=8", "cost_to_go.steps=4", "probe.steps=2", "cost_to_go.batch=16", "planner.horizon=3"),
+    *(
+        "collect.workers=1",
+        "model.hidden=16",
+        "model.latent=8",
+        "model.embedding=8",
+        "training.steps=4",
+        "training.batch=8",
+    ),
+    *(
+        "cost_to_go.hidden=16",
+        "cost_to_go.metric=8",
+        "cost_to_go.steps=4",
+        "probe.steps=2",
+        "cost_to_go.batch=16",
+        "planner.horizon=3",
+    ),
     *("planner.samples=8", "planner.iterations=1"),
 )
 
@@ -20,7 +36,10 @@ TINY = (
 def test_every_row_has_as_many_episodes() -> None:
     for number in rounds.ROUNDS:
         config = compose_config("train", rounds.settings(number))
-        assert config.collect.episodes + config.explore.rounds * config.explore.episodes == rounds.EPISODES
+        assert (
+            config.collect.episodes + config.explore.rounds * config.explore.episodes
+            == rounds.EPISODES
+        )
         assert (config.explore.rounds, config.collect.start) == (number, [1, 1])
 
 
@@ -29,7 +48,14 @@ def test_rows_are_picked_kept_and_written_beside_those_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [])  # is written
-    for name, value in {"RUNS": tmp_path, "RESULTS": tmp_path / "rounds", "EPISODES": 6, "OWN": 2, "UPDATES": 4, "PAIRS": 3}.items():
+    for name, value in {
+        "RUNS": tmp_path,
+        "RESULTS": tmp_path / "rounds",
+        "EPISODES": 6,
+        "OWN": 2,
+        "UPDATES": 4,
+        "PAIRS": 3,
+    }.items():
         monkeypatch.setattr(rounds, name, value)
     monkeypatch.setattr(rounds, "SMALLER", TINY)
     assert rounds.main(["1"]) == 0

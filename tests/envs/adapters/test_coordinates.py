@@ -1,4 +1,6 @@
-"""What counts as reached: which joints, how near, the short way round; and how a state is brought to rest."""
+"""What counts as reached: which joints, how near, the short way round; and how a state is brought
+to rest.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def model_of(actuators: str = MOTORS) -> mujoco.MjModel:
     return mujoco.MjModel.from_xml_string(XML.format(actuators))
 
 
-def test_the_default_is_what_actuators_move_and_free_bodies_within_five_percent_of_the_range() -> None:
+def test_the_default_is_what_actuators_move_and_free_bodies_within_five_percent_of_the_range() -> (
+    None
+):
     model = model_of()
     poses = np.tile(model.qpos0, (2, 1))
     poses[1, :6] += [9.0, 2.5, 0.0, 0.4, 1.0, 0.0]  # where the cube was seen: 1 m apart at most
@@ -38,7 +42,9 @@ def test_the_default_is_what_actuators_move_and_free_bodies_within_five_percent_
     np.testing.assert_array_equal(again.tolerance, found.tolerance)
 
 
-def test_distance_is_the_largest_difference_in_tolerances_the_short_way_round_where_a_hinge_has_no_limit() -> None:
+def test_distance_is_the_largest_difference_in_tolerances_the_short_way_round_where_a_hinge_has_no_limit() -> (
+    None
+):
     found = read_coordinates(model_of(), ["spin:0.1", "bend:0.2"])
     start, goal = np.zeros(10), np.zeros(10)
     start[0], goal[0] = 3.1, -3.1 - 2 * np.pi  # 0.0832 rad apart, over the seam and once round
@@ -56,19 +62,32 @@ def test_distance_is_the_largest_difference_in_tolerances_the_short_way_round_wh
         (["bent:0.1"], "no joint 'bent' in success; there are: bend"),
         (["bend:near"], "a tolerance must be a number above 0, got 'bend:near'"),
         (["bend.xy:1"], r"only a free joint has \.xy, got bend\.xy in success"),
-        (["bend+cube:1"], r"what is written with \+ must be all angles or all lengths, got 'bend\+cube'"),
+        (
+            ["bend+cube:1"],
+            r"what is written with \+ must be all angles or all lengths, got 'bend\+cube'",
+        ),
         (["bend+bent:1"], "no joint 'bent' in success; there are: bend"),
         (["bend:0"], "a tolerance must be a number above 0, got 'bend:0'"),
-        (["cube"], r"nothing moves 'cube', or it has no limits: give its tolerance, task.success=\[cube:TOLERANCE\]"),
+        (
+            ["cube"],
+            (
+                r"nothing moves 'cube', or it has no limits: give its tolerance,"
+                r" task.success=\[cube:TOLERANCE\]"
+            ),
+        ),
     ],
 )
-def test_a_success_that_cannot_be_is_refused_with_what_would_do(written: list[str], said: str) -> None:
+def test_a_success_that_cannot_be_is_refused_with_what_would_do(
+    written: list[str], said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         read_coordinates(model_of(), written)
 
 
 @pytest.mark.parametrize("actuators", [MOTORS, SERVOS])
-def test_holding_controls_carry_the_arm_against_gravity_and_a_falling_cube_comes_to_rest(actuators: str) -> None:
+def test_holding_controls_carry_the_arm_against_gravity_and_a_falling_cube_comes_to_rest(
+    actuators: str,
+) -> None:
     model = model_of(actuators)
     data = mujoco.MjData(model)
     data.qpos[:2], data.qpos[5], data.qvel[:] = [2.0, 0.4], 0.5, 1.0
@@ -95,7 +114,11 @@ def test_coordinates_of_one_name_count_together_by_their_distance() -> None:
     found = read_coordinates(model_of(), ["spin+bend:0.5", "cube:2", "cube.xy:1"])
     assert found.names == ("spin+bend", "spin+bend", "cube", "cube", "cube", "cube.xy", "cube.xy")
     assert found.written() == ["spin+bend:0.5", "cube:2", "cube.xy:1"]
-    assert found.described() == ["spin+bend within 0.5 rad", "cube within 2 m", "cube.xy within 1 m"]
+    assert found.described() == [
+        "spin+bend within 0.5 rad",
+        "cube within 2 m",
+        "cube.xy within 1 m",
+    ]
     start, goal = np.zeros(10), np.zeros(10)
     goal[:2] = [0.3, 0.4]
     assert found.distance(start, goal) == pytest.approx(1.0)
@@ -111,15 +134,22 @@ def test_how_far_apart_positions_are_at_most_by_what_was_met_and_by_what_limits_
     poses[1, :2], poses[2, :2] = [0.4, -0.1], [0.1, 0.2]
     assert found.spread(poses) == pytest.approx(1.2)  # bend: 0.3 rad of 0.25; spin: 0.4 of 0.5
     assert max(found.distance(a, b) for a in poses for b in poses) <= found.spread(poses) + 1e-9
-    poses[2, 0] = 40.0  # as many turns as there may be, no two poses are more than half a turn apart
+    # as many turns as there may be, no two poses are more than half a turn apart
+    poses[2, 0] = 40.0
     assert found.spread(poses) == pytest.approx(np.pi / 0.5)
     bend = float(np.ptp(model.jnt_range[1]))
-    assert read_coordinates(model, ["bend:0.25"]).longest(model) == pytest.approx(bend * 1.02 / 0.25)
-    assert read_coordinates(model, ["spin+bend:0.5"]).longest(model) == pytest.approx(np.hypot(np.pi, bend * 1.02) / 0.5)
+    assert read_coordinates(model, ["bend:0.25"]).longest(model) == pytest.approx(
+        bend * 1.02 / 0.25
+    )
+    assert read_coordinates(model, ["spin+bend:0.5"]).longest(model) == pytest.approx(
+        np.hypot(np.pi, bend * 1.02) / 0.5
+    )
     assert read_coordinates(model, ["bend:9", "cube:1"]).longest(model) == np.inf
 
 
-@pytest.mark.parametrize("success", ["[nosuch:0.1]", "[root:abc]", "[root+right_knee:0.1]", "[root.z:0.1]"])
+@pytest.mark.parametrize(
+    "success", ["[nosuch:0.1]", "[root:abc]", "[root+right_knee:0.1]", "[root.z:0.1]"]
+)
 def test_a_goal_that_cannot_be_is_refused_before_anything_is_simulated(success, monkeypatch):
     def probe(*_):
         raise AssertionError("it was probed")
@@ -130,7 +160,14 @@ def test_a_goal_that_cannot_be_is_refused_before_anything_is_simulated(success, 
 
 
 def test_each_name_has_its_own_distance_and_the_largest_decides():
-    task = make("gymnasium", id="Reacher-v5", obs=("state",), success=["joint0:0.1", "joint1:0.2"], control_period=0.02, episode_steps=20)
+    task = make(
+        "gymnasium",
+        id="Reacher-v5",
+        obs=("state",),
+        success=["joint0:0.1", "joint1:0.2"],
+        control_period=0.02,
+        episode_steps=20,
+    )
     start = task.rest_state(np.array([0.0, 0.5, 0.1, 0.1]))
     goal = start.copy()
     goal[1:3] += [0.05, -0.3]
@@ -139,12 +176,26 @@ def test_each_name_has_its_own_distance_and_the_largest_decides():
 
 
 def test_many_names_are_told_in_one_line_with_how_to_change_them(tmp_path):
-    joint = '<body><joint name="j{0}" type="slide" range="-1 1" limited="true"/><geom size=".1"/></body>'
+    joint = (
+        '<body><joint name="j{0}" type="slide" range="-1 1" limited="true"/><geom'
+        ' size=".1"/></body>'
+    )
     motors = "".join(f'<motor joint="j{i}"/>' for i in range(9))
     bodies = "".join(joint.format(i) for i in range(9))
-    (tmp_path / "many.xml").write_text(f"<mujoco><worldbody>{bodies}</worldbody><actuator>{motors}</actuator></mujoco>")
+    (tmp_path / "many.xml").write_text(
+        f"<mujoco><worldbody>{bodies}</worldbody><actuator>{motors}</actuator></mujoco>"
+    )
     success = [f"j{i}:0.1" for i in range(9)]
-    settings = {"control_period": 0.1, "episode_steps": 20, "camera": "view:0:0:0:5:90:-45", "success": success}
-    (line,) = [line for line in make("mjcf", xml=str(tmp_path / "many.xml"), obs=("state",), **settings).about() if "reached:" in line]
+    settings = {
+        "control_period": 0.1,
+        "episode_steps": 20,
+        "camera": "view:0:0:0:5:90:-45",
+        "success": success,
+    }
+    (line,) = [
+        line
+        for line in make("mjcf", xml=str(tmp_path / "many.xml"), obs=("state",), **settings).about()
+        if "reached:" in line
+    ]
     assert line.count(" within ") == 7 and "j6 within 0.1 m, and 2 more" in line
     assert line.endswith("(others: task.success=[JOINT:TOLERANCE,…])")

@@ -1,4 +1,6 @@
-"""Poses that a mechanism can take: closed loops closed, joints within their limits, halves of a loop drawn together."""
+"""Poses that a mechanism can take: closed loops closed, joints within their limits, halves of a
+loop drawn together.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,14 @@ FINGERS = f"""<mujoco><option gravity="0 0 0"/><default><joint type="slide" axis
 @pytest.mark.parametrize("xml", [LOOP, FINGERS])
 def test_starts_and_goals_are_states_that_the_mechanism_can_take(xml: str, tmp_path: Path) -> None:
     (tmp_path / "robot.xml").write_text(xml)
-    options: dict[str, Any] = {"control_period": 0.1, "episode_steps": 20, "success": ["crank:0.1" if xml is LOOP else "left:0.01"]}
-    task = registry.make("mjcf", xml=str(tmp_path / "robot.xml"), camera="view:0:0:0:2:90:-90", **options)
+    options: dict[str, Any] = {
+        "control_period": 0.1,
+        "episode_steps": 20,
+        "success": ["crank:0.1" if xml is LOOP else "left:0.01"],
+    }
+    task = registry.make(
+        "mjcf", xml=str(tmp_path / "robot.xml"), camera="view:0:0:0:2:90:-90", **options
+    )
     low, high = task.model.jnt_range.T
     poses = []
     for pair in draw_pairs(task, 30, 7).pairs:
@@ -46,7 +54,11 @@ def test_starts_and_goals_are_states_that_the_mechanism_can_take(xml: str, tmp_p
             assert (qpos > low - 0.02 * (high - low)).all()
             assert (qpos < high + 0.02 * (high - low)).all()
             if xml is LOOP:
-                tips = [task.data.body(name).xpos + task.data.body(name).xmat.reshape(3, 3) @ [0.3, 0, 0] for name in "b"]
+                tips = [
+                    task.data.body(name).xpos
+                    + task.data.body(name).xmat.reshape(3, 3) @ [0.3, 0, 0]
+                    for name in "b"
+                ]
                 other = task.data.body("d")
                 anchor = np.linalg.inv(_at_home(task.model, "d")) @ np.append(_tip(task.model), 1.0)
                 there = other.xpos + other.xmat.reshape(3, 3) @ anchor[:3]
@@ -60,7 +72,9 @@ def test_starts_and_goals_are_states_that_the_mechanism_can_take(xml: str, tmp_p
 def test_trees_that_constraints_tie_belong_together() -> None:
     model = mujoco.MjModel.from_xml_string(LOOP)
     assert linked_trees(model, {0}) == {0, 1}
-    free = mujoco.MjModel.from_xml_string(LOOP.replace('<connect body1="b" body2="d" anchor=".3 0 0"/>', ""))
+    free = mujoco.MjModel.from_xml_string(
+        LOOP.replace('<connect body1="b" body2="d" anchor=".3 0 0"/>', "")
+    )
     assert linked_trees(free, {0}) == {0}
     assert linked_trees(mujoco.MjModel.from_xml_string(FINGERS), {1}) == {0, 1}
 
@@ -69,7 +83,13 @@ def test_names_made_up_for_joints_are_nobodys() -> None:
     xml = """<mujoco><worldbody><body><freejoint/><geom size=".1"/><body><joint name="joint0"/><geom size=".1"/>
     <body><joint name="joint3"/><geom size=".1"/><body><joint/><geom size=".1"/><body><joint/><geom size=".1"/>
     </body></body></body></body></body></worldbody></mujoco>"""
-    assert joint_names(mujoco.MjModel.from_xml_string(xml)) == ["joint0_", "joint0", "joint3", "joint3_", "joint4"]
+    assert joint_names(mujoco.MjModel.from_xml_string(xml)) == [
+        "joint0_",
+        "joint0",
+        "joint3",
+        "joint3_",
+        "joint4",
+    ]
 
 
 def test_both_joints_of_a_name_that_was_made_up_once_count_and_can_be_named(tmp_path: Path) -> None:
@@ -77,8 +97,14 @@ def test_both_joints_of_a_name_that_was_made_up_once_count_and_can_be_named(tmp_
     <body pos="0 0 .1"><joint name="joint0" axis="0 0 1" range="-90 90" damping="1"/>{LINK}</body></body></worldbody>
     <actuator><motor joint="joint0" ctrlrange="-1 1"/></actuator></mujoco>"""
     (tmp_path / "robot.xml").write_text(xml)
-    options: dict[str, Any] = {"control_period": 0.1, "episode_steps": 20, "camera": "view:0:0:0:2:90:-90"}
-    task = registry.make("mjcf", xml=str(tmp_path / "robot.xml"), success=["joint0:0.1", "joint0_.xy:1"], **options)
+    options: dict[str, Any] = {
+        "control_period": 0.1,
+        "episode_steps": 20,
+        "camera": "view:0:0:0:2:90:-90",
+    }
+    task = registry.make(
+        "mjcf", xml=str(tmp_path / "robot.xml"), success=["joint0:0.1", "joint0_.xy:1"], **options
+    )
     start = task.rest_state(np.array([0, 0, 0.05, 1, 0, 0, 0, 0.0]))
     turned, moved = start.copy(), start.copy()
     turned[1 + 7] = 0.5

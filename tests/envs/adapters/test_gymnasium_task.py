@@ -1,4 +1,6 @@
-"""Any Gymnasium environment on MuJoCo as a task: the contract, on Pusher; what cannot be one is refused in one line."""
+"""Any Gymnasium environment on MuJoCo as a task: the contract, on Pusher; what cannot be one is
+refused in one line.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +26,27 @@ CART = """<mujoco><option timestep="0.01"/><worldbody><body><joint name="x" type
 class Cart(gymnasium.Env[np.ndarray, np.ndarray]):
     """Pushed along a rail; its step and its reset can be spoilt."""
 
-    def __init__(self, spoilt: str = "", actions: Any = None, limits: str = 'range="-1 1" limited="true"') -> None:
+    def __init__(
+        self, spoilt: str = "", actions: Any = None, limits: str = 'range="-1 1" limited="true"'
+    ) -> None:
         self.action_space = actions or Box(-2.0, 2.0, (1,))
         self.spoilt = spoilt
         if spoilt != "no model":
             self.model = mujoco.MjModel.from_xml_string(CART.format(limits))
             self.data = mujoco.MjData(self.model)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         super().reset(seed=seed)
         if self.spoilt == "rebuilt":
             self.data = mujoco.MjData(self.model)
         mujoco.mj_resetData(self.model, self.data)
-        self.data.qpos[:] = np.random.uniform(-0.5, 0.5) if self.spoilt == "global" else self.np_random.uniform(-0.5, 0.5)
+        self.data.qpos[:] = (
+            np.random.uniform(-0.5, 0.5)
+            if self.spoilt == "global"
+            else self.np_random.uniform(-0.5, 0.5)
+        )
         return np.array([np.nan if self.spoilt == "nan" else 0.0]), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -106,11 +116,16 @@ def run(task: CoordinateTask, count: int = 15) -> bytes:
     out = []
     for action in np.random.default_rng(0).uniform(-1, 1, (count, task.action_width)):
         obs, _, _, _, info = task.step(action)
-        out += [obs[key].tobytes() for key in sorted(obs)] + [np.float64(info["distance"]).tobytes(), task.snapshot().tobytes()]
+        out += [obs[key].tobytes() for key in sorted(obs)] + [
+            np.float64(info["distance"]).tobytes(),
+            task.snapshot().tobytes(),
+        ]
     return b"".join(out)
 
 
-def test_a_restored_snapshot_continues_to_the_same_bytes_whatever_was_looked_at_in_between(pusher: CoordinateTask) -> None:
+def test_a_restored_snapshot_continues_to_the_same_bytes_whatever_was_looked_at_in_between(
+    pusher: CoordinateTask,
+) -> None:
     pusher.reset(seed=0)
     run(pusher)
     state = pusher.snapshot()
@@ -132,7 +147,9 @@ def test_a_step_is_the_environments_own(pusher: CoordinateTask) -> None:
     np.testing.assert_allclose(pusher.data.qpos, env.data.qpos, atol=1e-9)
 
 
-def test_pairs_are_at_rest_repeat_with_the_seed_and_leave_alone_what_does_not_count(pusher: CoordinateTask) -> None:
+def test_pairs_are_at_rest_repeat_with_the_seed_and_leave_alone_what_does_not_count(
+    pusher: CoordinateTask,
+) -> None:
     first, again = (pusher.draw_pair(np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first.goal, again.goal)
     for state in (first.start, first.goal):
@@ -144,7 +161,8 @@ def test_pairs_are_at_rest_repeat_with_the_seed_and_leave_alone_what_does_not_co
         assert pusher.distance(pusher.snapshot(), state) < 0.1
     start, goal = (pusher.qpos_qvel(state)[0] for state in (first.start, first.goal))
     assert np.abs(start - goal)[:7].max() > 0.3
-    np.testing.assert_allclose(start[7:], goal[7:], atol=1e-6)  # object and marker stand where they stood
+    # object and marker stand where they stood
+    np.testing.assert_allclose(start[7:], goal[7:], atol=1e-6)
     assert not pusher.reached(first.start, first.goal)
     assert pusher.reached(first.goal, first.goal)
 
@@ -168,11 +186,15 @@ def test_an_action_is_held_for_the_control_period_asked_for() -> None:
     before = task.data.time
     task.step(np.ones(1))
     assert task.data.time - before == pytest.approx(0.1)
-    with pytest.raises(ValueError, match=r"task.control_period must be a multiple of its step of 0.02 s, got 0.05"):
+    with pytest.raises(
+        ValueError, match=r"task.control_period must be a multiple of its step of 0.02 s, got 0.05"
+    ):
         registry.make("gymnasium", id="Cart-v0", control_period=0.05)
 
 
-def test_pixels_of_several_cameras_are_stacked_and_show_what_the_environment_hid_behind_a_site() -> None:
+def test_pixels_of_several_cameras_are_stacked_and_show_what_the_environment_hid_behind_a_site() -> (
+    None
+):
     views = "view:0:0:0:3:90:-90+view:0:0:0:3:90:-20"
     task = registry.make("gymnasium", id="Cart-v0", obs=("pixels",), size=16, camera=views)
     pixels = task.reset(seed=0)[0]["pixels"]
@@ -184,12 +206,20 @@ def test_pixels_of_several_cameras_are_stacked_and_show_what_the_environment_hid
 
 def test_the_oracle_foresees_a_step_that_holds_a_control_and_refuses_one_that_does_more() -> None:
     Simulator(registry.make("gymnasium", id="Cart-v0", control_period=0.1), 1)
-    with pytest.raises(ValueError, match="the oracle cannot foresee PushedCart-v0: its step does more than hold a control"):
+    with pytest.raises(
+        ValueError,
+        match="the oracle cannot foresee PushedCart-v0: its step does more than hold a control",
+    ):
         Simulator(registry.make("gymnasium", id="PushedCart-v0", control_period=0.1), 1)
 
 
-def test_an_environment_that_draws_from_the_global_generator_repeats_too_and_leaves_it_as_it_was() -> None:
-    task, before = registry.make("gymnasium", id="GlobalCart-v0", control_period=0.1), str(np.random.get_state())
+def test_an_environment_that_draws_from_the_global_generator_repeats_too_and_leaves_it_as_it_was() -> (
+    None
+):
+    task, before = (
+        registry.make("gymnasium", id="GlobalCart-v0", control_period=0.1),
+        str(np.random.get_state()),
+    )
     pairs = [task.draw_pair(np.random.default_rng(0)) for _ in range(2)]
     np.testing.assert_array_equal(pairs[0].goal, pairs[1].goal)
     assert str(np.random.get_state()) == before
@@ -198,7 +228,8 @@ def test_an_environment_that_draws_from_the_global_generator_repeats_too_and_lea
 def test_a_rail_without_limits_has_the_range_that_was_seen() -> None:
     task = registry.make("gymnasium", id="RailCart-v0")
     assert isinstance(task, CoordinateTask)
-    assert 0.5 < task.coordinates.tolerance[0] < 3.0  # pushed at up to 5 m/s for 6 s, either way: 60 m at most
+    # pushed at up to 5 m/s for 6 s, either way: 60 m at most
+    assert 0.5 < task.coordinates.tolerance[0] < 3.0
 
 
 def test_an_environment_that_builds_its_model_at_the_first_reset_is_a_task() -> None:
@@ -214,18 +245,39 @@ def test_an_environment_that_builds_its_model_at_the_first_reset_is_a_task() -> 
         ("Pushr-v5", "no environment 'Pushr-v5': did you mean Pusher-v5"),
         (
             "CartPole-v1",
-            r"CartPole-v1: an environment must have a MuJoCo model and data \(env.unwrapped.model, .data\) once it is made, CartPoleEnv",
+            (
+                r"CartPole-v1: an environment must have a MuJoCo model and data"
+                r" \(env.unwrapped.model, .data\) once it is made, CartPoleEnv"
+            ),
         ),
         ("BareCart-v0", "BareCart-v0: an environment must have a MuJoCo model and data"),
-        ("DiscreteCart-v0", r"DiscreteCart-v0: actions must be a vector of numbers \(a Box\), got Discrete\(3\); discrete actions cannot"),
+        (
+            "DiscreteCart-v0",
+            (
+                r"DiscreteCart-v0: actions must be a vector of numbers \(a Box\), got"
+                r" Discrete\(3\); discrete actions cannot"
+            ),
+        ),
         ("EndlessCart-v0", "EndlessCart-v0: actions must have finite bounds, got Box"),
         ("IdleCart-v0", "IdleCart-v0: there is no actuator, so nothing can be planned"),
-        ("NaNCart-v0", r"NaNCart-v0: its observation after reset\(seed=0\) holds NaN or infinity; mend the environment first"),
+        (
+            "NaNCart-v0",
+            (
+                r"NaNCart-v0: its observation after reset\(seed=0\) holds NaN or infinity; mend the"
+                r" environment first"
+            ),
+        ),
         ("RebuiltCart-v0", "RebuiltCart-v0: its reset builds another MuJoCo model or data"),
-        ("StillCart-v0", "StillCart-v0: its step must advance the simulation's clock, which stood still"),
+        (
+            "StillCart-v0",
+            "StillCart-v0: its step must advance the simulation's clock, which stood still",
+        ),
         (
             "no_such_module:Cart-v0",
-            "no_such_module:Cart-v0 needs the Python module 'no_such_module', which is not installed; install it, or",
+            (
+                "no_such_module:Cart-v0 needs the Python module 'no_such_module', which is not"
+                " installed; install it, or"
+            ),
         ),
     ],
 )
@@ -235,13 +287,27 @@ def test_what_cannot_be_a_task_is_refused_in_one_line(id: str, said: str) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_a_stored_id_imports_nothing_unless_the_user_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stored_id_imports_nothing_unless_the_user_repeats_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "elsewhere.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match="the checkpoint wants the Python module 'elsewhere' imported.*: task.id=elsewhere:Mine-v0"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "the checkpoint wants the Python module 'elsewhere' imported.*:"
+            " task.id=elsewhere:Mine-v0"
+        ),
+    ):
         require_known("elsewhere:Mine-v0")
-    with pytest.raises(ValueError, match="was trained on task.id=elsewhere:Mine-v0, got task.id=Pusher-v5"):
+    with pytest.raises(
+        ValueError, match="was trained on task.id=elsewhere:Mine-v0, got task.id=Pusher-v5"
+    ):
         require_known("elsewhere:Mine-v0", "Pusher-v5")
-    for id, repeated in (("elsewhere:Mine-v0", "elsewhere:Mine-v0"), ("Pusher-v5", ""), ("gymnasium_robotics:PointMaze_UMaze-v3", "")):
+    for id, repeated in (
+        ("elsewhere:Mine-v0", "elsewhere:Mine-v0"),
+        ("Pusher-v5", ""),
+        ("gymnasium_robotics:PointMaze_UMaze-v3", ""),
+    ):
         require_known(id, repeated)
     assert not (tmp_path / "ran").exists()

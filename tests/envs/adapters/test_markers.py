@@ -23,7 +23,8 @@ GHOST = 'contype="0" conaffinity="0"'
         ({"axis": "0 0 1", "gravity": "0 0 0"}, True),
         ({"joint": 'stiffness="1"'}, False),  # a spring
         ({"more": '<motor joint="y"/>'}, False),  # is driven
-        ({"tail": '<equality><joint joint1="x" joint2="y"/></equality>'}, False),  # is tied to what is driven
+        # is tied to what is driven
+        ({"tail": '<equality><joint joint1="x" joint2="y"/></equality>'}, False),
         (
             {"tail": '<contact><pair geom1="a" geom2="b"/></contact>', "geom": f'{GHOST} name="b"'},
             False,
@@ -31,7 +32,16 @@ GHOST = 'contype="0" conaffinity="0"'
     ],
 )
 def test_a_marker_is_what_nothing_moves_or_touches(change, marker):
-    fields = {"gravity": "0 0 -9.81", "place": "1 0 1", "axis": "0 1 0", "joint": "", "geom": GHOST, "more": "", "tail": "", **change}
+    fields = {
+        "gravity": "0 0 -9.81",
+        "place": "1 0 1",
+        "axis": "0 1 0",
+        "joint": "",
+        "geom": GHOST,
+        "more": "",
+        "tail": "",
+        **change,
+    }
     model = mujoco.MjModel.from_xml_string(SCENE.format(**fields))
     assert marker_trees(model, set()) == ({1} if marker else set())
     assert marker_trees(model, {1}) == set(), "what has to come to the goal is none"
@@ -44,8 +54,15 @@ def test_the_target_of_gymnasium_s_reacher_is_left_out_of_the_state_and_said():
     elsewhere = start.copy()
     elsewhere[1 + 2 : 1 + 4] += 0.05  # the target's place, behind the time and the two joints
     assert task.observation(start)["state"].shape == (5,)
-    np.testing.assert_array_equal(task.observation(start)["state"], task.observation(elsewhere)["state"])
+    np.testing.assert_array_equal(
+        task.observation(start)["state"], task.observation(elsewhere)["state"]
+    )
     assert not np.array_equal(task.observation(start)["state"], task.observation(goal)["state"])
-    assert "  left out of the state, as nothing moves or touches them: target_x, target_y" in task.about()
+    assert (
+        "  left out of the state, as nothing moves or touches them: target_x, target_y"
+        in task.about()
+    )
     again = make("gymnasium", obs=("state",), **{"id": "Reacher-v5", **task.settings()})
-    np.testing.assert_array_equal(again.observation(start)["state"], task.observation(start)["state"])
+    np.testing.assert_array_equal(
+        again.observation(start)["state"], task.observation(start)["state"]
+    )

@@ -1,4 +1,6 @@
-"""A model's files are those that MuJoCo reads: wherever they lie, a copy stands alone, and a change of any of them is noticed."""
+"""A model's files are those that MuJoCo reads: wherever they lie, a copy stands alone, and a change
+of any of them is noticed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,20 @@ import pytest
 from latent_mpc.envs import registry
 from latent_mpc.envs.adapters.mjcf_files import files_of, read_model
 from latent_mpc.envs.task import Task
-from tests.envs.mjcf_layouts import ARM, FLEX, INCLUDE, LAYOUTS, LINK, MESH, MOTOR, OBJ, mjcf, robot, world, write
+from tests.envs.mjcf_layouts import (
+    ARM,
+    FLEX,
+    INCLUDE,
+    LAYOUTS,
+    LINK,
+    MESH,
+    MOTOR,
+    OBJ,
+    mjcf,
+    robot,
+    world,
+    write,
+)
 
 LENIENT = {  # what MuJoCo's parser takes and Python's does not
     "dashes in a comment": b"<mujoco><!-- ---- arm ---- -->%s</mujoco>",
@@ -30,7 +45,14 @@ def make(xml: Path) -> Task:
     """The task, with all chosen that would otherwise be probed."""
     model = mujoco.MjModel.from_xml_path(str(xml.absolute()))
     success = [f"{model.joint(model.actuator_trnid[0, 0]).name}:0.2"]
-    return registry.make("mjcf", xml=str(xml), success=success, control_period=0.1, episode_steps=20, camera="view:0:0:0.4:2:90:-20")
+    return registry.make(
+        "mjcf",
+        xml=str(xml),
+        success=success,
+        control_period=0.1,
+        episode_steps=20,
+        camera="view:0:0:0.4:2:90:-20",
+    )
 
 
 def fingerprint(xml: Path) -> str:
@@ -38,11 +60,21 @@ def fingerprint(xml: Path) -> str:
 
 
 def weights(model: mujoco.MjModel) -> list[np.ndarray]:
-    return [model.body_mass, model.body_inertia, model.mesh_vert, model.hfield_data, model.tex_data, model.skin_vert, model.flex_vert]
+    return [
+        model.body_mass,
+        model.body_inertia,
+        model.mesh_vert,
+        model.hfield_data,
+        model.tex_data,
+        model.skin_vert,
+        model.flex_vert,
+    ]
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_copy_is_the_same_model_after_the_originals_are_gone(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_the_same_model_after_the_originals_are_gone(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     xml, run = write(tmp_path, LAYOUTS[name]), tmp_path / "run"
     task = make(xml)
     kept = run / task.keep(run)["xml"]
@@ -58,7 +90,9 @@ def test_a_copy_is_the_same_model_after_the_originals_are_gone(name: str, tmp_pa
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_change_of_any_file_that_is_read_is_noticed_and_of_no_other(name: str, tmp_path: Path) -> None:
+def test_a_change_of_any_file_that_is_read_is_noticed_and_of_no_other(
+    name: str, tmp_path: Path
+) -> None:
     before = fingerprint(xml := write(tmp_path, LAYOUTS[name]))
     for each in LAYOUTS[name]:
         path = xml.parent / each.removeprefix("!")
@@ -73,12 +107,18 @@ def changed(suffix: str, content: bytes) -> bytes:
     """Another content that MuJoCo reads as well."""
     if suffix == ".obj":
         return content.replace(b"v 0 0 ", b"v 0 0.01 ")
-    return content + (b"\0" if suffix == ".png" else b"<!-- -->") if suffix != ".skn" else content[:16] + b"\1" + content[17:]
+    return (
+        content + (b"\0" if suffix == ".png" else b"<!-- -->")
+        if suffix != ".skn"
+        else content[:16] + b"\1" + content[17:]
+    )
 
 
 @pytest.mark.parametrize("name", LENIENT)
 def test_what_mujoco_reads_is_read(name: str, tmp_path: Path) -> None:
-    (tmp_path / "robot.xml").write_bytes(LENIENT[name] % PLAIN.removeprefix("<mujoco>").removesuffix("</mujoco>").encode())
+    (tmp_path / "robot.xml").write_bytes(
+        LENIENT[name] % PLAIN.removeprefix("<mujoco>").removesuffix("</mujoco>").encode()
+    )
     try:
         mujoco.MjModel.from_xml_path(str(tmp_path / "robot.xml"))
     except ValueError:  # of some versions: theirs is the word
@@ -89,10 +129,15 @@ def test_what_mujoco_reads_is_read(name: str, tmp_path: Path) -> None:
 
 
 def test_the_fingerprint_of_a_file_alone_is_its_checksum(tmp_path: Path) -> None:
-    assert fingerprint(write(tmp_path, {"robot.xml": PLAIN})) == hashlib.sha256(PLAIN.encode()).hexdigest()[:16]
+    assert (
+        fingerprint(write(tmp_path, {"robot.xml": PLAIN}))
+        == hashlib.sha256(PLAIN.encode()).hexdigest()[:16]
+    )
 
 
-def test_a_relative_path_with_a_folder_is_as_good_as_an_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_with_a_folder_is_as_good_as_an_absolute_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     xml = write(tmp_path, LAYOUTS["an include of an include in another folder"])
     monkeypatch.chdir(tmp_path)
     by_path = make(xml.relative_to(tmp_path))
@@ -105,20 +150,32 @@ def test_a_relative_path_with_a_folder_is_as_good_as_an_absolute_one(tmp_path: P
         {"robot.xml": robot(MESH.format("{}/m.obj"))},
         {"robot.xml": robot('<compiler meshdir="{}"/>' + MESH.format("m.obj"))},
         {"robot.xml": mjcf(INCLUDE.format("{}/arm.xml"), MOTOR)},
-        {"robot.xml": mjcf(INCLUDE.format("arm.xml"), MOTOR), "arm.xml": mjcf(MESH.format("{}/m.obj"), world(ARM))},
+        {
+            "robot.xml": mjcf(INCLUDE.format("arm.xml"), MOTOR),
+            "arm.xml": mjcf(MESH.format("{}/m.obj"), world(ARM)),
+        },
     ],
 )
-def test_files_named_by_an_absolute_path_are_refused(layout: dict[str, str], tmp_path: Path) -> None:
+def test_files_named_by_an_absolute_path_are_refused(
+    layout: dict[str, str], tmp_path: Path
+) -> None:
     (cad := tmp_path / "cad").mkdir()
     (cad / "m.obj").write_text(OBJ)
     (cad / "arm.xml").write_text(mjcf(world(LINK.format(""))))
     xml = write(tmp_path, {name: text.format(cad) for name, text in layout.items()})
-    with pytest.raises(ValueError, match=f"robot.xml must name its files relative to itself, got '{cad}/.*'; a checkpoint keeps") as caught:
+    with pytest.raises(
+        ValueError,
+        match=(
+            f"robot.xml must name its files relative to itself, got '{cad}/.*'; a checkpoint keeps"
+        ),
+    ) as caught:
         registry.make("mjcf", xml=str(xml))
     assert "\n" not in str(caught.value)
 
 
-def test_an_absolute_path_that_is_stripped_counts_for_nothing_even_where_there_is_such_a_file(tmp_path: Path) -> None:
+def test_an_absolute_path_that_is_stripped_counts_for_nothing_even_where_there_is_such_a_file(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "cad").mkdir()
     cad = tmp_path / "cad" / "m.obj"
     cad.write_text("no mesh")
@@ -139,12 +196,19 @@ def test_a_way_up_to_the_root_and_down_again_leads_into_the_copy(tmp_path: Path)
 
 def test_a_copy_that_is_another_model_is_refused(tmp_path: Path) -> None:
     xml, other = (write(tmp_path / name, LAYOUTS[name]) for name in ("a backslash", "a skin"))
-    with pytest.raises(ValueError, match="robot.xml must be the same model as its copy, .* but the copy differs; place all files"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "robot.xml must be the same model as its copy, .* but the copy differs; place all files"
+        ),
+    ):
         files_of(str(xml), read_model(str(other)))
 
 
 def test_names_that_begin_with_a_slash_are_names(tmp_path: Path) -> None:
-    assert make(write(tmp_path, {"robot.xml": PLAIN.replace('"j"', '"/arm/j"')})).model.joint("/arm/j")
+    assert make(write(tmp_path, {"robot.xml": PLAIN.replace('"j"', '"/arm/j"')})).model.joint(
+        "/arm/j"
+    )
 
 
 def test_a_mesh_written_anew_within_a_second_is_read(tmp_path: Path) -> None:
@@ -158,7 +222,10 @@ def test_another_model_than_that_of_the_fingerprint_is_refused(tmp_path: Path) -
     xml = write(tmp_path, LAYOUTS["a backslash"])
     settings = make(xml).settings()
     (xml.parent / "meshes" / "m.obj").write_text(OBJ.replace(".2", ".4"))
-    message = f"robot.xml must be the model of fingerprint {settings['fingerprint']}, it has .*: its files were changed since"
+    message = (
+        f"robot.xml must be the model of fingerprint {settings['fingerprint']}, it has .*: its"
+        " files were changed since"
+    )
     with pytest.raises(ValueError, match=message):
         registry.make("mjcf", **settings)
 
@@ -166,7 +233,13 @@ def test_another_model_than_that_of_the_fingerprint_is_refused(tmp_path: Path) -
 def test_a_model_that_is_changed_while_a_run_begins_is_refused(tmp_path: Path) -> None:
     task = make(xml := write(tmp_path, LAYOUTS["a backslash"]))
     xml.write_text(xml.read_text().replace("90", "80"))
-    with pytest.raises(ValueError, match="robot.xml must stay as it is while a run begins, but its files were changed since; start"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "robot.xml must stay as it is while a run begins, but its files were changed since;"
+            " start"
+        ),
+    ):
         task.keep(tmp_path / "run")
 
 
@@ -178,14 +251,20 @@ def test_a_compiled_model_is_a_task_too(tmp_path: Path) -> None:
     assert task.keep(tmp_path / "run") == {"xml": "mjcf/robot.mjb"}
     np.testing.assert_array_equal(task.model.mesh_vert, model.mesh_vert)
     (tmp_path / "robot.mjb").write_bytes(b"of another version")
-    with pytest.raises(ValueError, match=r"robot.mjb is no model: .*; MuJoCo \S+ loads only what it compiled itself"):
+    with pytest.raises(
+        ValueError,
+        match=r"robot.mjb is no model: .*; MuJoCo \S+ loads only what it compiled itself",
+    ):
         registry.make("mjcf", xml=str(tmp_path / "robot.mjb"))
 
 
 def test_a_urdf_alone_is_refused_with_what_makes_it_a_task(tmp_path: Path) -> None:
     layout = LAYOUTS["a URDF attached"]
     xml = write(tmp_path, layout)
-    with pytest.raises(ValueError, match=r"arm.urdf has no actuators, .*; a URDF has none, so attach it in an MJCF file") as caught:
+    with pytest.raises(
+        ValueError,
+        match=r"arm.urdf has no actuators, .*; a URDF has none, so attach it in an MJCF file",
+    ) as caught:
         registry.make("mjcf", xml=str(xml.with_name("arm.urdf")))
     asset, _, attach = str(caught.value).partition("section: ")[2].partition(" and ")
     xml.write_text(mjcf(asset, attach, MOTOR.replace('"j"', '"my_j"')))

@@ -1,4 +1,6 @@
-"""An MJCF file alone as a task: random poses that come to rest, meshes beside the file, MuJoCo's own message, a copy that stands alone."""
+"""An MJCF file alone as a task: random poses that come to rest, meshes beside the file, MuJoCo's
+own message, a copy that stands alone.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,11 @@ def arm() -> MjcfTask:
 @pytest.fixture
 def robot(tmp_path: Path) -> Path:
     """A model with an include and a mesh in a folder beside its own."""
-    for name, text in {"robot/robot.xml": MAIN, "robot/parts/motor.xml": MOTOR, "meshes/tip.obj": OBJ}.items():
+    for name, text in {
+        "robot/robot.xml": MAIN,
+        "robot/parts/motor.xml": MOTOR,
+        "meshes/tip.obj": OBJ,
+    }.items():
         (tmp_path / "here" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "here" / name).write_text(text)
     return tmp_path / "here" / "robot" / "robot.xml"
@@ -50,7 +56,9 @@ def test_poses_are_spread_over_the_joint_ranges_and_stay_where_they_are(arm: Mjc
 def test_the_observation_is_positions_velocities_and_named_sensors(arm: MjcfTask) -> None:
     arm.restore(arm.draw_state(np.random.default_rng(1)))
     tip = arm.data.site("tip").xpos
-    np.testing.assert_allclose(arm.observation()["state"], [*arm.data.qpos, *arm.data.qvel, *tip], atol=1e-6)
+    np.testing.assert_allclose(
+        arm.observation()["state"], [*arm.data.qpos, *arm.data.qvel, *tip], atol=1e-6
+    )
     assert arm.observation()["pixels"].std() > 5
 
 
@@ -67,11 +75,16 @@ def test_full_actions_are_the_ends_of_the_actuators_ranges(robot: Path) -> None:
             "is no model: XML Error: Schema violation: unrecognized element Element 'bdy', line 1",
         ),
         ("<mujoco>", "is no model: XML parse error 14: .*Line number=1"),
-        ("<mujoco><worldbody><body><joint/><geom size='1'/></body></worldbody></mujoco>", "has no actuators, so nothing can be planned"),
+        (
+            "<mujoco><worldbody><body><joint/><geom size='1'/></body></worldbody></mujoco>",
+            "has no actuators, so nothing can be planned",
+        ),
         (MAIN, "is no model: .*motor.xml"),
     ],
 )
-def test_a_file_that_is_no_robot_is_refused_with_mujocos_message_and_line(text: str, said: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_robot_is_refused_with_mujocos_message_and_line(
+    text: str, said: str, tmp_path: Path
+) -> None:
     (tmp_path / "robot.xml").write_text(text)
     with pytest.raises(ValueError, match=f"robot.xml {said}") as caught:
         registry.make("mjcf", xml=str(tmp_path / "robot.xml"))
@@ -81,5 +94,7 @@ def test_a_file_that_is_no_robot_is_refused_with_mujocos_message_and_line(text: 
 def test_no_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"task.xml must be given: task.xml=my_robot.xml"):
         registry.make("mjcf")
-    with pytest.raises(FileNotFoundError, match="no MJCF file 'none.xml'; give one: task.xml=my_robot.xml"):
+    with pytest.raises(
+        FileNotFoundError, match="no MJCF file 'none.xml'; give one: task.xml=my_robot.xml"
+    ):
         registry.make("mjcf", xml="none.xml")

@@ -1,4 +1,6 @@
-"""Sites, bodies and their vertical axes as goals: distances by hand, what moves them, and what is refused."""
+"""Sites, bodies and their vertical axes as goals: distances by hand, what moves them, and what is
+refused.
+"""
 
 from pathlib import Path
 
@@ -26,7 +28,15 @@ def xml(tmp_path: Path) -> str:
 
 
 def task(xml: str, *success: str):
-    return make("mjcf", xml=xml, obs=("state",), success=list(success), control_period=0.1, episode_steps=20, camera="view:0:0:0:5:90:-45")
+    return make(
+        "mjcf",
+        xml=xml,
+        obs=("state",),
+        success=list(success),
+        control_period=0.1,
+        episode_steps=20,
+        camera="view:0:0:0:5:90:-45",
+    )
 
 
 def posed(one, a: float, b: float, lift: float = 0.0) -> np.ndarray:
@@ -38,10 +48,12 @@ def posed(one, a: float, b: float, lift: float = 0.0) -> np.ndarray:
 
 def test_a_site_counts_by_where_it_is_whatever_the_joints_do(xml):
     one = task(xml, "site:tip:0.1")
-    here, there = posed(one, 0.0, 0.0), posed(one, np.pi / 2, 0.0)  # the tip at (2, 0, 0), and at (0, 0, -2)
+    # the tip at (2, 0, 0), and at (0, 0, -2)
+    here, there = posed(one, 0.0, 0.0), posed(one, np.pi / 2, 0.0)
     assert one.distances(here, there) == pytest.approx({"site:tip": 8**0.5 / 0.1}, rel=1e-6)
     elbow = 0.6
-    up, down = (posed(one, sign * elbow, -sign * 2 * elbow) for sign in (1, -1))  # the same place, the elbow on either side
+    # the same place, the elbow on either side
+    up, down = (posed(one, sign * elbow, -sign * 2 * elbow) for sign in (1, -1))
     assert one.distance(up, down) == pytest.approx(0, abs=1e-9) and one.reached(up, down)
     np.testing.assert_allclose(one.tracked_point(here), [2, 0, 0], atol=1e-9)
     np.testing.assert_allclose(one.tracked_point(there), [0, 0, -2], atol=1e-9)
@@ -49,9 +61,13 @@ def test_a_site_counts_by_where_it_is_whatever_the_joints_do(xml):
 
 def test_a_body_counts_by_its_centre_its_horizontal_part_and_its_axis(xml):
     one = task(xml, "body:fore:0.5", "body:fore.xy:0.5", "upright:fore:0.1")
-    here, there = posed(one, 0.0, 0.0), posed(one, np.pi / 2, 0.0)  # its centre at (1.5, 0, 0), and at (0, 0, -1.5)
+    # its centre at (1.5, 0, 0), and at (0, 0, -1.5)
+    here, there = posed(one, 0.0, 0.0), posed(one, np.pi / 2, 0.0)
     far = one.distances(here, there)
-    assert far == pytest.approx({"body:fore": 4.5**0.5 / 0.5, "body:fore.xy": 3.0, "upright:fore": (np.pi / 2) / 0.1}, rel=1e-6)
+    assert far == pytest.approx(
+        {"body:fore": 4.5**0.5 / 0.5, "body:fore.xy": 3.0, "upright:fore": (np.pi / 2) / 0.1},
+        rel=1e-6,
+    )
     assert one.distance(here, there) == max(far.values())
 
 
@@ -79,7 +95,13 @@ def test_what_does_not_carry_a_place_stands_at_the_goal_where_it_stood(xml):
     [
         ("site:tap:0.1", "no site 'tap' in success; there are: tip"),
         ("body:crat:0.1", "no body 'crat' in success; there are: crate"),
-        ("site:tip", r"a place must be written site:NAME:TOLERANCE, a number above 0, got 'site:tip' in success"),
+        (
+            "site:tip",
+            (
+                r"a place must be written site:NAME:TOLERANCE, a number above 0, got 'site:tip' in"
+                r" success"
+            ),
+        ),
         ("site:tip:0", "a place must be written site:NAME:TOLERANCE"),
         ("site:corner:0.1", "nothing moves site:corner in success: no joint carries it"),
         ("body:world:0.1", "nothing moves body:world in success"),
@@ -98,10 +120,22 @@ def test_a_joint_whose_name_looks_like_a_place_is_a_joint():
 
 
 def test_an_episode_may_be_given_in_seconds_and_is_stored_in_steps(xml):
-    options = {"xml": xml, "obs": ("state",), "success": ["a:0.1"], "control_period": 0.1, "camera": "view:0:0:0:5:90:-45"}
+    options = {
+        "xml": xml,
+        "obs": ("state",),
+        "success": ["a:0.1"],
+        "control_period": 0.1,
+        "camera": "view:0:0:0:5:90:-45",
+    }
     one = make("mjcf", seconds=7.0, **options)
-    assert (one.episode_steps, one.settings()["episode_steps"], one.settings()["seconds"]) == (70, 70, 0.0)
-    with pytest.raises(ValueError, match=r"length must be given once: task\.seconds or task\.episode_steps"):
+    assert (one.episode_steps, one.settings()["episode_steps"], one.settings()["seconds"]) == (
+        70,
+        70,
+        0.0,
+    )
+    with pytest.raises(
+        ValueError, match=r"length must be given once: task\.seconds or task\.episode_steps"
+    ):
         make("mjcf", seconds=7.0, episode_steps=20, **options)
 
 
@@ -112,4 +146,6 @@ def test_where_the_longest_episode_cuts_it_is_said(xml, monkeypatch):
     assert "cut" not in line(task(xml, "a:0.1"))
     monkeypatch.setattr("latent_mpc.envs.adapters.time_scale.MOST", 20)
     monkeypatch.setattr("latent_mpc.envs.adapters.time_scale.EPISODE", 30)
-    assert "by its slowest part, cut to 20 to 20: longer ones by task.seconds" in line(make("mjcf", xml=xml, obs=("state",)))
+    assert "by its slowest part, cut to 20 to 20: longer ones by task.seconds" in line(
+        make("mjcf", xml=xml, obs=("state",))
+    )

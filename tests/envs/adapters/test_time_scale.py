@@ -10,28 +10,44 @@ from latent_mpc.envs.adapters.time_scale import follow_rule, probe
 
 
 def coordinates(count: int) -> Coordinates:
-    return Coordinates(tuple("abc"[:count]), np.arange(count), np.zeros(count, bool), np.ones(count), ("m",) * count)
+    return Coordinates(
+        tuple("abc"[:count]),
+        np.arange(count),
+        np.zeros(count, bool),
+        np.ones(count),
+        ("m",) * count,
+    )
 
 
-def test_steps_are_a_sixth_of_the_time_to_a_third_of_the_range_and_an_episode_seven_of_the_slowest() -> None:
-    """Uniform motion covers its range in 3.6 s: a third of it in 1.2 s. The other coordinate needs three times as long."""
+def test_steps_are_a_sixth_of_the_time_to_a_third_of_the_range_and_an_episode_seven_of_the_slowest() -> (
+    None
+):
+    """Uniform motion covers its range in 3.6 s: a third of it in 1.2 s. The other coordinate needs
+    three times as long.
+    """
     time = np.arange(0, 6.01, 0.05)
     fast, slow = np.clip(time / 3.6, 0, 1), time / 10.8
     slow_range = slow[-1]  # in 6 s it covers 6 / 10.8, and a third of that after 2 s
     poses = np.stack([fast, slow], axis=-1)[None]
     found = follow_rule(poses, coordinates(2), 0.05)
     assert slow_range == pytest.approx(6 / 10.8)
-    assert found.control_period == pytest.approx(round((1.2 + 2.0) / 2 / 6 / 0.05) * 0.05)  # 0.2667 s in steps of 0.05 s
+    # 0.2667 s in steps of 0.05 s
+    assert found.control_period == pytest.approx(round((1.2 + 2.0) / 2 / 6 / 0.05) * 0.05)
     assert found.episode_steps == 60  # 7 x 2.0 s / 0.25 s = 56, in tens
 
 
 def test_the_rule_gives_whole_steps_of_the_environment_and_at_least_one() -> None:
     time = np.arange(0, 6.01, 0.5)
-    assert follow_rule(np.clip(time / 0.5, 0, 1)[None, :, None], coordinates(1), 0.5).control_period == 0.5
+    assert (
+        follow_rule(np.clip(time / 0.5, 0, 1)[None, :, None], coordinates(1), 0.5).control_period
+        == 0.5
+    )
 
 
 def test_a_robot_that_nothing_moves_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="full actions of 6 s move none of a by a third of its range"):
+    with pytest.raises(
+        ValueError, match="full actions of 6 s move none of a by a third of its range"
+    ):
         follow_rule(np.zeros((2, 5, 1)), coordinates(1), 0.1)
 
 
@@ -42,7 +58,11 @@ def test_a_probe_holds_one_full_action() -> None:
         told.append(action)
         return np.zeros(1)
 
-    assert probe(np.random.default_rng(0), lambda rng: np.zeros(1), advance, 2, 1.0).shape == (16, 7, 1)
+    assert probe(np.random.default_rng(0), lambda rng: np.zeros(1), advance, 2, 1.0).shape == (
+        16,
+        7,
+        1,
+    )
     held = np.array(told).reshape(16, 6, 2)
     assert (held == held[:, :1]).all()
     assert (np.abs(held) == 1).all()

@@ -24,33 +24,46 @@ def task() -> Reacher:
     return task
 
 
-def test_auto_falls_back_to_rays_without_a_library(task: Reacher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_falls_back_to_rays_without_a_library(
+    task: Reacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gl_library, "_loads", lambda library: False)
     camera = gl.open_camera(task.model, "observer", SIZE, "auto")
     assert isinstance(camera, RayCamera)
     assert camera.render(task.data).shape == (SIZE, SIZE, 3)
 
 
-def test_gl_without_a_library_names_the_debian_packages_in_one_line(task: Reacher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gl_without_a_library_names_the_debian_packages_in_one_line(
+    task: Reacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gl_library, "_loads", lambda library: False)
-    with pytest.raises(RuntimeError, match=r"no OpenGL library.*libegl1 libgl1-mesa-dri libopengl0.*libosmesa6") as caught:
+    with pytest.raises(
+        RuntimeError, match=r"no OpenGL library.*libegl1 libgl1-mesa-dri libopengl0.*libosmesa6"
+    ) as caught:
         gl.open_camera(task.model, "observer", SIZE, "gl")
     assert "\n" not in str(caught.value)
 
 
-def test_a_library_that_does_not_work_is_as_good_as_none(task: Reacher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_does_not_work_is_as_good_as_none(
+    task: Reacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(name: str) -> None:
         raise AttributeError(f"{name}: no\nsuch symbol")
 
     monkeypatch.setattr(gl_library, "_loads", lambda library: True)
     monkeypatch.setattr(importlib, "import_module", broken)
     assert isinstance(gl.open_camera(task.model, "observer", SIZE, "auto"), RayCamera)
-    reasons = [rf"found {name}, but it does not work here \(mujoco.{name}: no such symbol\)" for name in gl_library.LIBRARIES]
+    reasons = [
+        rf"found {name}, but it does not work here \(mujoco.{name}: no such symbol\)"
+        for name in gl_library.LIBRARIES
+    ]
     with pytest.raises(RuntimeError, match=", ".join(reasons)):  # each that loads is tried
         gl.open_camera(task.model, "observer", SIZE, "gl")
 
 
-def test_a_driver_that_fails_later_is_as_good_as_none(task: Reacher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_fails_later_is_as_good_as_none(
+    task: Reacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """MuJoCo's own errors are no RuntimeError."""
 
     class Context:
@@ -85,7 +98,8 @@ def test_opengl_and_rays_show_the_arm_at_the_same_place(task: Reacher) -> None:
     arm = [np.abs(picture - picture[0, 0]).max(axis=-1) > 40 for picture in pictures]
     assert np.array_equal(pictures[0][0, 0], pictures[1][0, 0])  # the same background
     assert (arm[0] & arm[1]).sum() > 0.85 * (arm[0] | arm[1]).sum() > 200
-    assert np.abs(pictures[0] - pictures[1])[arm[0] & arm[1]].mean() < 40  # in about the same colours: nothing burnt out
+    # in about the same colours: nothing burnt out
+    assert np.abs(pictures[0] - pictures[1])[arm[0] & arm[1]].mean() < 40
     tip = task.tracked_point(task.snapshot())
     assert np.array_equal(camera.project(task.data, tip), rays.project(task.data, tip))
 

@@ -1,4 +1,6 @@
-"""MUJOCO_GL may say anything: what this machine cannot load is taken out before MuJoCo is imported."""
+"""MUJOCO_GL may say anything: what this machine cannot load is taken out before MuJoCo is
+imported.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ ALL = ("libEGL.so.1", "libOpenGL.so.0", "libOSMesa.so.8")
         (("libEGL.so.1", "libOSMesa.so.8"), ["osmesa"]),
     ],
 )
-def test_libraries_are_those_that_load(libraries: tuple[str, ...], expected: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libraries_are_those_that_load(
+    libraries: tuple[str, ...], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gl_library, "_loads", libraries.__contains__)
     assert gl_library.find_libraries() == expected
 
@@ -50,7 +54,10 @@ def test_a_library_that_does_not_exist_does_not_load() -> None:
     ],
 )
 def test_an_opengl_that_cannot_be_loaded_is_not_left_in_the_variable(
-    choice: str | None, libraries: tuple[str, ...], left: str | None, monkeypatch: pytest.MonkeyPatch
+    choice: str | None,
+    libraries: tuple[str, ...],
+    left: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gl_library, "_loads", libraries.__contains__)
     monkeypatch.setenv(CHOICE, choice or "")
@@ -60,10 +67,24 @@ def test_an_opengl_that_cannot_be_loaded_is_not_left_in_the_variable(
     assert os.environ.get(CHOICE) == left
 
 
-@pytest.mark.parametrize("choice", ["bogus", "osmesa", "egl"])  # on a machine with and without the libraries
-@pytest.mark.parametrize("first", ["latent_mpc", "latent_mpc.agent.oracle", "latent_mpc.envs.cameras.gl"])
-def test_no_value_of_the_variable_keeps_anything_from_being_imported(choice: str, first: str) -> None:
-    environment = {**os.environ, CHOICE: choice, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    code = f"import {first}, latent_mpc.envs.registry as registry; registry.make('reacher', obs=('pixels',)).reset(seed=0)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+# on a machine with and without the libraries
+@pytest.mark.parametrize("choice", ["bogus", "osmesa", "egl"])
+@pytest.mark.parametrize(
+    "first", ["latent_mpc", "latent_mpc.agent.oracle", "latent_mpc.envs.cameras.gl"]
+)
+def test_no_value_of_the_variable_keeps_anything_from_being_imported(
+    choice: str, first: str
+) -> None:
+    environment = {
+        **os.environ,
+        CHOICE: choice,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    code = (
+        f"import {first}, latent_mpc.envs.registry as registry; registry.make('reacher',"
+        " obs=('pixels',)).reset(seed=0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr

@@ -34,7 +34,9 @@ def scene(x: float = 0.0, y: float = 0.0) -> tuple[mujoco.MjModel, mujoco.MjData
 
 
 def middle_of_red(picture: np.ndarray) -> np.ndarray:
-    """The weighted middle `[2]` (x, y) of what is redder than the background, as shares of width and height."""
+    """The weighted middle `[2]` (x, y) of what is redder than the background, as shares of width
+    and height.
+    """
     red = np.maximum(picture[..., 0].astype(float) - np.round(BACKGROUND[0] * 255), 0.0)
     at = (np.arange(len(picture)) + 0.5) / len(picture)
     return np.array([(red.sum(axis=0) * at).sum(), (red.sum(axis=1) * at).sum()]) / red.sum()
@@ -46,7 +48,8 @@ def test_the_projection_is_where_the_balls_pixels_are(view, place):
     model, data = scene(*place)
     eye = RayCamera(model, view, 64)
     expected = eye.project(data, np.array([*place, 0.0]))
-    np.testing.assert_allclose(middle_of_red(eye.render(data)), expected, atol=0.5 / 64 + 0.005)  # the light falls from one side
+    # the light falls from one side
+    np.testing.assert_allclose(middle_of_red(eye.render(data)), expected, atol=0.5 / 64 + 0.005)
 
 
 def test_projection_by_hand_right_is_right_and_up_is_up():
@@ -54,14 +57,17 @@ def test_projection_by_hand_right_is_right_and_up_is_up():
     eye = RayCamera(model, "above", 64)
     half = 4 * np.tan(np.deg2rad(20))  # [m] half the picture at 4 m
     points = np.array([[0, 0, 0], [half, 0, 0], [0, half, 0], [-half / 2, -half / 2, 0]])
-    np.testing.assert_allclose(eye.project(data, points), [[0.5, 0.5], [1, 0.5], [0.5, 0], [0.25, 0.75]], atol=1e-9)
+    np.testing.assert_allclose(
+        eye.project(data, points), [[0.5, 0.5], [1, 0.5], [0.5, 0], [0.25, 0.75]], atol=1e-9
+    )
 
 
 def test_a_ball_is_as_wide_as_geometry_says():
     model, data = scene()
     picture = RayCamera(model, "above", 256).render(data)
     width = (picture[128, :, 0] > 60).sum()
-    expected = 256 * 0.15 / np.sqrt(4**2 - 0.15**2) / np.tan(np.deg2rad(20))  # the tangent cone from 4 m
+    # the tangent cone from 4 m
+    expected = 256 * 0.15 / np.sqrt(4**2 - 0.15**2) / np.tan(np.deg2rad(20))
     assert width == pytest.approx(expected, abs=1.5)
 
 
@@ -71,7 +77,9 @@ def test_a_picture_shifts_smoothly_under_a_move_of_a_tenth_of_a_pixel():
     for tenth in range(11):
         model, data = scene(x=tenth * pixel / 10)
         smooth.append(middle_of_red(RayCamera(model, "above", 64).render(data))[0] * 64)
-        coarse.append(middle_of_red(RayCamera(model, "above", 64, supersample=1).render(data))[0] * 64)
+        coarse.append(
+            middle_of_red(RayCamera(model, "above", 64, supersample=1).render(data))[0] * 64
+        )
     error = np.abs(np.array(smooth) - smooth[0] - np.arange(11) / 10).max()
     assert error < 0.04  # [pixels]
     assert error < 0.7 * np.abs(np.array(coarse) - coarse[0] - np.arange(11) / 10).max()
@@ -80,11 +88,18 @@ def test_a_picture_shifts_smoothly_under_a_move_of_a_tenth_of_a_pixel():
 def test_no_pixel_jumps_under_a_move_of_a_tenth_of_a_pixel():
     pixel = 2 * 4 * np.tan(np.deg2rad(20)) / 64
     pictures = [
-        RayCamera(*scene(x=tenth * pixel / 10)[:1], "above", 64).render(scene(x=tenth * pixel / 10)[1]).astype(int) for tenth in range(11)
+        RayCamera(*scene(x=tenth * pixel / 10)[:1], "above", 64)
+        .render(scene(x=tenth * pixel / 10)[1])
+        .astype(int)
+        for tenth in range(11)
     ]
-    jumps = [np.abs(after - before).max() for before, after in zip(pictures[:-1], pictures[1:], strict=True)]
+    jumps = [
+        np.abs(after - before).max()
+        for before, after in zip(pictures[:-1], pictures[1:], strict=True)
+    ]
     assert min(jumps) > 0, "a move was not seen"
-    assert max(jumps) < 80  # of 255; without supersampling a rim pixel goes from the background's 26 to the ball's at once
+    # of 255; without supersampling a rim pixel goes from the background's 26 to the ball's at once
+    assert max(jumps) < 80
 
 
 def test_tracing_the_rims_only_is_nearly_tracing_every_pixel_finely(monkeypatch):
@@ -144,7 +159,9 @@ def test_rays_are_cast_only_near_the_ball():
     for _ in range(3):
         cast.append(-1)
         eye.render(task.data)
-    first, second, third = (sum(part) for part in np.split(np.array(cast), np.flatnonzero(np.array(cast) < 0))[1:])
+    first, second, third = (
+        sum(part) for part in np.split(np.array(cast), np.flatnonzero(np.array(cast) < 0))[1:]
+    )
     assert second == third
     assert 0 < second < first / 5
 
@@ -169,10 +186,13 @@ MOVABLE = """<mujoco>
 
 
 @pytest.mark.parametrize("shape", ["box", "plane"])  # a plane has no bounding sphere
-@pytest.mark.parametrize("view", ["fixed", "inside", "carried"])  # inside the needle's bounding sphere
+# inside the needle's bounding sphere
+@pytest.mark.parametrize("view", ["fixed", "inside", "carried"])
 @pytest.mark.parametrize("moved", ["joints", "mocap", "model", "camera"])
 def test_whatever_moves_is_seen_to_move(shape, view, moved):
-    """Joints, a mocap body, a camera that is carried or put elsewhere: a needle thinner than a pixel among fixed things."""
+    """Joints, a mocap body, a camera that is carried or put elsewhere: a needle thinner than a
+    pixel among fixed things.
+    """
     model = mujoco.MjModel.from_xml_string(MOVABLE.format(shape=shape))
     data, rng = mujoco.MjData(model), np.random.default_rng(0)
     eye, plain, seen = RayCamera(model, view), RayCamera(model, view), set()
@@ -180,7 +200,8 @@ def test_whatever_moves_is_seen_to_move(shape, view, moved):
         if moved == "joints":
             data.qpos[:] = rng.uniform([-0.4, -0.4, -3], [0.4, 0.4, 3])
         elif moved == "mocap":
-            data.mocap_pos[:] = rng.uniform([-1, -1, -0.2], [1, 1, 0.2])  # a plane shows over the floor or not
+            # a plane shows over the floor or not
+            data.mocap_pos[:] = rng.uniform([-1, -1, -0.2], [1, 1, 0.2])
         elif moved == "camera":
             model.cam_quat[:] += rng.uniform(-0.1, 0.1, (3, 4))
         else:

@@ -1,4 +1,6 @@
-"""A camera that is not in the model: MuJoCo's own free camera, and chosen so that all that moves is in the picture."""
+"""A camera that is not in the model: MuJoCo's own free camera, and chosen so that all that moves is
+in the picture.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,27 @@ XML = """<mujoco><worldbody><geom type="plane" size="2 2 .1" pos="0 0 -.5"/><bod
 <joint name="a" type="{0}" axis="{1}"/><joint name="b" type="{0}" axis="{2}"/><geom size=".05" pos="{3}"/></body></worldbody></mujoco>"""
 
 
-@pytest.mark.parametrize("view", [View((0.1, -0.2, 0.3), 2.0, 90, -90), View((0, 0, 0), 1.5, 30, -20), View((1, 2, 3), 4, -135, 10)])
+@pytest.mark.parametrize(
+    "view",
+    [
+        View((0.1, -0.2, 0.3), 2.0, 90, -90),
+        View((0, 0, 0), 1.5, 30, -20),
+        View((1, 2, 3), 4, -135, 10),
+    ],
+)
 def test_a_view_is_mujocos_free_camera(view: View) -> None:
     model = mujoco.MjModel.from_xml_string(XML.format("slide", "1 0 0", "0 1 0", "0 0 0"))
     data, scene = mujoco.MjData(model), mujoco.MjvScene(model, maxgeom=10)
     mujoco.mj_forward(model, data)
-    mujoco.mjv_updateScene(model, data, mujoco.MjvOption(), None, view_camera(model, view), int(mujoco.mjtCatBit.mjCAT_ALL), scene)
+    mujoco.mjv_updateScene(
+        model,
+        data,
+        mujoco.MjvOption(),
+        None,
+        view_camera(model, view),
+        int(mujoco.mjtCatBit.mjCAT_ALL),
+        scene,
+    )
     eye = (np.array(scene.camera[0].pos) + scene.camera[1].pos) / 2  # of a stereo pair
     np.testing.assert_allclose(eye, view.position, atol=1e-6)
     np.testing.assert_allclose(scene.camera[0].forward, -view.axes[:, 2], atol=1e-6)
@@ -36,9 +53,11 @@ def test_a_view_survives_being_written_and_read() -> None:
 @pytest.mark.parametrize(
     ("view", "text"),
     [
-        (View((0.3994, 0.0, 0.0), 12270.0, 90.0, -90.0), "view:0.3994:0:0:1.227e04:90:-90"),  # millimetres
+        # millimetres
+        (View((0.3994, 0.0, 0.0), 12270.0, 90.0, -90.0), "view:0.3994:0:0:1.227e04:90:-90"),
         (View((1e-5, -2.5e-7, 0.0), 3e-4, 90.0, -20.0), "view:1e-05:-2.5e-07:0:0.0003:90:-20"),
-        (View((123456.7, -98765.4, 0.0), 2.0, 90.0, -20.0), "view:123456.7:-98765.4:0:2:90:-20"),  # far away, and small
+        # far away, and small
+        (View((123456.7, -98765.4, 0.0), 2.0, 90.0, -20.0), "view:123456.7:-98765.4:0:2:90:-20"),
         (View((123456.7, 0.0, 0.0), 1e5, 90.0, -20.0), "view:1.235e05:0:0:1e05:90:-20"),
     ],
 )
@@ -62,7 +81,9 @@ def test_the_plus_of_an_exponent_stacks_no_cameras() -> None:
     assert split_names("stage+2+1e+top") == ["stage", "2", "1e", "top"]
 
 
-@pytest.mark.parametrize("text", ["view:1:2:3", "view:a:0:0:1:90:-90", "view:0:0:0:0:90:-90", "view:nan:0:0:1:90:-90"])
+@pytest.mark.parametrize(
+    "text", ["view:1:2:3", "view:a:0:0:1:90:-90", "view:0:0:0:0:90:-90", "view:nan:0:0:1:90:-90"]
+)
 def test_a_text_that_is_no_view_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"got '{text}'"):
         read_view(text)
@@ -70,13 +91,16 @@ def test_a_text_that_is_no_view_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "first", "second", "place", "elevation"),
-    [("slide", "1 0 0", "0 1 0", "0 0 0", -90), ("hinge", "0 1 0", "0 1 0", "0 0 .5", -20)],  # on a table; a pendulum
+    # on a table; a pendulum
+    [("slide", "1 0 0", "0 1 0", "0 0 0", -90), ("hinge", "0 1 0", "0 1 0", "0 0 .5", -20)],
 )
 def test_the_chosen_view_looks_along_what_moves_least_and_frames_it(
     kind: str, first: str, second: str, place: str, elevation: float
 ) -> None:
     model = mujoco.MjModel.from_xml_string(XML.format(kind, first, second, place))
-    poses = np.random.default_rng(0).uniform(-1, 1, (100, 2)) * ([2.0, 0.7] if kind == "slide" else 1.5)
+    poses = np.random.default_rng(0).uniform(-1, 1, (100, 2)) * (
+        [2.0, 0.7] if kind == "slide" else 1.5
+    )
     view = choose_view(model, poses, np.array([False, True]))
     assert view.elevation == elevation
     assert view.azimuth == pytest.approx(90, abs=3)
@@ -97,7 +121,10 @@ SPECKS = """<mujoco><visual><global {0}/></visual><worldbody><body><joint type="
 @pytest.mark.parametrize("look", ['<site size=".05" pos="9 0 0"/>', ""])
 @pytest.mark.parametrize("spread", [0.0, 1.0])  # 0: nothing moves, which has a size all the same
 def test_without_geoms_a_view_follows_sites_or_bodies(look: str, spread: float) -> None:
-    model, poses = mujoco.MjModel.from_xml_string(SPECKS.format("", look)), np.random.default_rng(0).uniform(-1, 1, (50, 2)) * spread
+    model, poses = (
+        mujoco.MjModel.from_xml_string(SPECKS.format("", look)),
+        np.random.default_rng(0).uniform(-1, 1, (50, 2)) * spread,
+    )
     view = choose_view(model, poses, np.array([False, True]))
     assert 0.05 < view.distance < 10
     camera, data, shares = RayCamera(model, str(view), 32), mujoco.MjData(model), []
@@ -110,6 +137,10 @@ def test_without_geoms_a_view_follows_sites_or_bodies(look: str, spread: float) 
 
 
 def test_an_orthographic_view_stands_outside_all_that_moves() -> None:
-    model = mujoco.MjModel.from_xml_string(SPECKS.format('orthographic="true" fovy="350"', '<geom size=".05"/>'))
-    view = choose_view(model, np.random.default_rng(0).uniform(-1, 1, (50, 2)), np.array([False, True]))
+    model = mujoco.MjModel.from_xml_string(
+        SPECKS.format('orthographic="true" fovy="350"', '<geom size=".05"/>')
+    )
+    view = choose_view(
+        model, np.random.default_rng(0).uniform(-1, 1, (50, 2)), np.array([False, True])
+    )
     assert 1.5 < view.distance < 10

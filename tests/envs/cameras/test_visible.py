@@ -1,4 +1,6 @@
-"""Pictures that do not change with the robot are refused before anything is trained on them; a robot without geoms works from states."""
+"""Pictures that do not change with the robot are refused before anything is trained on them; a
+robot without geoms works from states.
+"""
 
 from __future__ import annotations
 
@@ -23,25 +25,46 @@ CUBE = '<body pos=".2 .2 0"><freejoint name="cube"/><geom type="box" size=".05 .
 BALL = '<geom size=".2"/>'  # turns on the spot
 
 
-def make(folder: Path, look: str, more: str = "", observer: str = "other", **options: Any) -> MjcfTask:
+def make(
+    folder: Path, look: str, more: str = "", observer: str = "other", **options: Any
+) -> MjcfTask:
     (folder / "robot.xml").write_text(ARM.format(look=look, more=more, camera=observer))
     return MjcfTask(str(folder / "robot.xml"), **options)
 
 
 @pytest.mark.parametrize("look", [HIDDEN, SITE, "", f"{HIDDEN}{SITE}"])
 def test_a_robot_that_is_not_drawn_is_refused_with_what_would_do(look: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^robot: pictures must change .* while x moves; what it moves needs a geom .* groups 0 to 2"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"^robot: pictures must change .* while x moves; what it moves needs a geom .* groups 0"
+            r" to 2"
+        ),
+    ):
         make(tmp_path, look, obs=("state", "pixels"))
 
 
 @pytest.mark.parametrize(("look", "camera"), [(GEOM, "away"), (BALL, "")])
-def test_a_view_in_which_nothing_changes_is_refused_too(look: str, camera: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"stay the same while x moves; another view is needed, task.camera=NAME or view:.*obs=state"):
+def test_a_view_in_which_nothing_changes_is_refused_too(
+    look: str, camera: str, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"stay the same while x moves; another view is needed, task.camera=NAME or"
+            r" view:.*obs=state"
+        ),
+    ):
         make(tmp_path, look, obs=("pixels",), camera=camera)
 
 
 def test_it_is_refused_without_probing_too(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"camera": "other", "success": ["x:0.1"], "control_period": 0.1, "episode_steps": 20}
+    given: dict[str, Any] = {
+        "camera": "other",
+        "success": ["x:0.1"],
+        "control_period": 0.1,
+        "episode_steps": 20,
+    }
     make(tmp_path, GEOM, obs=("pixels",), **given)
     with pytest.raises(ValueError, match="while x moves"):
         make(tmp_path, HIDDEN, obs=("pixels",), **given)
@@ -51,10 +74,13 @@ def test_a_cube_in_the_picture_does_not_stand_for_the_robot(tmp_path: Path) -> N
     make(tmp_path, GEOM, CUBE, obs=("pixels",))
     with pytest.raises(ValueError, match="while x moves"):
         make(tmp_path, HIDDEN, CUBE, obs=("pixels",))
-    make(tmp_path, HIDDEN, CUBE, obs=("pixels",), success=["cube.xy:0.1"], observer="observer")  # a hidden hand
+    # a hidden hand
+    make(tmp_path, HIDDEN, CUBE, obs=("pixels",), success=["cube.xy:0.1"], observer="observer")
 
 
-@pytest.mark.parametrize("look", ['<geom {} rgba="1 0 0 0"/>', '<geom {} material="glass"/>', "<geom {}/>"])
+@pytest.mark.parametrize(
+    "look", ['<geom {} rgba="1 0 0 0"/>', '<geom {} material="glass"/>', "<geom {}/>"]
+)
 def test_what_is_wholly_transparent_is_made_opaque(look: str, tmp_path: Path) -> None:
     task = make(tmp_path, look.format(ROD), obs=("pixels",))
     pictures = set()
@@ -65,7 +91,9 @@ def test_what_is_wholly_transparent_is_made_opaque(look: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("look", [SITE, ""])
-def test_a_robot_without_geoms_works_from_states_and_its_view_frames_it(look: str, tmp_path: Path) -> None:
+def test_a_robot_without_geoms_works_from_states_and_its_view_frames_it(
+    look: str, tmp_path: Path
+) -> None:
     task = make(tmp_path, look)
     task.reset(seed=0)
     places = task.camera.project(task.data, task.data.site_xpos if look else task.data.xipos[1:])
@@ -103,7 +131,8 @@ def test_a_state_has_one_picture_whatever_colours_a_reset_draws_and_whoever_prob
     gymnasium.register("Painter-v0", Painter)  # type: ignore[arg-type]
     try:
         probed = GymnasiumTask("Painter-v0", obs=("pixels",))
-        again = GymnasiumTask(**probed.settings(), obs=("pixels",))  # as a worker makes it: nothing is left to probe
+        # as a worker makes it: nothing is left to probe
+        again = GymnasiumTask(**probed.settings(), obs=("pixels",))
     finally:
         del gymnasium.registry["Painter-v0"]
     state = probed.draw_state(np.random.default_rng(0))

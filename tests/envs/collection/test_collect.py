@@ -24,7 +24,14 @@ from latent_mpc.envs.rollouts.reader import Rollouts
 
 
 def run(out: Path, episodes: int, **changes: Any) -> Rollouts:
-    options: dict[str, Any] = {"task_options": {}, "obs": ("state",), "behaviour": BehaviourConfig(), "seed": 0, "workers": 1, "steps": 12}
+    options: dict[str, Any] = {
+        "task_options": {},
+        "obs": ("state",),
+        "behaviour": BehaviourConfig(),
+        "seed": 0,
+        "workers": 1,
+        "steps": 12,
+    }
     return collect("reacher", episodes=episodes, out=out, progress=False, **{**options, **changes})
 
 
@@ -41,9 +48,14 @@ def test_the_bytes_do_not_depend_on_workers_or_interruptions(tmp_path: Path) -> 
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
-def test_on_a_single_core_too_another_process_records_and_this_one_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_single_core_too_another_process_records_and_this_one_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr("latent_mpc.envs.collection.collect._in_process", lambda *_: pytest.fail("recorded in this process"))
+    monkeypatch.setattr(
+        "latent_mpc.envs.collection.collect._in_process",
+        lambda *_: pytest.fail("recorded in this process"),
+    )
     run(tmp_path / "watched", 2, workers=None)
     monkeypatch.undo()
     run(tmp_path / "here", 2)
@@ -71,7 +83,12 @@ def test_an_episode_depends_on_its_number_and_the_seed_only(tmp_path: Path) -> N
     alone = record(job.make(), job, 2)
     for key, array in rollouts.episode(2).items():
         np.testing.assert_array_equal(alone[key], array)
-    started = [rollouts.episode(0), rollouts.episode(1), alone, run(tmp_path / "s", 1, seed=1).episode(0)]
+    started = [
+        rollouts.episode(0),
+        rollouts.episode(1),
+        alone,
+        run(tmp_path / "s", 1, seed=1).episode(0),
+    ]
     assert len({episode["state"][0].tobytes() for episode in started}) == 4
 
 
@@ -90,13 +107,18 @@ def test_the_meta_data_say_how_it_was_collected(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"seed": 1}, "seed = 0, asked for 1"),
-        ({"behaviour": BehaviourConfig(correlation=0.5)}, "behaviour.correlation = 0.3, asked for 0.5"),
+        (
+            {"behaviour": BehaviourConfig(correlation=0.5)},
+            "behaviour.correlation = 0.3, asked for 0.5",
+        ),
         ({"task_options": {"size": 32}}, "task.options.size = null, asked for 32"),
         ({"obs": ("pixels",)}, r'obs = \["state"\], asked for \["pixels"\]'),
         ({"steps": 13}, "steps = 12, asked for 13"),
     ],
 )
-def test_going_on_with_something_else_is_refused_by_the_key(tmp_path: Path, changes: dict, message: str) -> None:
+def test_going_on_with_something_else_is_refused_by_the_key(
+    tmp_path: Path, changes: dict, message: str
+) -> None:
     run(tmp_path / "r", 1)
     with pytest.raises(ValueError, match=message):
         run(tmp_path / "r", 2, **changes)
@@ -114,7 +136,9 @@ def test_bad_input_leaves_nothing_behind(tmp_path: Path) -> None:
         collect("reachr", {}, ("state",), BehaviourConfig(), 2, 0, tmp_path / "r", workers=1)
     with pytest.raises(ValueError, match="obs must be one or more of state, pixels, got sound"):
         run(tmp_path / "r", 2, obs=("sound",))
-    with pytest.raises(ValueError, match="episodes >= 1, seed >= 0 and steps >= 1, got 0, -1 and 12"):
+    with pytest.raises(
+        ValueError, match="episodes >= 1, seed >= 0 and steps >= 1, got 0, -1 and 12"
+    ):
         run(tmp_path / "r", 0, seed=-1)
     assert not (tmp_path / "r").exists()
 
@@ -133,14 +157,20 @@ class Diverging(Reacher):
         super().apply(action)
 
 
-def test_a_simulation_that_diverges_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simulation_that_diverges_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)  # where MuJoCo writes its log
-    with pytest.raises(ValueError, match="the simulation diverged: MuJoCo reset itself within control step 4"):
+    with pytest.raises(
+        ValueError, match="the simulation diverged: MuJoCo reset itself within control step 4"
+    ):
         record(Diverging(), Job("reacher", {}, ("state",), BehaviourConfig(), 0, 12), 0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sent", "said"), [(signal.SIGKILL, r"died \(exit code -9\)"), (signal.SIGSTOP, "hung for 2 s")])
+@pytest.mark.parametrize(
+    ("sent", "said"), [(signal.SIGKILL, r"died \(exit code -9\)"), (signal.SIGSTOP, "hung for 2 s")]
+)
 def test_a_worker_that_dies_or_hangs_is_replaced_and_no_episode_is_another_for_it(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], sent: signal.Signals, said: str
 ) -> None:
@@ -148,14 +178,19 @@ def test_a_worker_that_dies_or_hangs_is_replaced_and_no_episode_is_another_for_i
     sender.start()
     rollouts = run(tmp_path / "r", 1500, workers=2, patience=2.0)
     sender.join()
-    told = re.search(rf"a worker {said} at number (\d+); another takes its place, it is done again", capfd.readouterr().err)
+    told = re.search(
+        rf"a worker {said} at number (\d+); another takes its place, it is done again",
+        capfd.readouterr().err,
+    )
     assert told
     assert rollouts.numbers.tolist() == list(range(1500))
     assert rollouts.verify() == []
     job = Job("reacher", {}, ("state",), BehaviourConfig(), 0, 12)
     task = job.make()
     for number in range(max(0, int(told[1]) - 5), min(1500, int(told[1]) + 5)):
-        np.testing.assert_array_equal(rollouts.episode(number)["physics"], record(task, job, number)["physics"])
+        np.testing.assert_array_equal(
+            rollouts.episode(number)["physics"], record(task, job, number)["physics"]
+        )
     assert not multiprocessing.active_children()
 
 
@@ -166,7 +201,9 @@ def send_to_a_worker(out: Path, sent: signal.Signals) -> None:
 
 def wait_for_episodes(out: Path, count: int = 1, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not ((out / "episodes.index").exists() and (out / "episodes.index").stat().st_size >= 60 * count):
+    while time.monotonic() < end and not (
+        (out / "episodes.index").exists() and (out / "episodes.index").stat().st_size >= 60 * count
+    ):
         time.sleep(0.02)
 
 
@@ -206,7 +243,9 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Collections of two tasks that cannot be played from every start."""
     folder = tmp_path_factory.mktemp("spoilt")
     (folder / "bad_tasks.py").write_text(BAD_TASKS)
-    done = subprocess.run([sys.executable, "bad_tasks.py"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "bad_tasks.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     (folder / "stderr").write_text(done.stderr)
     return folder
@@ -214,20 +253,32 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def starts_above(name: str, angle: float) -> list[int]:
     """Episodes whose shoulder starts there."""
-    states = [Reacher().draw_state(np.random.default_rng(np.random.SeedSequence([zlib.crc32(name.encode()), 0, i]))) for i in range(12)]
+    states = [
+        Reacher().draw_state(
+            np.random.default_rng(np.random.SeedSequence([zlib.crc32(name.encode()), 0, i]))
+        )
+        for i in range(12)
+    ]
     return [i for i, state in enumerate(states) if state[1] > angle]
 
 
 @pytest.mark.slow
-def test_an_episode_that_explodes_is_put_aside_with_all_it_depends_on(spoilt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_episode_that_explodes_is_put_aside_with_all_it_depends_on(
+    spoilt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = starts_above("wild", 1.0)
     assert 2 <= len(expected) <= 8
     assert contents(spoilt / "wild-1") == contents(spoilt / "wild-2"), "the same with workers"
     assert sorted([*expected, *Rollouts(spoilt / "wild-1").numbers]) == list(range(12))
     lines = quarantined(spoilt / "wild-1")
     assert [line["number"] for line in lines] == expected
-    assert {line["why"] for line in lines} == {"the simulation diverged: MuJoCo reset itself within control step 4"}
-    assert f"episode {expected[0]} of wild (seed 0) is left out: the simulation diverged" in (spoilt / "stderr").read_text()
+    assert {line["why"] for line in lines} == {
+        "the simulation diverged: MuJoCo reset itself within control step 4"
+    }
+    assert (
+        f"episode {expected[0]} of wild (seed 0) is left out: the simulation diverged"
+        in (spoilt / "stderr").read_text()
+    )
     monkeypatch.setitem(TASKS, "wild", Reacher)  # as it would be when mended
     again = replay(spoilt / "wild-1", expected[0])
     job = Job("wild", {}, ("state",), BehaviourConfig(), 0, 12)
@@ -241,14 +292,25 @@ def test_an_episode_that_costs_three_workers_is_put_aside_and_the_run_goes_on(sp
     assert 1 <= len(expected) <= 3
     lines = quarantined(spoilt / "deadly-2")
     assert [line["number"] for line in lines] == expected
-    assert lines[0]["why"] == "3 worker processes in succession failed at it, the last died (exit code -9)"
+    assert (
+        lines[0]["why"]
+        == "3 worker processes in succession failed at it, the last died (exit code -9)"
+    )
     assert sorted([*expected, *Rollouts(spoilt / "deadly-2").numbers]) == list(range(12))
 
 
-def test_where_no_episode_can_be_kept_it_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_episode_can_be_kept_it_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(TASKS, "reacher", Diverging)
-    with pytest.raises(RuntimeError, match=r"episode 9 of reacher .* failed: the simulation diverged.*and none before it could be kept"):
+    with pytest.raises(
+        RuntimeError,
+        match=(
+            r"episode 9 of reacher .* failed: the simulation diverged.*and none before it could be"
+            r" kept"
+        ),
+    ):
         run(tmp_path / "r", 50)
     with pytest.raises(RuntimeError, match="episode 1 of reacher"):
         run(tmp_path / "s", 2)
@@ -271,12 +333,18 @@ if __name__ == "__main__":
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "r")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     wait_for_episodes(tmp_path / "r")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to the workers too
     out, err = process.communicate(timeout=30)
     assert (process.returncode, "Traceback" in err) == (0, False), err
     rollouts = Rollouts(tmp_path / "r")
-    assert out == f"stopped: {len(rollouts)} of 100000 episodes are in {tmp_path / 'r'}; the same command again goes on from there\n"
+    assert (
+        out
+        == f"stopped: {len(rollouts)} of 100000 episodes are in {tmp_path / 'r'}; the same command"
+        " again goes on from there\n"
+    )
     assert len(rollouts) > 0
     assert rollouts.verify() == []

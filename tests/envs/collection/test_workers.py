@@ -40,13 +40,16 @@ def sleeper(path: str) -> Callable[[int], None]:
 
 def test_a_worker_ends_with_a_parent_that_is_killed_even_at_work(tmp_path: Path) -> None:
     path = tmp_path / "pid"
-    with subprocess.Popen([sys.executable, "-c", SCRIPT.format(path=str(path))], cwd=Path(__file__).parents[3]) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(path=str(path))], cwd=Path(__file__).parents[3]
+    ) as parent:
         while not (path.exists() and path.read_text().endswith("\n")):
             assert parent.poll() is None
             time.sleep(0.02)
         parent.kill()
     worker = int(path.read_text())
-    for _ in range(1000):  # an orphan is taken over by another process, which may be slow to clear it away
+    # an orphan is taken over by another process, which may be slow to clear it away
+    for _ in range(1000):
         if not running(worker):
             return
         time.sleep(0.02)
@@ -54,7 +57,9 @@ def test_a_worker_ends_with_a_parent_that_is_killed_even_at_work(tmp_path: Path)
     raise AssertionError("the worker goes on")
 
 
-def test_a_worker_is_not_killed_amid_its_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_is_not_killed_amid_its_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "slow_to_import.py").write_text(SLOW_TO_IMPORT)
     monkeypatch.syspath_prepend(tmp_path)
     start = importlib.import_module("slow_to_import").start

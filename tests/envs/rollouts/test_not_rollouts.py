@@ -8,7 +8,10 @@ from latent_mpc.agent.cli import main as cli
 from latent_mpc.envs.rollouts.reader import Rollouts
 from tests.envs.rollouts.rollout_files import write
 
-CONVERT = "; only folders that latent-mpc wrote and local Minari data sets (data=minari:NAME) are read; write these episodes as such a set"
+CONVERT = (
+    "; only folders that latent-mpc wrote and local Minari data sets (data=minari:NAME) are read;"
+    " write these episodes as such a set"
+)
 
 
 @pytest.mark.parametrize(
@@ -22,13 +25,26 @@ CONVERT = "; only folders that latent-mpc wrote and local Minari data sets (data
         ("lerobot:me/so101", "", "lerobot: is no source of data here" + CONVERT),
         ("so101", "so101/meta/info.json", "it is a LeRobot data set" + CONVERT),
         ("set", "set/data/metadata.json", "it is a Minari data set; give data=minari:NAME"),
-        ("run", "run/data/meta.json", "it is the folder of a run, its rollouts are in run/data; give that"),
-        ("notes", "notes/a.txt", "it holds a.txt and no meta.json; `latent-mpc collect task=... out=notes` makes them"),
+        (
+            "run",
+            "run/data/meta.json",
+            "it is the folder of a run, its rollouts are in run/data; give that",
+        ),
+        (
+            "notes",
+            "notes/a.txt",
+            "it holds a.txt and no meta.json; `latent-mpc collect task=... out=notes` makes them",
+        ),
         ("none", "", "there is no such folder; `latent-mpc collect task=... out=none` makes them"),
     ],
 )
 def test_what_data_is_and_what_would_do(
-    data: str, there: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str,
+    there: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if there:

@@ -29,13 +29,20 @@ def test_what_was_written_is_read_and_numpy_reads_it_too(tmp_path: Path) -> None
 def test_windows_are_slices_of_one_of_the_episodes_asked_for(tmp_path: Path) -> None:
     rollouts = write(tmp_path / "r", [5, 2, 9, 7])
     windows = rollouts.windows(np.random.default_rng(0), 300, 4, episodes=[1, 2, 3])
-    assert {key: array.shape for key, array in windows.items()} == {"action": (300, 4, 2), "pixels": (300, 4, 2, 3), "state": (300, 4, 2)}
+    assert {key: array.shape for key, array in windows.items()} == {
+        "action": (300, 4, 2),
+        "pixels": (300, 4, 2, 3),
+        "state": (300, 4, 2),
+    }
     for b in range(300):
         number, first = windows["state"][b, 0].astype(int)
         source = rollouts.episode(number)
         for key, array in windows.items():
             np.testing.assert_array_equal(array[b], source[key][first : first + 4])
-    assert set(windows["state"][..., 0].ravel()) == {2.0, 3.0}, "episode 1 has three rows only, episode 0 was not asked for"
+    assert set(windows["state"][..., 0].ravel()) == {
+        2.0,
+        3.0,
+    }, "episode 1 has three rows only, episode 0 was not asked for"
 
 
 def test_every_window_that_fits_is_equally_likely(tmp_path: Path) -> None:
@@ -56,9 +63,14 @@ def test_windows_come_from_the_generator_alone_and_only_the_keys_asked_for(tmp_p
 
 
 @pytest.mark.parametrize(("length", "episodes"), [(11, None), (0, None), (3, []), (7, [0])])
-def test_windows_that_fit_nowhere_are_refused(tmp_path: Path, length: int, episodes: list[int] | None) -> None:
+def test_windows_that_fit_nowhere_are_refused(
+    tmp_path: Path, length: int, episodes: list[int] | None
+) -> None:
     rollouts = write(tmp_path / "r", [5, 9])
-    with pytest.raises(ValueError, match=f"windows of {length} rows must fit into one of . episodes in .*; the longest has"):
+    with pytest.raises(
+        ValueError,
+        match=f"windows of {length} rows must fit into one of . episodes in .*; the longest has",
+    ):
         rollouts.windows(np.random.default_rng(0), 4, length, episodes)
 
 
@@ -99,7 +111,9 @@ def test_few_episodes_change_sides_when_data_grows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("episodes", "held_out"), [(1, 0), (2, 1), (3, 1)])
-def test_a_small_split_leaves_something_to_train_on(tmp_path: Path, episodes: int, held_out: int) -> None:
+def test_a_small_split_leaves_something_to_train_on(
+    tmp_path: Path, episodes: int, held_out: int
+) -> None:
     train, validation = write(tmp_path / "r", [2] * episodes).split(0.1)
     assert (len(train), len(validation)) == (episodes - held_out, held_out)
 
@@ -136,7 +150,10 @@ def test_a_number_that_is_none_is_named_and_can_be_left_out(tmp_path: Path) -> N
                 arrays["state"][2, 0] = np.inf
             writer.append(arrays)
     rollouts = Rollouts(tmp_path / "r")
-    expected = r"r: episode 1 has NaN or infinity in its state at step 2, 1 more have such faults; mend the data, .*data_skip=\[1,3\]$"
+    expected = (
+        r"r: episode 1 has NaN or infinity in its state at step 2, 1 more have such faults; mend"
+        r" the data, .*data_skip=\[1,3\]$"
+    )
     with pytest.raises(ValueError, match=expected):
         rollouts.require_finite(("state", "action"))
     rollouts.require_finite(("pixels", "action"))

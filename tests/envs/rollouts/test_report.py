@@ -27,7 +27,11 @@ def episode(seed: int, steps: int = 20) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     return {
         "state": rng.normal(size=(steps + 1, 4)).astype(np.float32),
-        "action": np.concatenate([rng.uniform(-0.9, 0.9, (steps, 2)), np.full((1, 2), 7)]).astype(np.float32),
+        "action": (
+            np.concatenate([rng.uniform(-0.9, 0.9, (steps, 2)), np.full((1, 2), 7)]).astype(
+                np.float32
+            )
+        ),
     }
 
 
@@ -44,7 +48,10 @@ def test_ranges_shares_and_anomalies_are_those_that_were_put_in(tmp_path: Path) 
     assert found.clipped == pytest.approx(16 / (4 * 40))
     assert found.ranges["state"].high[[0, 2]].tolist() == [50.0, 5.0]
     assert found.ranges["state"].low[2] == 5.0
-    assert found.ranges["action"].high.tolist() == [1.0, max(one["action"][:-1, 1].max() for one in (first, second, third))]
+    assert found.ranges["action"].high.tolist() == [
+        1.0,
+        max(one["action"][:-1, 1].max() for one in (first, second, third)),
+    ]
     assert found.anomalies() == [
         "state is not finite in episodes 2",
         "state never changes in dimensions 2 of 4",
@@ -53,9 +60,16 @@ def test_ranges_shares_and_anomalies_are_those_that_were_put_in(tmp_path: Path) 
 
 
 def test_clipped_actions_and_still_pictures_are_worth_a_word(tmp_path: Path) -> None:
-    one: dict[str, np.ndarray] = {"action": np.ones((4, 2), np.float32), "pixels": np.full((4, 16, 16, 3), 9, np.uint8)}
+    one: dict[str, np.ndarray] = {
+        "action": np.ones((4, 2), np.float32),
+        "pixels": np.full((4, 16, 16, 3), 9, np.uint8),
+    }
     lines = report(write(tmp_path / "r", [one])).anomalies()
-    assert lines == ["action never changes in dimensions 0, 1 of 2", "pixels never change", "100% of action numbers are clipped at a bound"]
+    assert lines == [
+        "action never changes in dimensions 0, 1 of 2",
+        "pixels never change",
+        "100% of action numbers are clipped at a bound",
+    ]
 
 
 def test_coverage_counts_cells_by_hand() -> None:
@@ -64,8 +78,21 @@ def test_coverage_counts_cells_by_hand() -> None:
     assert coverage(np.random.default_rng(0).uniform(size=(100_000, 2))) == 1.0
 
 
-def test_the_robot_is_where_its_simulator_states_say_else_where_its_states_do(tmp_path: Path) -> None:
-    rollouts = collect("reacher", {"size": 64}, ("state",), BehaviourConfig(), 2, 0, tmp_path / "r", workers=1, progress=False, steps=9)
+def test_the_robot_is_where_its_simulator_states_say_else_where_its_states_do(
+    tmp_path: Path,
+) -> None:
+    rollouts = collect(
+        "reacher",
+        {"size": 64},
+        ("state",),
+        BehaviourConfig(),
+        2,
+        0,
+        tmp_path / "r",
+        workers=1,
+        progress=False,
+        steps=9,
+    )
     task = known_task(rollouts)
     assert isinstance(task, Reacher)
     found = positions(rollouts, task)
@@ -78,11 +105,37 @@ def test_the_robot_is_where_its_simulator_states_say_else_where_its_states_do(tm
     assert found[1] == "state 0 and state 1"
 
 
-def test_frames_are_the_recorded_ones_else_rendered_from_the_simulator_states(tmp_path: Path) -> None:
-    seen = collect("reacher", {"size": 16}, ("pixels",), BehaviourConfig(), 1, 0, tmp_path / "p", workers=1, progress=False, steps=9)
+def test_frames_are_the_recorded_ones_else_rendered_from_the_simulator_states(
+    tmp_path: Path,
+) -> None:
+    seen = collect(
+        "reacher",
+        {"size": 16},
+        ("pixels",),
+        BehaviourConfig(),
+        1,
+        0,
+        tmp_path / "p",
+        workers=1,
+        progress=False,
+        steps=9,
+    )
     (line,) = frames(seen, None, [0], 4)
-    assert [frame.tobytes() for frame in line] == [seen.episode(0)["pixels"][t].tobytes() for t in (0, 3, 6, 9)]
-    blind = collect("reacher", {}, ("state",), BehaviourConfig(), 1, 0, tmp_path / "s", workers=1, progress=False, steps=9)
+    assert [frame.tobytes() for frame in line] == [
+        seen.episode(0)["pixels"][t].tobytes() for t in (0, 3, 6, 9)
+    ]
+    blind = collect(
+        "reacher",
+        {},
+        ("state",),
+        BehaviourConfig(),
+        1,
+        0,
+        tmp_path / "s",
+        workers=1,
+        progress=False,
+        steps=9,
+    )
     task = known_task(blind)
     assert task is not None
     (line,) = frames(blind, task, [0], 4)
@@ -92,5 +145,8 @@ def test_frames_are_the_recorded_ones_else_rendered_from_the_simulator_states(tm
 
 @pytest.mark.parametrize("said", [{}, {"name": "elsewhere"}])
 def test_a_task_that_is_not_known_is_none(tmp_path: Path, said: dict) -> None:
-    physics: dict[str, np.ndarray] = {"physics": np.zeros((4, 29)), "action": np.zeros((4, 2), np.float32)}
+    physics: dict[str, np.ndarray] = {
+        "physics": np.zeros((4, 29)),
+        "action": np.zeros((4, 2), np.float32),
+    }
     assert known_task(write(tmp_path / "r", [physics], {"task": said})) is None

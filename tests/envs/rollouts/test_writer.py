@@ -1,4 +1,6 @@
-"""Writing rollouts: sessions that continue one another, and what kills, full disks and second writers leave."""
+"""Writing rollouts: sessions that continue one another, and what kills, full disks and second
+writers leave.
+"""
 
 import os
 import resource
@@ -36,9 +38,12 @@ def test_numbers_may_be_skipped_but_not_repeated(tmp_path: Path) -> None:
 def test_a_torn_tail_is_ignored_and_cut_off(tmp_path: Path) -> None:
     write(tmp_path / "whole", [5, 3, 9])
     write(tmp_path / "torn", [5, 3])
-    for name, after in contents(tmp_path / "whole").items():  # rows and header written, the index line half way
+    # rows and header written, the index line half way
+    for name, after in contents(tmp_path / "whole").items():
         before = (tmp_path / "torn" / name).read_bytes()
-        (tmp_path / "torn" / name).write_bytes(after[: (len(before) + len(after)) // 2] if name == "episodes.index" else after)
+        (tmp_path / "torn" / name).write_bytes(
+            after[: (len(before) + len(after)) // 2] if name == "episodes.index" else after
+        )
     rollouts = Rollouts(tmp_path / "torn")
     assert len(rollouts) == 2
     assert rollouts.verify() == []
@@ -63,7 +68,9 @@ with RolloutWriter(sys.argv[1], {}) as writer:
 def test_a_killed_writer_loses_no_finished_episode(tmp_path: Path) -> None:
     finished = 0
     for delay in (0.01, 0.031, 0.002, 0.053, 0.0, 0.017):
-        process = subprocess.Popen([sys.executable, "-c", ENDLESS, str(tmp_path / "r")], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", ENDLESS, str(tmp_path / "r")], stdout=subprocess.PIPE, text=True
+        )
         assert process.stdout is not None
         assert process.stdout.readline()
         time.sleep(delay)
@@ -80,12 +87,20 @@ def test_a_killed_writer_loses_no_finished_episode(tmp_path: Path) -> None:
     ("meta", "message"),
     [
         ({**META, "seed": 4}, "seed = 3, asked for 4"),
-        ({**META, "task": {"name": "reacher", "options": {"size": 32}}}, "task.options.size = 64, asked for 32"),
-        ({**META, "task": {"name": "reacher", "options": {}}}, "task.options.size = 64, asked for null"),
+        (
+            {**META, "task": {"name": "reacher", "options": {"size": 32}}},
+            "task.options.size = 64, asked for 32",
+        ),
+        (
+            {**META, "task": {"name": "reacher", "options": {}}},
+            "task.options.size = 64, asked for null",
+        ),
         ({**META, "behaviour": "random"}, 'behaviour = null, asked for "random"'),
     ],
 )
-def test_continuing_with_other_meta_data_is_refused_by_the_key(tmp_path: Path, meta: dict, message: str) -> None:
+def test_continuing_with_other_meta_data_is_refused_by_the_key(
+    tmp_path: Path, meta: dict, message: str
+) -> None:
     write(tmp_path / "r", [5])
     with pytest.raises(ValueError, match=message):
         RolloutWriter(tmp_path / "r", meta)
@@ -101,7 +116,10 @@ def test_other_package_versions_may_continue(tmp_path: Path) -> None:
 def test_a_second_writer_is_refused_and_told_who_writes(tmp_path: Path) -> None:
     with RolloutWriter(tmp_path / "r", META) as writer:
         writer.append(episode(0))
-        with pytest.raises(BlockingIOError, match=rf"is being written by process {os.getpid()} on .*, which holds .*rollouts.lock"):
+        with pytest.raises(
+            BlockingIOError,
+            match=rf"is being written by process {os.getpid()} on .*, which holds .*rollouts.lock",
+        ):
             RolloutWriter(tmp_path / "r", META)
         writer.append(episode(1))
         assert len(Rollouts(tmp_path / "r")) == 2, "reading meanwhile is allowed"
@@ -112,15 +130,24 @@ def test_a_full_disk_leaves_what_was_written_valid(tmp_path: Path) -> None:
     expected = contents(write(tmp_path / "whole", [50] * 4).path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with RolloutWriter(tmp_path / "r", META) as writer:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (256 + 51 * 8 * 2 + 100, hard))  # the third episode's state does not fit
+        # the third episode's state does not fit
+        resource.setrlimit(resource.RLIMIT_FSIZE, (256 + 51 * 8 * 2 + 100, hard))
         try:
             writer.append(episode(0, 50))
             writer.append(episode(1, 50))
-            with pytest.raises(OSError, match=r"cannot write episode 2 to .*: File too large; the 2 episodes before it are safe, the same"):
+            with pytest.raises(
+                OSError,
+                match=(
+                    r"cannot write episode 2 to .*: File too large; the 2 episodes before it are"
+                    r" safe, the same"
+                ),
+            ):
                 writer.append(episode(2, 50))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert contents(tmp_path / "r") == contents(write(tmp_path / "two", [50] * 2).path), "nothing of the third remains"
+        assert contents(tmp_path / "r") == contents(write(tmp_path / "two", [50] * 2).path), (
+            "nothing of the third remains"
+        )
         writer.append(episode(2, 50))
     assert contents(write(tmp_path / "r", [50]).path) == expected
 
@@ -152,7 +179,9 @@ def test_a_writer_killed_while_it_began_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match=r"cannot write rollouts to .*file/r: Not a directory; give another folder"):
+    with pytest.raises(
+        OSError, match=r"cannot write rollouts to .*file/r: Not a directory; give another folder"
+    ):
         RolloutWriter(tmp_path / "file" / "r", META)
 
 
@@ -165,7 +194,10 @@ def test_nothing_remains_of_a_folder_in_which_nothing_was_begun(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ({"state": np.zeros((6, 3), np.float32)}, r"must be action float32\[2\].*got an episode .*state float32\[6, 3\]"),
+        (
+            {"state": np.zeros((6, 3), np.float32)},
+            r"must be action float32\[2\].*got an episode .*state float32\[6, 3\]",
+        ),
         ({"state": np.zeros((6, 2), np.float64)}, r"got an episode .*state float64\[6, 2\]"),
         ({"state": np.zeros((5, 2), np.float32)}, r"same T \+ 1 rows, got .*state float32\[5, 2\]"),
         ({"more": np.zeros((6, 2), np.float32)}, "got an episode .*more"),
@@ -173,7 +205,9 @@ def test_nothing_remains_of_a_folder_in_which_nothing_was_begun(tmp_path: Path) 
         ({"state": np.float32(0)}, r"same T \+ 1 rows"),
     ],
 )
-def test_an_episode_that_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path, broken: dict, message: str) -> None:
+def test_an_episode_that_does_not_fit_is_refused_before_anything_is_written(
+    tmp_path: Path, broken: dict, message: str
+) -> None:
     write(tmp_path / "r", [5])
     before = contents(tmp_path / "r")
     with RolloutWriter(tmp_path / "r", META) as writer, pytest.raises(ValueError, match=message):

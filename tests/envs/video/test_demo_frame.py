@@ -45,7 +45,10 @@ def region(frame: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 def test_an_episode_is_a_frame_for_each_state_and_the_verdict_for_a_second() -> None:
     shown = frames()
     assert len(shown) == 4 + 10
-    assert all(frame.shape == (demo_frame.HEIGHT, demo_frame.WIDTH, 3) and frame.dtype == np.uint8 for frame in shown)
+    assert all(
+        frame.shape == (demo_frame.HEIGHT, demo_frame.WIDTH, 3) and frame.dtype == np.uint8
+        for frame in shown
+    )
     assert not np.array_equal(shown[3], shown[4])
     assert all(np.array_equal(frame, shown[4]) for frame in shown[5:])
     assert len(list(compose_episode(episode(), hold=0.3))) == 4 + 3
@@ -55,10 +58,14 @@ def test_the_plan_is_drawn_where_it_was_projected() -> None:
     with_plan, without = frames()[0], frames(plans=[])[0]
     size, (left, top) = demo_frame.PICTURE, demo_frame.ROBOT
     first, second = (left + size // 4, top + 3 * size // 4), (left + size // 2, top + size // 2)
-    assert tuple(with_plan[first[1], first[0]]) == drawing.PLAN  # the nearest future is drawn in full
+    # the nearest future is drawn in full
+    assert tuple(with_plan[first[1], first[0]]) == drawing.PLAN
     faded = with_plan[second[1], second[0]].astype(int)
-    assert 40 + 30 < faded[0] < drawing.PLAN[0] - 30  # the far future is fainter, above the grey scene
-    rows, columns = np.nonzero((with_plan != without).any(axis=-1)[top : top + size, left : left + size])
+    # the far future is fainter, above the grey scene
+    assert 40 + 30 < faded[0] < drawing.PLAN[0] - 30
+    rows, columns = np.nonzero(
+        (with_plan != without).any(axis=-1)[top : top + size, left : left + size]
+    )
     assert (columns.min(), columns.max()) == pytest.approx((size / 4 - 5, size / 2 + 5), abs=2)
     assert (rows.min(), rows.max()) == pytest.approx((size / 2 - 5, 3 * size / 4 + 5), abs=2)
 
@@ -75,9 +82,17 @@ def test_a_plan_that_leaves_the_scene_or_is_not_finite_is_cut_off() -> None:
 
 def test_the_goal_is_ringed_where_it_was_projected() -> None:
     shown, without = frames(goal_point=np.array([0.75, 0.25]))[0], frames()[0]
-    centre = (demo_frame.ROBOT[0] + 0.75 * demo_frame.PICTURE, demo_frame.ROBOT[1] + 0.25 * demo_frame.PICTURE)
-    rows, columns = np.nonzero((shown != without).any(axis=-1)[: demo_frame.ROBOT[1] + demo_frame.PICTURE])
-    assert ((columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2) == pytest.approx(centre, abs=0.6)
+    centre = (
+        demo_frame.ROBOT[0] + 0.75 * demo_frame.PICTURE,
+        demo_frame.ROBOT[1] + 0.25 * demo_frame.PICTURE,
+    )
+    rows, columns = np.nonzero(
+        (shown != without).any(axis=-1)[: demo_frame.ROBOT[1] + demo_frame.PICTURE]
+    )
+    assert (
+        (columns.min() + columns.max() + 1) / 2,
+        (rows.min() + rows.max() + 1) / 2,
+    ) == pytest.approx(centre, abs=0.6)
 
 
 def test_the_verdict_is_that_of_the_last_state_in_words_and_colour() -> None:
@@ -103,18 +118,24 @@ def test_the_verdict_is_that_of_the_last_state_in_words_and_colour() -> None:
         ({"scenes": [SCENE + 100] * 4}, (22, 52, 470, 500)),
     ],
 )
-def test_each_input_is_seen_at_its_place(changes: dict[str, Any], box: tuple[int, int, int, int]) -> None:
+def test_each_input_is_seen_at_its_place(
+    changes: dict[str, Any], box: tuple[int, int, int, int]
+) -> None:
     assert not np.array_equal(region(frames(**changes)[1], box), region(frames()[1], box))
 
 
 def test_the_curve_grows_to_the_present_distance() -> None:
     left, top, right, bottom = demo_plot.PLOT
     first, last = (region(frames()[i], demo_plot.PLOT) for i in (0, 3))
-    blue = [(picture == drawing.CURVE).all(axis=-1).any(axis=0).nonzero()[0].max() for picture in (first, last)]
+    blue = [
+        (picture == drawing.CURVE).all(axis=-1).any(axis=0).nonzero()[0].max()
+        for picture in (first, last)
+    ]
     assert blue[0] < 6
     assert blue[1] > right - left - 6
     row = (first == drawing.CURVE).all(axis=-1).nonzero()[0].mean()
-    assert row == pytest.approx((1 - 0.3 / 0.4) * (bottom - top), abs=1)  # 0.3 m on an axis that ends at 0.4 m
+    # 0.3 m on an axis that ends at 0.4 m
+    assert row == pytest.approx((1 - 0.3 / 0.4) * (bottom - top), abs=1)
 
 
 def test_a_long_title_leaves_room_for_the_goals_number() -> None:
@@ -132,7 +153,9 @@ def test_an_episode_that_does_not_fit_together_is_refused() -> None:
 
 
 def test_a_gif_keeps_the_colour_of_a_small_tick(tmp_path: Path) -> None:
-    """A large ground and a shaded scene took the whole palette once, and the green mark of a goal reached came out blue."""
+    """A large ground and a shaded scene took the whole palette once, and the green mark of a goal
+    reached came out blue.
+    """
     rows, columns = np.indices((64, 64))
     scene = np.full((64, 64, 3), 28, np.uint8)
     scene[20:40] = np.stack([rows, 2 * columns, 4 * columns], axis=-1)[20:40]

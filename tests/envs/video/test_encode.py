@@ -25,7 +25,8 @@ def test_an_mp4_reads_back_with_the_same_frames(tmp_path: Path) -> None:
     path = write_video(tmp_path / "new" / "a.mp4", iter(written), fps=10)
     read = iio.imread(path, plugin="pyav")
     assert read.shape == (12, 48, 64, 3)
-    assert np.abs(read.astype(int) - np.stack(written)).mean() < 4  # in order and in colour, as far as a lossy codec goes
+    # in order and in colour, as far as a lossy codec goes
+    assert np.abs(read.astype(int) - np.stack(written)).mean() < 4
     metadata = iio.immeta(path, plugin="pyav")
     assert (metadata["codec"], metadata["video_format"], metadata["fps"]) == ("h264", "yuv420p", 10)
     assert [file.name for file in path.parent.iterdir()] == ["a.mp4"]
@@ -39,7 +40,9 @@ def test_a_gif_reads_back_with_every_other_frame_at_half_the_pace(tmp_path: Path
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_video, "a.mp4"), (write_gif, "a.gif")])
-def test_a_path_that_cannot_be_written_is_said_in_one_line(write: Any, name: str, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_said_in_one_line(
+    write: Any, name: str, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / name).mkdir()
     for path in (tmp_path / "file" / name, tmp_path / name):
@@ -50,7 +53,9 @@ def test_a_path_that_cannot_be_written_is_said_in_one_line(write: Any, name: str
 
 
 @pytest.mark.parametrize(("write", "name"), [(write_video, "a.mp4"), (write_gif, "a.gif")])
-def test_a_failure_half_way_leaves_the_old_file_and_nothing_else(write: Any, name: str, tmp_path: Path) -> None:
+def test_a_failure_half_way_leaves_the_old_file_and_nothing_else(
+    write: Any, name: str, tmp_path: Path
+) -> None:
     (tmp_path / name).write_text("old")
     with pytest.raises(ValueError, match=r"every frame must be uint8 \(48, 64, 3\).*\(20, 20, 3\)"):
         write(tmp_path / name, [*moving_square(3), np.zeros((20, 20, 3), np.uint8)], fps=10)

@@ -1,4 +1,6 @@
-"""`latent-mpc inspect`: tells what it is, draws it, names what is damaged; and `train` does not take what is damaged."""
+"""`latent-mpc inspect`: tells what it is, draws it, names what is damaged; and `train` does not
+take what is damaged.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,17 @@ DATA = 256  # bytes before the first row
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("rollouts") / "data"
-    collect("reacher", {"size": 64}, ("state",), BehaviourConfig(), 5, 0, path, workers=1, progress=False)
+    collect(
+        "reacher",
+        {"size": 64},
+        ("state",),
+        BehaviourConfig(),
+        5,
+        0,
+        path,
+        workers=1,
+        progress=False,
+    )
     return path
 
 
@@ -43,7 +55,9 @@ def damaged(whole: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("verify", ["--verify", "verify=true"])
-def test_rollouts_are_told_verified_and_drawn(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], verify: str) -> None:
+def test_rollouts_are_told_verified_and_drawn(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], verify: str
+) -> None:
     assert cli.main(["inspect", str(whole), verify, f"out={tmp_path / 'pictures'}"]) == 0
     out = capsys.readouterr().out
     assert "5 of 60 to 60 control steps, 30 s of experience" in out
@@ -61,23 +75,44 @@ def test_a_checkpoint_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "anomaly      none" in out
 
 
-def test_what_is_neither_is_refused(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_neither_is_refused(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert refusal(capsys, "inspect").startswith("path must be given: latent-mpc inspect PATH")
-    assert refusal(capsys, "inspect", tmp_path).startswith(f"{tmp_path} holds neither rollouts (meta.json) nor a checkpoint (config.yaml)")
+    assert refusal(capsys, "inspect", tmp_path).startswith(
+        f"{tmp_path} holds neither rollouts (meta.json) nor a checkpoint (config.yaml)"
+    )
     assert refusal(capsys, "inspect", whole.parent).endswith(f"; its rollouts are in {whole}")
-    assert refusal(capsys, "inspect", whole, "twice").startswith("cannot read 'twice': write KEY=VALUE")
+    assert refusal(capsys, "inspect", whole, "twice").startswith(
+        "cannot read 'twice': write KEY=VALUE"
+    )
     assert refusal(capsys, "inspect", whole, "--verfy").startswith("no option '--verfy'")
 
 
 def test_damage_is_named_and_not_trained_on_unless_the_episode_is_skipped(
     damaged: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = f"{damaged} is damaged: state of episode 3; restore it from a copy, or train without: data_skip=[3]"
+    said = (
+        f"{damaged} is damaged: state of episode 3; restore it from a copy, or train without:"
+        " data_skip=[3]"
+    )
     assert refusal(capsys, "inspect", damaged, "--verify") == said
-    assert refusal(capsys, "train", "task=reacher", f"data={damaged}", f"out={tmp_path / 'run'}") == said
+    assert (
+        refusal(capsys, "train", "task=reacher", f"data={damaged}", f"out={tmp_path / 'run'}")
+        == said
+    )
     assert not (tmp_path / "run").exists()
-    said = refusal(capsys, "train", "task=reacher", f"data={damaged}", "data_skip=[5]", f"out={tmp_path / 'run'}")
-    assert said == f"an episode to skip must lie in [0, 5), the finished episodes of {damaged}; got 5"
+    said = refusal(
+        capsys,
+        "train",
+        "task=reacher",
+        f"data={damaged}",
+        "data_skip=[5]",
+        f"out={tmp_path / 'run'}",
+    )
+    assert (
+        said == f"an episode to skip must lie in [0, 5), the finished episodes of {damaged}; got 5"
+    )
     said = refusal(capsys, "train", "task=reacher", "data_skip=three", f"out={tmp_path / 'run'}")
     assert said == "data_skip must be a list of integers like [3,5], got 'three'"
     config = compose_config("train", ["task=reacher", f"data={damaged}", "data_skip=[3]"])

@@ -1,4 +1,6 @@
-"""The whole study on a tiny checkpoint: what it writes, that it goes on where it stopped, and the page in a browser."""
+"""The whole study on a tiny checkpoint: what it writes, that it goes on where it stopped, and the
+page in a browser.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,16 @@ pytestmark = pytest.mark.slow
 
 TASK = "pointmaze-open"
 TINY = ["horizons=[1,2]", "episodes=4", "data_episodes=8"]
-FIGURES = ["success", "thirds", "imagination-latent", "imagination-position", "imagination-velocity", "guidance", "times", "pareto"]
+FIGURES = [
+    "success",
+    "thirds",
+    "imagination-latent",
+    "imagination-position",
+    "imagination-velocity",
+    "guidance",
+    "times",
+    "pareto",
+]
 FIGURES += ["landscape-true", "landscape-cost_to_go", "landscape-latent"]
 TIMES = ("wall_seconds", "batch_ms", "command")  # in which a run that was stopped may differ
 
@@ -95,22 +106,45 @@ def digits(node: Any) -> Any:
 
 
 def test_a_study_writes_its_page_its_numbers_and_every_figure(study: Path) -> None:
-    assert sorted(path.name for path in study.iterdir()) == ["cache", "episodes-1000", "figures", "horizon.json", "report.html"]
+    assert sorted(path.name for path in study.iterdir()) == [
+        "cache",
+        "episodes-1000",
+        "figures",
+        "horizon.json",
+        "report.html",
+    ]
     assert sorted(path.stem for path in (study / "figures").glob("*.png")) == sorted(FIGURES)
     found = read(study)
     played = {(one["role"], one["horizon"]) for one in found["success"]}
-    assert {("horizon", 1), ("horizon", 2), ("oracle", 1), ("oracle", 2), ("cem", 1), ("cem", 2)} <= played
-    assert {one["evaluations"] for one in found["success"] if one["role"] in ("horizon", "cem")} == {32, 30}  # CEM has six iterations
+    assert {
+        ("horizon", 1),
+        ("horizon", 2),
+        ("oracle", 1),
+        ("oracle", 2),
+        ("cem", 1),
+        ("cem", 2),
+    } <= played
+    # CEM has six iterations
+    assert {
+        one["evaluations"] for one in found["success"] if one["role"] in ("horizon", "cem")
+    } == {32, 30}
     assert found["imagination"]["steps"] == [1, 2]
-    assert all(row["memory_mb"] > 0 and row["ms"]["p95"] >= row["ms"]["median"] > 0 for row in found["times"]["grid"])
+    assert all(
+        row["memory_mb"] > 0 and row["ms"]["p95"] >= row["ms"]["median"] > 0
+        for row in found["times"]["grid"]
+    )
     assert [row["samples"] for row in found["times"]["grid"]] == [4, 16, 64] * 2
     fresh = {one["pairs_seed"] for one in found["advice"]["reported"]["settings"]}
     assert (fresh, {one["pairs_seed"] for one in found["success"]}) == ({7}, {0})
-    assert found["checkpoint"]["data"] == "0123456789abcdef" and found["command"].startswith("latent-mpc")
+    assert found["checkpoint"]["data"] == "0123456789abcdef" and found["command"].startswith(
+        "latent-mpc"
+    )
     json.dumps(found, allow_nan=False)
 
 
-def test_a_horizons_outcomes_are_those_of_the_agent_that_evaluate_would_play(study: Path, checkpoint: Path) -> None:
+def test_a_horizons_outcomes_are_those_of_the_agent_that_evaluate_would_play(
+    study: Path, checkpoint: Path
+) -> None:
     from latent_mpc.agent.checkpoints.checkpoint import load_parts
 
     parts = load_parts(checkpoint)
@@ -118,13 +152,24 @@ def test_a_horizons_outcomes_are_those_of_the_agent_that_evaluate_would_play(stu
     drawn = draw_pairs(task, 4, seed=0)
     found = {(one["role"], one["horizon"]): one for one in read(study)["success"]}
     for horizon in (1, 2):
-        played = play(make_agent(parts, planner={**config()["planner"], "horizon": horizon}), task, drawn.pairs, drawn.steps)
+        played = play(
+            make_agent(parts, planner={**config()["planner"], "horizon": horizon}),
+            task,
+            drawn.pairs,
+            drawn.steps,
+        )
         assert {key: found["horizon", horizon][key] for key in ("end", "any")} == outcomes(played)
-        assert found["horizon", horizon]["distance_end"] == pytest.approx(played.distance[-1].tolist())
+        assert found["horizon", horizon]["distance_end"] == pytest.approx(
+            played.distance[-1].tolist()
+        )
 
 
-def test_a_killed_study_goes_on_plays_nothing_twice_and_comes_to_the_same(study: Path, checkpoint: Path, tmp_path: Path) -> None:
-    """A kill leaves some results whole and the others not there: half of them are carried over, and all times, which decide too."""
+def test_a_killed_study_goes_on_plays_nothing_twice_and_comes_to_the_same(
+    study: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    """A kill leaves some results whole and the others not there: half of them are carried over, and
+    all times, which decide too.
+    """
     (tmp_path / "cache").mkdir()
     every = sorted((study / "cache").glob("*.json"))
     timed = [path for path in every if "timing" in json.loads(path.read_text())["of"]]
@@ -134,15 +179,24 @@ def test_a_killed_study_goes_on_plays_nothing_twice_and_comes_to_the_same(study:
             if part.exists():
                 (tmp_path / "cache" / part.name).write_bytes(part.read_bytes())
                 os.utime(tmp_path / "cache" / part.name, (1, 1))
-    assert cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, f"out={tmp_path}", "videos=false"]) == 0
+    assert (
+        cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, f"out={tmp_path}", "videos=false"])
+        == 0
+    )
     assert digits(read(tmp_path)) == digits(read(study))
     assert {path.stat().st_mtime for path in (tmp_path / "cache" / one.name for one in kept)} == {1}
-    assert {path.name for path in (study / "cache").glob("*.json")} == {path.name for path in (tmp_path / "cache").glob("*.json")}
+    assert {path.name for path in (study / "cache").glob("*.json")} == {
+        path.name for path in (tmp_path / "cache").glob("*.json")
+    }
 
 
-def test_a_study_killed_in_the_middle_finds_what_it_had_finished(study: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_a_study_killed_in_the_middle_finds_what_it_had_finished(
+    study: Path, checkpoint: Path, tmp_path: Path
+) -> None:
     words = ["horizon", f"checkpoint={checkpoint}", *TINY, f"out={tmp_path}", "videos=false"]
-    with subprocess.Popen([sys.executable, "-m", "latent_mpc.agent.cli.main", *words], stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "latent_mpc.agent.cli.main", *words], stderr=subprocess.DEVNULL
+    ) as process:
         while len(done := list((tmp_path / "cache").glob("*.json"))) < 2 and process.poll() is None:
             time.sleep(0.005)
         process.kill()
@@ -151,22 +205,35 @@ def test_a_study_killed_in_the_middle_finds_what_it_had_finished(study: Path, ch
     assert cli.main(words) == 0
     assert {path: path.stat().st_mtime_ns for path in done} == before
     once, anew = (
-        {(one["label"], one["pairs"]): (one["end"], one["any"], one["distance_end"]) for one in read(folder)["success"]}
+        {
+            (one["label"], one["pairs"]): (one["end"], one["any"], one["distance_end"])
+            for one in read(folder)["success"]
+        }
         for folder in (study, tmp_path)
     )
     assert once == anew
 
 
-def test_processes_play_what_one_would(study: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_play_what_one_would(
+    study: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sweep, "WORTH", 0)
     monkeypatch.setattr(sweep, "usable_cores", lambda: 2)
     monkeypatch.setattr(sweep.Sweep, "_play", lambda *_: pytest.fail("played in this process"))
-    assert cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, "only=sweep", f"out={tmp_path}"]) == 0
-    found = {path.name: json.loads(path.read_text()) for path in (tmp_path / "cache").glob("*.json")}
+    assert (
+        cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, "only=sweep", f"out={tmp_path}"])
+        == 0
+    )
+    found = {
+        path.name: json.loads(path.read_text()) for path in (tmp_path / "cache").glob("*.json")
+    }
     assert len(found) == 2
     for name, one in found.items():
         assert digits(one) == digits(json.loads((study / "cache" / name).read_text()))
-        with np.load(study / "cache" / f"{name[:-5]}.npz") as once, np.load(tmp_path / "cache" / f"{name[:-5]}.npz") as anew:
+        with (
+            np.load(study / "cache" / f"{name[:-5]}.npz") as once,
+            np.load(tmp_path / "cache" / f"{name[:-5]}.npz") as anew,
+        ):
             assert all(np.array_equal(once[key], anew[key]) for key in once)
 
 
@@ -174,15 +241,26 @@ def test_jobs_spread_by_hydras_local_launcher_fill_one_cache_with_what_the_study
     study: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    spread = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "horizons=[1],[2]", "only=sweep", "out=swept"]
-    assert cli.main(["horizon", "--multirun", f"checkpoint={checkpoint}", "episodes=4", *spread]) == 0
+    spread = [
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
+        "horizons=[1],[2]",
+        "only=sweep",
+        "out=swept",
+    ]
+    assert (
+        cli.main(["horizon", "--multirun", f"checkpoint={checkpoint}", "episodes=4", *spread]) == 0
+    )
     swept = {path.name for path in (tmp_path / "swept").rglob("*.json")}
     assert len(swept) == 2
     assert swept < {path.name for path in (study / "cache").glob("*.json")}
 
 
 def test_a_job_that_fails_is_counted_and_the_others_are_done(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = [f"checkpoint={checkpoint}", "episodes=2", "only=sweep", "out=swept"]
@@ -193,20 +271,34 @@ def test_a_job_that_fails_is_counted_and_the_others_are_done(
     assert len(list((tmp_path / "swept").rglob("*.json"))) == 1
 
 
-def test_a_launcher_that_is_not_installed_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launcher_that_is_not_installed_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(multirun.PLUGINS, "joblib", "no_such_plugin")
     assert cli.main(["horizon", "--multirun", "hydra/launcher=joblib"]) == 2
-    assert capsys.readouterr().err.startswith("latent-mpc: hydra/launcher=joblib is a plugin that is not installed: pip install ")
+    assert capsys.readouterr().err.startswith(
+        "latent-mpc: hydra/launcher=joblib is a plugin that is not installed: pip install "
+    )
 
 
 def test_a_film_that_fails_takes_nothing_with_it(
-    study: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    study: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError("no room for a film")
 
     monkeypatch.setattr(videos, "write_video", fail)
-    words = [f"checkpoint={checkpoint}", *TINY, f"reuse=[{study}]", "camera.backend=ray", f"out={tmp_path}"]
+    words = [
+        f"checkpoint={checkpoint}",
+        *TINY,
+        f"reuse=[{study}]",
+        "camera.backend=ray",
+        f"out={tmp_path}",
+    ]
     assert cli.main(["horizon", *words]) == 2
     assert capsys.readouterr().err.endswith("latent-mpc: no room for a film\n")
     assert digits(read(tmp_path)) == digits(read(study))
@@ -215,17 +307,27 @@ def test_a_film_that_fails_takes_nothing_with_it(
 
 
 def test_a_camera_that_does_not_work_is_refused_before_anything_is_played(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gl_library, "LIBRARIES", {})
-    assert cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, "camera.backend=gl", f"out={tmp_path}"]) == 2
+    assert (
+        cli.main(
+            ["horizon", f"checkpoint={checkpoint}", *TINY, "camera.backend=gl", f"out={tmp_path}"]
+        )
+        == 2
+    )
     assert "OpenGL" in capsys.readouterr().err
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 @needs_chromium
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_in_a_browser_shows_everything_asks_nobody_and_fits(study: Path, tmp_path: Path, width: int) -> None:
+def test_the_page_in_a_browser_shows_everything_asks_nobody_and_fits(
+    study: Path, tmp_path: Path, width: int
+) -> None:
     page = study / "report.html"
     assert page.stat().st_size < 8e6
     told, console = look(page, width, tmp_path)
@@ -241,7 +343,11 @@ def test_the_page_in_a_browser_shows_everything_asks_nobody_and_fits(study: Path
 def test_the_page_has_no_address_outside_itself_and_no_script(study: Path) -> None:
     html = (study / "report.html").read_text()
     assert re.findall(r"(?:src|href|poster)=\"(?!data:)", html) == []
-    assert "<script" not in html and "@import" not in html and "url(" not in re.sub(r"data:[^\"]+", "", html)
+    assert (
+        "<script" not in html
+        and "@import" not in html
+        and "url(" not in re.sub(r"data:[^\"]+", "", html)
+    )
     drawings = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", html)
     assert all(b"<svg" in base64.b64decode(one) for one in drawings)
     assert len(drawings) == len(FIGURES)
@@ -252,9 +358,18 @@ def test_the_page_has_no_address_outside_itself_and_no_script(study: Path) -> No
     [
         ("horizons=[0,3]", "horizons must be one or more numbers of at least 1, got [0, 3]"),
         ("horizons=[]", "horizons must be one or more numbers of at least 1, got []"),
-        ("report_seed=0", "report_seed must differ from pairs.seed, on which the choice is made, both are 0"),
-        ("data_seed=0", "data_seed must differ from the seed that the checkpoint was trained with, both are 0"),
-        ("reuse=[nowhere]", "reuse must name folders with a cache/ that latent-mpc wrote; nowhere holds no cache"),
+        (
+            "report_seed=0",
+            "report_seed must differ from pairs.seed, on which the choice is made, both are 0",
+        ),
+        (
+            "data_seed=0",
+            "data_seed must differ from the seed that the checkpoint was trained with, both are 0",
+        ),
+        (
+            "reuse=[nowhere]",
+            "reuse must name folders with a cache/ that latent-mpc wrote; nowhere holds no cache",
+        ),
         ("only=report", "only must be one of , sweep; got 'report'"),
     ],
 )
