@@ -47,8 +47,8 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         obs: keys of the observation: "state", "pixels" or both.
         size: rows and columns of the pixels.
         camera: the model's camera that takes them, by name, or a view (`envs/cameras/view.py`);
-        several are stacked along channels: "front+top". data: the simulation to advance, where
-        somebody else owns it.
+            several are stacked along channels: "front+top".
+        data: the simulation to advance, where somebody else owns it.
         actions: range `[A, 2]` of the controls that actions in [-1, 1] are mapped to, if not that
             of the actuators.
         render_mode: "rgb_array", or None; there for `gymnasium.make`, `render` works either way.

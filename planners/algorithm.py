@@ -30,9 +30,11 @@ class Search(NamedTuple):
     """Where the search of one decision stands, in action units.
 
     elites, score: what the algorithm keeps, best first; the first iteration has none (K = 0). They
-    warm start the next decision. half, middle: half-range of each action, the unit of fields like
-    `std_floor`, and the middle of its bounds. memory: anything else that an algorithm keeps between
-    iterations of one decision (optimiser state).
+        warm start the next decision.
+    half, middle: half-range of each action, the unit of fields like `std_floor`, and the middle of
+        its bounds.
+    memory: anything else that an algorithm keeps between iterations of one decision (optimiser
+        state).
     """
 
     mean: Float[Tensor, "B H A"]

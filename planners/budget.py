@@ -25,9 +25,10 @@ class Budget:
     evaluations: calls of the cost per problem, at least 2, spent to the last one. Less than the
         algorithm's own number makes its iterations smaller rather than fewer, down to 16 candidates
         each; more makes them more.
-    iterations: rounds of sample, cost, update. seconds: wall time [s]. No iteration but the first
-    starts that would end after it, were it as long as those before on average; so it
-        is overshot by one iteration at most. Results depend on the machine.
+    iterations: rounds of sample, cost, update.
+    seconds: wall time [s]. No iteration but the first starts that would end after it, were it as
+        long as those before on average; so it is overshot by one iteration at most. Results depend
+        on the machine.
     """
 
     evaluations: int | None = None

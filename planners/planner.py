@@ -29,12 +29,12 @@ __all__ = ["Algorithm", "Budget", "Plan", "Planner", "Search", "Warm"]
 class Plan(NamedTuple):
     """One decision for B problems.
 
-    cost is the cost of exactly these actions, +inf where nothing was feasible; there the actions
-    are the nominal ones. warm belongs to the step the plan was made at: `warm.shift(1)` before the
-    next decision. info: "best" (so far), "mean", "std" and the algorithm's own diagnostics `[B,
-    I]`; "evaluations" `[B]`; "fell_back" `[B]`, true where
-        nothing was feasible; "infeasible" `[B]`, true where the returned plan violates a constraint
-        or fell back.
+    cost: of exactly these actions, +inf where nothing was feasible; there the actions are the
+        nominal ones.
+    warm: belongs to the step the plan was made at: `warm.shift(1)` before the next decision.
+    info: "best" (so far), "mean", "std" and the algorithm's own diagnostics `[B, I]`; "evaluations"
+        `[B]`; "fell_back" `[B]`, true where nothing was feasible; "infeasible" `[B]`, true where
+        the returned plan violates a constraint or fell back.
     """
 
     actions: Float[Tensor, "B H A"]

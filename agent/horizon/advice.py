@@ -1,11 +1,11 @@
 """Turn measurements into a recommendation: horizon, fast setting, bottleneck. Decision rules:
 
-The first rule of `diagnose_bottleneck` that holds decides; each names the numbers it rests on: 1.
-nothing: all goals but 5 % are reached, or the oracle reaches as many and the agent's rate lies
-within the oracle's interval. 2. planner: with four times the samples measurably more goals are
-reached; or the oracle, whose model and cost are exact and whose
-   planner is the same, misses more than 5 %, and the agent's rate lies within the oracle's
-   interval.
+The first rule of `diagnose_bottleneck` that holds decides; each names the numbers it rests on:
+1. nothing: all goals but 5 % are reached, or the oracle reaches as many and the agent's rate lies
+   within the oracle's interval.
+2. planner: with four times the samples measurably more goals are reached; or the oracle, whose
+   model and cost are exact and whose planner is the same, misses more than 5 %, and the agent's
+   rate lies within the oracle's interval.
 3. model or cost, whichever lacks more. The model lacks: its error at the best horizon as a share of
    copying the last state's. The cost lacks: 1 minus its rank correlation with the true steps.
 "Measurably" means that the 95 % interval of the paired difference, by bootstrap over pairs, lies

@@ -2,11 +2,13 @@
 noise and the length of an episode.
 
 The rule. Fresh from a reset, one full action (each number -1 or 1 at random) is held; T of a
-coordinate is the median time after which it is a third of its range away. Then - a control step,
-which is one model step, is a sixth of the median T of all coordinates, in whole steps of the
-environment; - the collector's noise and rests, meant for control steps of 0.1 s, are stretched by
-the same factor: `pace`; - an episode is seven times the longest T, between 20 and 60 control steps,
-in tens. Reacher (T 0.9 and 0.8 s) gets 0.1 s and 50 steps; it was given 0.1 s and 60 by hand.
+coordinate is the median time after which it is a third of its range away. Then
+- a control step, which is one model step, is a sixth of the median T of all coordinates, in whole
+  steps of the environment;
+- the collector's noise and rests, meant for control steps of 0.1 s, are stretched by the same
+  factor: `pace`;
+- an episode is seven times the longest T, between 20 and 60 control steps, in tens.
+Reacher (T 0.9 and 0.8 s) gets 0.1 s and 50 steps; it was given 0.1 s and 60 by hand.
 
 Shapes: K probes, T steps of the environment, n positions.
 """

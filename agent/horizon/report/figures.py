@@ -26,7 +26,7 @@ from latent_mpc.agent.horizon.report.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Found = Mapping[str, Any]
+Outcome = Mapping[str, Any]
 FLOORS = {"random": "random actions", "stay": "standing still"}
 LOOKS = {  # role -> (colour, marker, name in legends)
     "horizon": (BLUE, "o", "agent, at the end"),
@@ -39,14 +39,17 @@ LOOKS = {  # role -> (colour, marker, name in legends)
 
 
 def draw_success(
-    found: Sequence[Found], floors: Mapping[str, Mapping[str, float]], seconds: float, chosen: int
+    outcomes: Sequence[Outcome],
+    floors: Mapping[str, Mapping[str, float]],
+    seconds: float,
+    chosen: int,
 ) -> Figure:
     """Success at the end and at any time against the horizon, the oracle, CEM and the floors beside
     it; the advised horizon marked.
     """
     figure, axes = begin((5.6, 4.2))
     for role in ("horizon", "cem", "oracle"):
-        rows = [row for row in found if row["role"] == role]
+        rows = [row for row in outcomes if row["role"] == role]
         if not rows:
             continue
         colour, marker, label = LOOKS[role]
@@ -85,7 +88,7 @@ def draw_success(
         )
     axes.axvspan(chosen / 1.13, chosen * 1.13, color=BLUE, alpha=0.12, linewidth=0)
     percent_axis(axes, "goals reached [%]")
-    horizon_axis(axes, sorted({row["horizon"] for row in found}), seconds)
+    horizon_axis(axes, sorted({row["horizon"] for row in outcomes}), seconds)
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(
         range(len(labels)),
@@ -97,10 +100,10 @@ def draw_success(
     return figure
 
 
-def draw_thirds(found: Sequence[Found], away: Mapping[str, float], seconds: float) -> Figure:
+def draw_thirds(outcomes: Sequence[Outcome], away: Mapping[str, float], seconds: float) -> Figure:
     """Success at the end against the horizon, for near, middle and far goals."""
     figure, axes = begin()
-    rows = [row for row in found if row["role"] == "horizon"]
+    rows = [row for row in outcomes if row["role"] == "horizon"]
     for name, colour, marker in zip(THIRDS, (SKY, BLUE, PURPLE), ("o", "s", "D"), strict=True):
         some = [row for row in rows if name in row["thirds"]]
         if some:
@@ -121,7 +124,7 @@ def draw_thirds(found: Sequence[Found], away: Mapping[str, float], seconds: floa
     return figure
 
 
-def draw_times(grid: Sequence[Found], seconds: float) -> Figure:
+def draw_times(grid: Sequence[Outcome], seconds: float) -> Figure:
     """Time of one decision against the horizon, a line for each number of samples; medians with the
     95th percentile above.
     """
@@ -146,7 +149,7 @@ def draw_times(grid: Sequence[Found], seconds: float) -> Figure:
 
 
 def draw_pareto(
-    candidates: Sequence[Found], times: Mapping[str, float], front: Sequence[str]
+    candidates: Sequence[Outcome], times: Mapping[str, float], front: Sequence[str]
 ) -> Figure:
     """Success against the time spent planning for one model step; the settings that nothing beats
     are joined and named.

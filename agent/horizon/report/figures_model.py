@@ -17,7 +17,7 @@ from latent_mpc.agent.horizon.settings import cost_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Found = Mapping[str, Any]
+Outcome = Mapping[str, Any]
 LINES = {  # curve -> (colour, line, name)
     "model": (BLUE, "-", "imagined by the model"),
     "copy": (RED, "--", "copying the last state"),
@@ -30,7 +30,7 @@ BARS = ((BLUE, ""), (ORANGE, "//"), (GREEN, ".."), (PURPLE, "xx"), (SKY, "--"))
 UNITS = {"cost_to_go": "model steps", "true": "model steps", "latent": "squared latent units"}
 
 
-def draw_imagination(curves: Found, seconds: float, what: str) -> Figure:
+def draw_imagination(curves: Outcome, seconds: float, what: str) -> Figure:
     """Error against steps ahead; a vertical line where the model stops beating both baselines."""
     from matplotlib.ticker import MaxNLocator
 
@@ -65,7 +65,7 @@ def draw_imagination(curves: Found, seconds: float, what: str) -> Figure:
     return figure
 
 
-def draw_guidance(guidance: Found) -> Figure:
+def draw_guidance(guidance: Outcome) -> Figure:
     """Rank correlation of each cost with the true steps, for near, middle and far states and for
     all.
     """
@@ -103,7 +103,7 @@ def draw_guidance(guidance: Found) -> Figure:
     return figure
 
 
-def draw_landscape(plane: Found, name: str) -> Figure:
+def draw_landscape(plane: Outcome, name: str) -> Figure:
     """One cost over the plane of positions, towards one goal; equal colours are equal shares of
     this cost's own range.
     """

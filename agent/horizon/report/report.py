@@ -22,10 +22,10 @@ from latent_mpc.agent.horizon.settings import cost_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Found = Mapping[str, Any]
+Outcome = Mapping[str, Any]
 
 
-def write_figures(result: Found, folder: Path) -> dict[str, str]:
+def write_figures(result: Outcome, folder: Path) -> dict[str, str]:
     """Draw every figure; each as png into `folder/figures` and as a data URI. Returns name ->
     URI.
     """
@@ -37,7 +37,7 @@ def write_figures(result: Found, folder: Path) -> dict[str, str]:
         result["advice"],
         result["imagination"],
     )
-    agents = [found for found in result["success"] if found["role"] != "oracle"]
+    agents = [outcome for outcome in result["success"] if outcome["role"] != "oracle"]
     draw: dict[str, Callable[[], Figure]] = {
         "success": partial(
             figures.draw_success, result["success"], result["floors"], seconds, advised["horizon"]
@@ -70,19 +70,19 @@ def write_figures(result: Found, folder: Path) -> dict[str, str]:
         }
 
 
-def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) -> str:
+def write_page(result: Outcome, images: Mapping[str, str], films: Sequence[Outcome]) -> str:
     """The page's HTML.
 
     Args:
         result: horizon.json.
-        drawn: URIs of the figures, by name.
+        images: URIs of the figures, by name.
         films: as `film_pairs` gives them.
     """
-    advised, found = result["advice"], result["imagination"]
-    rungs = {one["label"]: one for one in result["success"] if one["role"] == "horizon"}
+    advised, imagined = result["advice"], result["imagination"]
+    by_label = {one["label"]: one for one in result["success"] if one["role"] == "horizon"}
     reported = {one["label"]: one for one in advised["reported"]["settings"]}
-    chosen, *_, last = rungs[advised["smallest"]], *rungs.values()
-    shorter = [one for one in rungs.values() if one["horizon"] < chosen["horizon"]]
+    chosen, *_, last = by_label[advised["smallest"]], *by_label.values()
+    shorter = [one for one in by_label.values() if one["horizon"] < chosen["horizon"]]
     probes = [(name, kind) for name in ("position", "velocity") for kind in ("linear", "mlp")]
     reasons = {"best": "reached most", "smallest": "the shortest within the interval of the best"}
     reasons["fastest"] = f"the fastest within {100 * CLOSE:.0f} points of the best"
@@ -90,7 +90,7 @@ def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) 
         "name": Path(result["checkpoint"]["path"]).name,
         "ms": times_of(result),
         "rate": {one["label"]: one["success_end"] for one in result["success"]},
-        "best": rungs[advised["best"]],
+        "best": by_label[advised["best"]],
         "chosen": chosen,
         "others": [
             *shorter[-1:],
@@ -99,12 +99,12 @@ def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) 
         "fresh": reported[advised["smallest"]],
         "fastest": reported[advised["fastest"]],
         "errors": (
-            [("latent", found["latent"], "std")]
+            [("latent", imagined["latent"], "std")]
             + [
                 (
                     f"{name}, {kind.replace('mlp', 'MLP')} probe",
-                    found[name][kind],
-                    found[name]["unit"],
+                    imagined[name][kind],
+                    imagined[name]["unit"],
                 )
                 for name, kind in probes
             ]
@@ -132,10 +132,10 @@ def write_page(result: Found, drawn: Mapping[str, str], films: Sequence[Found]) 
     template = page.from_string(
         Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     )
-    return template.render(result=result, figures=drawn, films=films, **values)
+    return template.render(result=result, figures=images, films=films, **values)
 
 
-def times_of(result: Found) -> dict[str, float]:
+def times_of(result: Outcome) -> dict[str, float]:
     """Label -> planning time for one model step [ms]."""
     return {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]}
 
@@ -153,5 +153,5 @@ def _number(value: Any, form: str = ".3g") -> str:
     return f"{value:{form}}" if isinstance(value, float) else str(value)
 
 
-def _third(name: str, found: Found) -> str:
-    return percent(found["thirds"][name], False) if name in found["thirds"] else ""
+def _third(name: str, outcome: Outcome) -> str:
+    return percent(outcome["thirds"][name], False) if name in outcome["thirds"] else ""

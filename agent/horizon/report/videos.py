@@ -33,12 +33,12 @@ def open_film_camera(sweep: Sweep) -> Camera:
 
 
 def film_pairs(
-    sweep: Sweep, setting: Setting, found: Mapping[str, Any], camera: Camera
+    sweep: Sweep, setting: Setting, outcome: Mapping[str, Any], camera: Camera
 ) -> list[dict[str, Any]]:
     """The first success and the first failure: `{"horizon", "pair", "reached", "video", "poster"}`,
     both files as data URIs.
     """
-    ends, films = list(found["end"]), []
+    ends, films = list(outcome["end"]), []
     for verdict in (1, 0):
         if verdict in ends:
             i = ends.index(verdict)
