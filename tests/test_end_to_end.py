@@ -288,6 +288,7 @@ def test_pixels_go_the_same_way(obs: str, tmp_path: Path) -> None:
     assert agent.act(seen).shape == (1, 2)
 
 
+@pytest.mark.slow
 def test_the_same_settings_and_seed_train_the_same_weights_another_seed_others(
     trained: Path, tmp_path: Path
 ) -> None:

@@ -30,6 +30,8 @@ from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.format import index_line, meta_file
 
+pytestmark = pytest.mark.slow
+
 CASES = int(os.environ.get("FUZZ", "300"))
 SMALL = [
     "task=reacher",

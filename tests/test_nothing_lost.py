@@ -107,6 +107,7 @@ def test_ctrl_c_between_steps_says_how_to_go_on_too(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "training").exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_said_in_one_line_and_the_run_goes_on_when_there_is_room(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

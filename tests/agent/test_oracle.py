@@ -212,6 +212,7 @@ def short(task: Task, seed: int, count: int = 3) -> Pairs:
     return dataclasses.replace(draw_pairs(task, count, seed), steps=6)
 
 
+@pytest.mark.slow
 def test_the_result_is_what_was_played_and_comes_from_the_cache_the_second_time(
     cache: Cache, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

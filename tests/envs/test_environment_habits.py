@@ -184,6 +184,7 @@ def test_a_model_put_back_is_the_same_to_the_byte() -> None:
     np.testing.assert_array_equal(after, saved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "lenient"), [("StepsAfterEnd", "Marker-v0"), ("StrictHopper", "Hopper-v5")]
 )

@@ -6,10 +6,10 @@ horizon.json and report.html, one page without any outside parts. What was playe
 out/cache/: a killed study goes on, a wider one plays only what is new.
 
 Examples:
-    latent-mpc horizon checkpoint=reacher-pixels latent-mpc horizon checkpoint=runs/umaze
-    horizons=[1,3,5,10] episodes=100 out=runs/umaze-horizon latent-mpc horizon checkpoint=runs/umaze
-    horizons=[1,3] only=sweep out=runs/machine-a latent-mpc horizon checkpoint=runs/umaze
-    horizons=[1,3,5,10] reuse=[runs/machine-a,runs/machine-b]
+    latent-mpc horizon checkpoint=reacher-pixels
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] episodes=100 out=runs/umaze-study
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3] only=sweep out=runs/part-a
+    latent-mpc horizon checkpoint=runs/umaze horizons=[1,3,5,10] reuse=[runs/part-a,runs/part-b]
 """
 
 from __future__ import annotations

@@ -404,6 +404,7 @@ DAMAGE = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     deadline=None,

@@ -437,6 +437,7 @@ def test_threads_wait_asleep_unless_the_user_says_otherwise_and_that_is_so_befor
     assert done.stderr == f"torch finds {own or 'PASSIVE'}\n"
 
 
+@pytest.mark.slow
 def test_letters_that_the_terminal_has_not_are_escaped(tmp_path: Path) -> None:
     words = [
         sys.executable,

@@ -137,6 +137,7 @@ def test_the_plans_cost_is_the_fp32_cost_of_its_actions_and_not_above_the_nomina
     assert (plan.cost <= plain(exact(actions[:, :1]))[:, 0] + 1e-5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_plan_is_the_same_alone_in_a_batch_and_permuted(parts: Parts, precision: str) -> None:
     agent, (memory, z_goal, _) = agent_in(parts, precision), problems(parts)

@@ -41,6 +41,7 @@ TINY += [
 ]
 
 
+@pytest.mark.slow
 def test_it_learns_to_show_what_a_latent_stands_for(tmp_path):
     """Latents that are the position of a white square."""
     rollouts = gliding(tmp_path / "r")

@@ -143,6 +143,7 @@ def test_the_planner_gets_rest_and_the_proposals_for_each_episode_at_most_half_o
         assert torch.equal(given[-1][:, 1:], expected[:, : P - 1])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_holds_proposals_where_they_were_trained(tmp_path: Path, monkeypatch):
     sizes = [
         "model.hidden=16",

@@ -61,6 +61,7 @@ def test_the_model_is_usable_up_to_the_step_before_its_error_first_meets_another
     assert usable(np.array(model), np.array(copy), np.array(mean)) == last
 
 
+@pytest.mark.slow
 def test_a_linear_probe_finds_a_linear_map_and_the_net_also_one_that_is_not(monkeypatch):
     monkeypatch.setattr(model_quality, "PROBE_STEPS", 300)
     z = torch.randn(600, 4, generator=torch.Generator().manual_seed(0))

@@ -64,6 +64,7 @@ def test_it_has_the_encoder_memory_and_predictor_of_jepa_to_the_bit():
     assert {name.partition(".")[0] for name in ours if name not in shared} == {"decoders"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [("state",), ("pixels",), ("pixels", "state")])
 def test_training_lowers_the_error_of_what_is_predicted(tmp_path, keys):
     model = make(keys)

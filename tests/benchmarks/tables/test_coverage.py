@@ -74,6 +74,7 @@ def test_every_way_is_settings_that_train_takes(task: str, way: str) -> None:
     compose_config("train", [*TASKS[task].settings, *WAYS[way], "explore.rounds=2"])
 
 
+@pytest.mark.slow
 def test_the_command_measures_every_way_once_and_tells_shares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_an_opengl_that_cannot_be_loaded_is_not_left_in_the_variable(
 
 
 # on a machine with and without the libraries
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["bogus", "osmesa", "egl"])
 @pytest.mark.parametrize(
     "first", ["latent_mpc", "latent_mpc.agent.oracle", "latent_mpc.envs.cameras.gl"]

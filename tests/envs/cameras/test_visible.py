@@ -70,6 +70,7 @@ def test_it_is_refused_without_probing_too(tmp_path: Path) -> None:
         make(tmp_path, HIDDEN, obs=("pixels",), **given)
 
 
+@pytest.mark.slow
 def test_a_cube_in_the_picture_does_not_stand_for_the_robot(tmp_path: Path) -> None:
     make(tmp_path, GEOM, CUBE, obs=("pixels",))
     with pytest.raises(ValueError, match="while x moves"):

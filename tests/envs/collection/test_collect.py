@@ -287,6 +287,7 @@ def test_an_episode_that_explodes_is_put_aside_with_all_it_depends_on(
         replay(spoilt / "wild-1", 99)
 
 
+@pytest.mark.slow
 def test_an_episode_that_costs_three_workers_is_put_aside_and_the_run_goes_on(spoilt: Path) -> None:
     expected = starts_above("deadly", 2.5)
     assert 1 <= len(expected) <= 3
