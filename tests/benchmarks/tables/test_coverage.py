@@ -5,6 +5,7 @@ collected.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import mujoco
@@ -58,12 +59,12 @@ def test_the_squares_of_a_maze_are_those_into_which_the_balls_middle_gets() -> N
 
 
 def test_bodies_are_where_the_environment_says() -> None:
-    env = gymnasium.make("Pusher-v5").unwrapped
+    env: Any = gymnasium.make("Pusher-v5").unwrapped
     shown = env.reset(seed=3)[0]
     places = TASKS["Pusher-v5"].places
     at = {
         name: visited(env.model, env.data.qpos[None], one.body)[0] for name, one in places.items()
-    }  # type: ignore[attr-defined]
+    }
     np.testing.assert_allclose(at["fingertip"], shown[14:16], atol=1e-9)
     np.testing.assert_allclose(at["object"], shown[17:19], atol=1e-9)
     assert visited(BALL, np.array([[1.0, 2.0]]), "ball").tolist() == [[1.0, 2.0]]
