@@ -68,7 +68,10 @@ class Simulator:
         """The states after each control step. The solver's warm start within them is the first
         state's, as nothing else reads it.
         """
-        control = self.task.control(actions)
+        control = np.empty_like(actions)
+        before = states[:, self._control]
+        for t in range(actions.shape[1]):
+            control[:, t] = before = self.task.control(actions[:, t], before)
         substeps = np.repeat(control, self.task.substeps, axis=1)
         initial, warm = (
             np.ascontiguousarray(states[:, self._full]),

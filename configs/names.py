@@ -12,3 +12,6 @@ PAIR_KINDS = ("independent", "same_trajectory")
 PRECISIONS = ("auto", "fp32", "bf16")
 # in the order of `agent/training/exploration.py`, which says what each is
 NOVELTIES = ("density", "disagreement")
+
+# what an action of a position servo is: a change of its command, or the command
+ACTIONS = (INCREMENTS, ABSOLUTE) = ("increments", "absolute")

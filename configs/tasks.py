@@ -10,8 +10,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import ACTIONS, INCREMENTS
 from latent_mpc.configs.plugins import CONFIG_POINTS, load, plugins
 
 
@@ -83,6 +84,12 @@ class MjcfTask(_ModelTask):
     xml: str = ""  # path of the MJCF file; meshes and textures beside it are found
     # hash of the model, filled in, so that another one under the same name is noticed
     fingerprint: str = ""
+    # what an action of a position servo is, one of ACTIONS: a change of its command, or the command
+    actions: str = INCREMENTS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, actions=ACTIONS)
 
     @property
     def label(self) -> str:

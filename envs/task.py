@@ -208,7 +208,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             raise LatentMPCError(
                 f"action must be {self.action_width} finite numbers in [-1, 1], got {action}"
             )
-        self.advance(self.control(action))
+        self.advance(self.control(action, self.data.ctrl))
         # positions of geoms that belong to the new state, for pixels and metrics
         mujoco.mj_forward(self.model, self.data)
 
@@ -217,9 +217,12 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self.data.ctrl[:] = control
         mujoco.mj_step(self.model, self.data, self.substeps)
 
-    def control(self, action: np.ndarray) -> np.ndarray:
+    def control(self, action: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
         """What the actuators are told for actions `[..., A]`: clipped to [-1, 1], then scaled to
         their control ranges.
+
+        Args:
+            before: what they were told last `[..., nu]`, for tasks whose actions change that.
         """
         return self._control_mid + self._control_half * np.clip(action, -1.0, 1.0)
 

@@ -19,7 +19,7 @@ from latent_mpc.envs.rollouts.reader import Rollouts, without
 from latent_mpc.envs.task import Task
 
 # options of a task made of a model that data of it must share
-MODEL = ("id", "fingerprint", "control_period")
+MODEL = ("id", "fingerprint", "control_period", "actions")
 
 
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:

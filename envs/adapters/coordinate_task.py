@@ -38,6 +38,7 @@ from latent_mpc.envs.adapters.coordinates import (
     tolerances_written,
 )
 from latent_mpc.envs.adapters.feasible import constraint_violation
+from latent_mpc.envs.adapters.increments import SHARE
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.possible import require_apart, require_multiple, require_possible
@@ -67,6 +68,8 @@ class CoordinateTask(Task):
         seconds: the same in seconds, in the place of `episode_steps`; 0 means not.
         success: what has to come to the goal: joints as in `coordinates.py`, places as in
             `places.py`; none means the default joints.
+        incremented: actions that change a servo's command by up to a share of its range, bool
+            `[A]`, and are not the command itself; none by default.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
         options: those of `Task`.
 
@@ -89,9 +92,11 @@ class CoordinateTask(Task):
         seconds: float = 0.0,
         success: Sequence[str] = (),
         camera: str = "",
+        incremented: np.ndarray | None = None,
         **options: Any,
     ) -> None:
         self.model, self.data, self._controls = model, data, controls
+        self.incremented = np.zeros(len(controls), bool) if incremented is None else incremented
         show_invisible(model)
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
@@ -238,9 +243,23 @@ class CoordinateTask(Task):
         qpos, angles = self.data.qpos, self.data.qpos[self._unlimited]
         others, qvel = qpos[self._plain], self.data.qvel[self._moving_dofs]
         sensors = self.data.sensordata[self._sensors]
+        commands = self.data.ctrl[self.incremented] if self.incremented.any() else ()
         return np.concatenate(
-            [np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors]
+            [np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors, commands]
         ).astype(np.float32)
+
+    def control(self, action: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+        control = super().control(action, before)
+        if not self.incremented.any():
+            return control
+        if before is None:
+            raise LatentMPCError(
+                f"{self.name}: actions change the commands of servos, so these alone say nothing;"
+                " give task.actions=absolute"
+            )
+        low, high = self._controls.T
+        change = SHARE * (high - low) * np.clip(action, -1.0, 1.0)
+        return np.where(self.incremented, np.clip(before + change, low, high), control)
 
     def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
         return max(self.distances(state, goal).values())
@@ -289,7 +308,8 @@ class CoordinateTask(Task):
             return self._neutral
         set_integration_state(self.model, self._scratch, self.snapshot())
         self._scratch.qvel[:] = 0.0
-        return action_of(hold(self.model, self._scratch, contacts=True).control, ranges)
+        held = action_of(hold(self.model, self._scratch, contacts=True).control, ranges)
+        return np.where(self.incremented, 0.0, held)
 
     def actuator_range(self) -> np.ndarray | None:
         """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an
@@ -360,7 +380,7 @@ class CoordinateTask(Task):
         where it cannot take it.
         """
         set_integration_state(self.model, self._scratch, state)
-        settle(self.model, self._scratch)
+        settle(self.model, self._scratch, self.incremented)
         return integration_state(self.model, self._scratch), constraint_violation(
             self.model, self._scratch
         )

@@ -13,9 +13,11 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import INCREMENTS
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
 from latent_mpc.envs.adapters.coordinates import HINGE, SLIDE
 from latent_mpc.envs.adapters.feasible import constraint_violation
+from latent_mpc.envs.adapters.increments import incremented
 from latent_mpc.envs.adapters.mjcf_files import files_of, read_model
 from latent_mpc.envs.adapters.settle import control_range, settle
 
@@ -30,6 +32,7 @@ class MjcfTask(CoordinateTask):
     Args:
         xml: the file, MJCF or whatever MuJoCo loads; its meshes and textures lie where it says.
         fingerprint: what the model must have, if not empty.
+        actions: of position servos, "increments" of the command or "absolute", the command.
         options: those of `CoordinateTask`.
 
     Raises:
@@ -39,7 +42,9 @@ class MjcfTask(CoordinateTask):
         FileNotFoundError: no such file.
     """
 
-    def __init__(self, xml: str = "", fingerprint: str = "", **options: Any) -> None:
+    def __init__(
+        self, xml: str = "", fingerprint: str = "", actions: str = INCREMENTS, **options: Any
+    ) -> None:
         if not xml:
             raise LatentMPCError("task.xml must be given: task.xml=my_robot.xml")
         self.xml, self.name = xml, Path(xml).stem
@@ -52,9 +57,14 @@ class MjcfTask(CoordinateTask):
                 " its files were changed since"
             )
         self._group = max(1, round(STEP / model.opt.timestep))
-        step = round(self._group * model.opt.timestep, 9)
+        self.actions = actions
         super().__init__(
-            model, mujoco.MjData(model), step=step, controls=control_range(model), **options
+            model,
+            mujoco.MjData(model),
+            step=round(self._group * model.opt.timestep, 9),
+            controls=control_range(model),
+            incremented=incremented(model, actions),
+            **options,
         )
 
     def begin(self, rng: np.random.Generator) -> None:
@@ -78,7 +88,7 @@ class MjcfTask(CoordinateTask):
             data.qpos[:] = model.qpos0 + min(1.0, 2 - 2 * draw / MOST_DRAWS) * (
                 data.qpos - model.qpos0
             )
-            settle(model, data)
+            settle(model, data, self.incremented)
             stable = not any(warning.number for warning in data.warning)
             if stable and constraint_violation(model, data) <= 1.0:
                 return
@@ -94,7 +104,8 @@ class MjcfTask(CoordinateTask):
         mujoco.mj_step(self.model, self.data, self._group)
 
     def settings(self) -> dict[str, Any]:
-        return {"xml": self.xml, "fingerprint": self.fingerprint, **super().settings()}
+        own = {"xml": self.xml, "fingerprint": self.fingerprint, "actions": self.actions}
+        return own | super().settings()
 
     def keep(self, folder: Path) -> dict[str, Any]:
         copy = self.files.copy(folder / COPY)

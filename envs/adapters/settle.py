@@ -38,9 +38,12 @@ class Hold(NamedTuple):
     activation: np.ndarray  # (na,) that the controls leave unchanged
 
 
-def settle(model: mujoco.MjModel, data: mujoco.MjData) -> None:
+def settle(model: mujoco.MjModel, data: mujoco.MjData, kept: np.ndarray | None = None) -> None:
     """Set velocities to zero and simulate, actuators holding, until nothing moves, 2 s at most;
     then to zero again, and the time too.
+
+    Args:
+        kept: actuators that go on holding, bool `[nu]`; the controls of the others are zero again.
     """
     data.qvel[:] = 0.0
     data.ctrl[:], data.act[:] = hold(model, data)
@@ -49,7 +52,8 @@ def settle(model: mujoco.MjModel, data: mujoco.MjData) -> None:
         mujoco.mj_step(model, data, steps)
         if np.abs(data.qvel).max(initial=0.0) < STILL:
             break
-    data.qvel[:], data.ctrl[:], data.time = 0.0, 0.0, 0.0
+    data.qvel[:], data.time = 0.0, 0.0
+    data.ctrl[:] = 0.0 if kept is None else np.where(kept, data.ctrl, 0.0)
     data.qacc_warmstart[:] = 0.0
     mujoco.mj_forward(model, data)
 

@@ -1,0 +1,33 @@
+"""Actions that are increments of a position servo's command: zero keeps the robot where it is, and
+no command runs ahead of what it moves.
+
+A servo that is given positions outright leaps across its range in one step, and to rest a planner
+must find the one command that holds. With increments resting is the middle of the action's range,
+and a random walk of commands covers the range as a robot would that somebody drives.
+
+Shapes: nu actuators.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from latent_mpc.configs.names import ABSOLUTE
+from latent_mpc.envs.adapters.settle import FIXED, INTEGRATOR, servos
+
+SHARE = 1 / 18  # of a command's range in a control step: a third of it in six
+
+
+def incremented(model: mujoco.MjModel, actions: str) -> np.ndarray:
+    """Actuators whose command an action changes, bool `[nu]`: servos that are given a position,
+    unless `actions` is "absolute".
+    """
+    positions = (
+        servos(model)
+        & (model.actuator_gaintype == FIXED)
+        & (model.actuator_gainprm[:, 0] > 0)
+        & (model.actuator_dyntype != INTEGRATOR)
+    )
+    chosen: np.ndarray = positions & (actions != ABSOLUTE)
+    return chosen
