@@ -118,7 +118,7 @@ def row_types(path: Path, meta: Mapping[str, Any]) -> dict[str, RowType]:
     """The arrays that the meta data declare, alphabetically."""
     try:
         types = {
-            key: RowType(np.dtype(spec["dtype"]), tuple(spec["shape"]))
+            key: RowType(_dtype(spec["dtype"]), tuple(spec["shape"]))
             for key, spec in sorted(meta["arrays"].items())
         }
         check_types(path, types)
@@ -127,6 +127,16 @@ def row_types(path: Path, meta: Mapping[str, Any]) -> dict[str, RowType]:
             f"{path / META} must list arrays, each with dtype and shape: {error!r}; {MENDING}"
         ) from None
     return types
+
+
+def _dtype(name: Any) -> np.dtype[Any]:
+    """The type of a name. Raises TypeError for a list or table, which numpy takes for fields."""
+    if not isinstance(name, str):
+        raise TypeError(f"dtype must be a name, got {name!r:.40}")
+    try:
+        return np.dtype(name)
+    except ValueError as error:
+        raise TypeError(str(error)) from error
 
 
 def check_types(path: Path, types: Mapping[str, RowType]) -> None:

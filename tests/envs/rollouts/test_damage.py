@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.rollouts.format import meta_file
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 from tests.envs.rollouts.rollout_files import META, contents, write
@@ -132,6 +133,9 @@ def test_array_names_and_types_in_the_meta_data_are_not_trusted(tmp_path: Path) 
         {"../x": good},
         {"x": {**good, "dtype": "|O"}},
         {"x": {**good, "shape": [-1]}},
+        {"x": {**good, "dtype": [0, 0, 0]}},
+        {"x": {**good, "dtype": {"names": ["a"], "formats": ["<f4"]}}},
+        {"x": {**good, "dtype": "(2,)f4,"}},
         {"x": 3},
         [1],
     ):
@@ -141,6 +145,6 @@ def test_array_names_and_types_in_the_meta_data_are_not_trusted(tmp_path: Path) 
         )
         (tmp_path / "r" / "meta.json").write_text(forged)
         with pytest.raises(
-            ValueError, match=r"lower-case name and rows of numbers|must list arrays"
+            LatentMPCError, match=r"lower-case name and rows of numbers|must list arrays"
         ):
             Rollouts(tmp_path / "r")
