@@ -244,8 +244,9 @@ class CoordinateTask(Task):
         others, qvel = qpos[self._plain], self.data.qvel[self._moving_dofs]
         sensors = self.data.sensordata[self._sensors]
         commands = self.data.ctrl[self.incremented] if self.incremented.any() else ()
+        places = [number for place in self.places for number in place.value(self.data)]
         return np.concatenate(
-            [np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors, commands]
+            [np.cos(angles), np.sin(angles), others, qvel, self.data.act, sensors, commands, places]
         ).astype(np.float32)
 
     def control(self, action: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:

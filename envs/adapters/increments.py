@@ -16,7 +16,7 @@ import numpy as np
 from latent_mpc.configs.names import ABSOLUTE
 from latent_mpc.envs.adapters.settle import FIXED, INTEGRATOR, servos
 
-SHARE = 1 / 18  # of a command's range in a control step: a third of it in six
+SHARE = 1 / 45  # of a command's range in a control step
 
 
 def incremented(model: mujoco.MjModel, actions: str) -> np.ndarray:
