@@ -38,8 +38,10 @@ BASE = 0.5  # of the robot's radius: the tolerance of its place
 SMALL_ARM, NEAR, LARGE_ARM = 1 / 20, 0.02, 1 / 80  # of the reach, [m], of the reach: of a tool
 HINGES = np.radians([2.0, 15.0])  # [rad] least and most of a driven hinge
 # what a site of the tool is called, the most telling first
-SITES = ("pinch", "grasp", "tcp", "fingertip", "tip", "ee", "eef", "effector", "grip", "gripper")
-SITES = (*SITES, "tool", "attachment")
+SITES = (
+    *("pinch", "grasp", "tcp", "fingertip", "tip", "ee", "eef", "effector"),
+    *("grip", "gripper", "tool", "attachment"),
+)
 HORIZONTAL = 1e-3  # vertical part of an axis that counts as none
 OBJECTS = 1  # as many are the goal; of more none is
 

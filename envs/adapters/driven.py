@@ -103,7 +103,8 @@ def _of_tendon(model: mujoco.MjModel, tendon: int) -> set[int]:
 def _between(model: mujoco.MjModel, bodies: list[int]) -> set[int]:
     """Joints that move some of the bodies against the others."""
     above = [joints_above(model, body) for body in bodies]
-    return set[int]().union(*above) - set.intersection(*above) if above else set()
+    every = set[int]().union(*above)
+    return {joint for joint in every if not all(joint in one for one in above)}
 
 
 def joint_kinds(model: mujoco.MjModel) -> np.ndarray:
