@@ -42,10 +42,6 @@ class Roles(NamedTuple):
     objects: tuple[int, ...]  # bodies: the first that moves of each
     markers: tuple[int, ...]  # bodies, alike
 
-    def moving(self, model: mujoco.MjModel) -> set[int]:
-        """Kinematic trees of robots."""
-        return {tree_of(model, joint) for joint in self.driven}
-
 
 def read_roles(model: mujoco.MjModel) -> Roles:
     """The roles of a model's joints and bodies."""
