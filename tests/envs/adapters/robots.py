@@ -72,3 +72,10 @@ ROPED = """<tendon><spatial name="rope"><site site="anchor"/><site site="low"/><
 
 MOCAP = '<body name="handle" mocap="true" pos=".8 0 1"><geom size=".01" contype="0" conaffinity="0"/></body>'
 WELD = '<equality><weld body1="handle" body2="fore"/></equality>'
+
+LIFTS = "".join(
+    f'<site name="r{i}" pos="{x} {y} 0"/>'
+    for i, (x, y) in enumerate([(0.2, 0.2), (0.2, -0.2), (-0.2, 0.2), (-0.2, -0.2)])
+)
+QUADROTOR = f'<body name="drone" pos="0 0 1"><freejoint/><geom type="box" size=".2 .2 .05" mass="1"/>{LIFTS}</body>'
+LIFTED = "".join(f'<motor site="r{i}" gear="0 0 1 0 0 0" ctrlrange="0 7"/>' for i in range(4))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import gymnasium
 import mujoco
+import numpy as np
 import pytest
 
+from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
 from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
 from latent_mpc.envs.adapters.places import split_places
+from latent_mpc.envs.adapters.possible import strays
 from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.registry import make
 from tests.envs.adapters import robots
@@ -156,33 +162,74 @@ def test_gymnasium_s_own(id, expected):
     assert default_success(model) == expected
 
 
-def test_an_object_that_no_probe_moves_is_said_with_the_robot_s_own_goal(tmp_path):
-    path = tmp_path / "arm.xml"
-    far = robots.CUBE.format("cube", 5)
-    damped = arm().replace("<joint", '<joint damping="1"')
+MOTORS = "".join(f'<motor joint="{j}" gear="5" ctrlrange="-1 1"/>' for j in "ab")
+
+
+def task_of(folder: Path, bodies: str, actuators: str = MOTORS, **options: Any) -> CoordinateTask:
+    """A task of a file in a folder."""
+    path = folder / "robot.xml"
     path.write_text(
-        f"<mujoco><worldbody>{FLOOR}{damped}{far}</worldbody><actuator>"
-        '<motor joint="a" gear="5" ctrlrange="-1 1"/><motor joint="b" gear="5" ctrlrange="-1 1"/>'
-        "</actuator></mujoco>"
+        f"<mujoco><worldbody>{bodies}</worldbody><actuator>{actuators}</actuator></mujoco>"
     )
-    (line,) = [
-        one for one in make("mjcf", xml=str(path), obs=("state",)).about() if "beware" in one
-    ]
+    task = make("mjcf", xml=str(path), obs=("state",), **options)
+    assert isinstance(task, CoordinateTask)
+    return task
+
+
+def damped(bodies: str) -> str:
+    return bodies.replace("<joint", '<joint damping="1"')
+
+
+def test_an_object_that_no_probe_moves_is_said_with_the_robot_s_own_goal(tmp_path):
+    bodies = FLOOR + damped(arm()) + robots.CUBE.format("cube", 5)
+    (line,) = [one for one in task_of(tmp_path, bodies).about() if "beware" in one]
     assert "never moved body:cube by its tolerance" in line
     assert line.endswith("the robot's own goal would be task.success='[body:fore:0.02]'")
 
 
 def test_the_time_scale_is_the_arm_s_whether_or_not_a_cube_settles_beside_it(tmp_path):
-    def task(more: str):
-        path = tmp_path / f"arm{len(more)}.xml"
-        damped = arm().replace("<joint", '<joint damping="1"')
-        path.write_text(
-            f"<mujoco><worldbody>{FLOOR}{damped}{more}</worldbody><actuator>"
-            '<motor joint="a" gear="5" ctrlrange="-1 1"/>'
-            '<motor joint="b" gear="5" ctrlrange="-1 1"/></actuator></mujoco>'
-        )
-        return make("mjcf", xml=str(path), obs=("state",))
+    falling = robots.CUBE.format("cube", 5).replace(" .05", " 3")
+    alone = task_of(tmp_path, FLOOR + damped(arm()))
+    beside = task_of(tmp_path, FLOOR + damped(arm()) + falling)
+    named = task_of(tmp_path, FLOOR + damped(arm()) + falling, success=["body:cube:0.1"])
+    for one in (beside, named):
+        assert one.control_period == pytest.approx(alone.control_period, abs=0.011)
+        assert one.episode_steps == pytest.approx(alone.episode_steps, abs=10)
+    assert not any("beware" in line for line in named.about())
 
-    alone, beside = task(""), task(robots.CUBE.format("cube", 5).replace(" .05", " 3"))
-    assert beside.control_period == pytest.approx(alone.control_period, abs=0.011)
-    assert beside.episode_steps == pytest.approx(alone.episode_steps, abs=10)
+
+def test_a_drone_is_timed_by_a_few_of_its_lengths_and_where_it_flew_to_is_said(tmp_path):
+    """Full thrust is up to 28 N for 1 kg: it flies some hundred metres in 6 s."""
+    task = task_of(tmp_path, robots.QUADROTOR, robots.LIFTED)
+    assert task.control_period < 0.2
+    (line,) = [line for line in task.about() if "beware" in line]
+    assert "'drone'" in line and "in 6 s of full actions, so goals may lie as far" in line
+
+
+def test_of_many_default_entries_seven_are_shown(tmp_path):
+    legs = "".join(
+        robots.QUADRUPED.replace('"trunk"', f'"trunk{i}"')
+        .replace('"hip', f'"{i}_hip')
+        .replace('"leg', f'"{i}_leg')
+        .replace('"foot', f'"{i}_foot')
+        .replace('pos="0 0 .6"', f'pos="{3 * i} 0 .6"')
+        for i in range(5)
+    )
+    motors = "".join(f'<motor joint="{i}_hip0" ctrlrange="-1 1"/>' for i in range(5))
+    options = {"control_period": 0.1, "episode_steps": 20, "camera": "view:0:0:0:5:90:-45"}
+    task = task_of(tmp_path, FLOOR + legs, motors, **options)
+    assert len(task.settings()["success"]) == 10
+    (line,) = [line for line in task.about() if "reached:" in line]
+    assert line.count(" within ") == 7 and "and 3 more" in line
+
+
+def test_a_diverging_probe_is_refused_by_the_body_s_name():
+    model = model_of(FLOOR + robots.CUBE.format("cube", 5))
+    poses = np.tile(model.qpos0, (3, 1))
+    assert strays("robot", model, poses) == []
+    poses[1, 2] -= 10.1 * model.stat.extent
+    (line,) = strays("robot", model, poses)
+    assert line.startswith("beware: 'cube' falls ")
+    poses[1, 0] = np.nan
+    with pytest.raises(ValueError, match="must stay finite under full actions, but 'cube' diverg"):
+        strays("robot", model, poses)
