@@ -140,7 +140,8 @@ def _base(model: mujoco.MjModel, data: mujoco.MjData, body: int, roles: Roles) -
             "[JOINT:TOLERANCE]"
         )
     tips = bool(free) or any(kinds[j] != SLIDE and axes[j] < 1 - HORIZONTAL for j in carrying)
-    size = BASE * radius(model, geoms_of_tree(model, tree), data)
+    # without geoms there is no radius
+    size = BASE * radius(model, geoms_of_tree(model, tree), data) or SHARE * model.stat.extent
     entries = [f"body:{name}{'' if lifts and flies else '.' + PLANE}:{two_digits(size):g}"]
     return [*entries, f"upright:{name}:{UPRIGHT:g}"] if tips and weighs(model) else entries
 
@@ -161,7 +162,7 @@ def _tool(model: mujoco.MjModel, tool: Tool) -> str:
         else (tool.body, model.body_ipos[tool.body])
     )
     reach = chain_length(model, min(joints_above(model, tool.body)), body, end)
-    tolerance = two_digits(max(min(SMALL_ARM * reach, NEAR), LARGE_ARM * reach))
+    tolerance = two_digits(max(min(SMALL_ARM * reach, NEAR), LARGE_ARM * reach)) or NEAR
     if sites:
         return f"site:{model.site(site).name}:{tolerance:g}"
     return f"body:{body_names(model)[tool.body]}:{tolerance:g}"
