@@ -42,6 +42,7 @@ SITES = (
     *("pinch", "grasp", "tcp", "fingertip", "tip", "ee", "eef", "effector"),
     *("grip", "gripper", "tool", "attachment"),
 )
+FLANGE = ("attachment",)
 HORIZONTAL = 1e-3  # vertical part of an axis that counts as none
 OBJECTS = 1  # as many are the goal; of more none is
 
@@ -151,9 +152,8 @@ def _tool(model: mujoco.MjModel, tool: Tool) -> str:
     sites = [
         (SITES.index(word), s)
         for s in range(model.nsite)
-        if _rigid_below(model, int(model.site_bodyid[s]), tool.body)
-        for word in SITES
-        if word in _words(model.site(s).name)
+        for word in _words(model.site(s).name)
+        if word in SITES and _stands_for(model, int(model.site_bodyid[s]), tool.body, word)
     ]
     site = min(sites)[1] if sites else -1
     body, end = (
@@ -168,11 +168,14 @@ def _tool(model: mujoco.MjModel, tool: Tool) -> str:
     return f"body:{body_names(model)[tool.body]}:{tolerance:g}"
 
 
-def _rigid_below(model: mujoco.MjModel, body: int, top: int) -> bool:
-    """Whether a body is `top`, or carried by it without a joint between."""
-    while body > top and not model.body_jntnum[body]:
+def _stands_for(model: mujoco.MjModel, body: int, tool: int, word: str) -> bool:
+    """Whether a site on a body is the tool's: rigid with it. What something is attached to is so
+    only where nothing is.
+    """
+    rigid = int(model.body_weldid[body]) == int(model.body_weldid[tool])
+    while word in FLANGE and body > tool:
         body = int(model.body_parentid[body])
-    return body == top
+    return rigid and (word not in FLANGE or body == tool)
 
 
 def _words(name: str) -> list[str]:

@@ -121,6 +121,15 @@ def test_a_tool_of_a_small_arm_has_a_twentieth_of_its_reach_and_of_a_large_one_a
     assert reaching(4.0) == ["site:tip:0.05"]
 
 
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [("left/gripper", "site:left/gripper:0.02"), ("attachment_site", "body:palm:0.02")],
+)
+def test_a_site_of_what_carries_the_gripper_rigidly_counts_but_no_flange(site, expected):
+    end = f'<site name="{site}" pos=".4 0 0"/>{robots.GRIPPER.format("")}'
+    assert default_success(model_of(arm(end), "a b finger0 finger1")) == [expected]
+
+
 def test_balls_alone_are_compared_by_where_they_lead():
     ball = '<body name="wrist" pos="0 0 1"><joint name="w" type="ball"/><geom type="capsule" fromto="0 0 0 .3 0 0" size=".03"/></body>'
     assert default_success(model_of(ball, tail='<actuator><motor joint="w"/></actuator>')) == [
