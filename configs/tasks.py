@@ -54,7 +54,8 @@ class _ModelTask(TaskConfig):
     control_period: float = 0.0
     episode_steps: int = 0  # length of an episode [control steps]; 0 = by that rule
     seconds: float = 0.0  # length of an episode, in the place of episode_steps; 0 = not [s]
-    # what must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
+    # what must come to the goal, [JOINT:TOLERANCE]; [] = what the robot is for, which
+    # `latent-mpc tasks task.xml=FILE` shows [rad, m]
     success: list[str] = field(default_factory=list)
     # camera of the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that
     # moves

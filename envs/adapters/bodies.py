@@ -10,9 +10,9 @@ import numpy as np
 from latent_mpc.envs.adapters.coordinates import (
     FREE,
     Coordinates,
-    default_joints,
     joint_of_position,
 )
+from latent_mpc.envs.adapters.driven import driven_joints, joint_kinds
 from latent_mpc.envs.adapters.feasible import linked_trees
 from latent_mpc.envs.cameras.ray import geom_rgba
 
@@ -44,7 +44,8 @@ def moving_bodies(model: mujoco.MjModel) -> np.ndarray:
     """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there
     is none.
     """
-    trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in default_joints(model)}
+    joints = driven_joints(model) | set(np.flatnonzero(joint_kinds(model) == FREE).tolist())
+    trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in joints}
     moving = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
     return moving if moving.any() else model.body_weldid != 0
 

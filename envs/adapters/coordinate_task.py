@@ -28,8 +28,7 @@ from latent_mpc.envs.adapters.bodies import (
 )
 from latent_mpc.envs.adapters.coordinates import (
     HINGE,
-    NONE,
-    default_joints,
+    first_few,
     joint_names,
     joint_of_position,
     read_coordinates,
@@ -37,12 +36,21 @@ from latent_mpc.envs.adapters.coordinates import (
     to_change,
     tolerances_written,
 )
+from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
 from latent_mpc.envs.adapters.feasible import constraint_violation
 from latent_mpc.envs.adapters.increments import SHARE
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
-from latent_mpc.envs.adapters.possible import require_apart, require_multiple, require_possible
+from latent_mpc.envs.adapters.possible import (
+    require_apart,
+    require_multiple,
+    require_possible,
+    strays,
+    untouched,
+)
+from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.adapters.settle import hold, settle
+from latent_mpc.envs.adapters.timed_by import timed_by
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.view import choose_view
 from latent_mpc.envs.cameras.visible import require_visible
@@ -67,7 +75,7 @@ class CoordinateTask(Task):
         episode_steps: [control steps]; 0 means by that rule.
         seconds: the same in seconds, in the place of `episode_steps`; 0 means not.
         success: what has to come to the goal: joints as in `coordinates.py`, places as in
-            `places.py`; none means the default joints.
+            `places.py`; none means what `default_goal.py` says.
         incremented: actions that change a servo's command by up to a share of its range, bool
             `[A]`, and are not the command itself; none by default.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
@@ -101,6 +109,11 @@ class CoordinateTask(Task):
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
+        roles = read_roles(model)
+        self._notes = list[str]()  # for people, of what nobody asked for
+        chosen = not success
+        if chosen:
+            success, self._notes = default_success(model, roles), objects_not_counted(model, roles)
         joints, self.places = split_places(model, success)
         # what can be refused without it is, before seconds of simulation
         require_named(model, joints)
@@ -113,7 +126,6 @@ class CoordinateTask(Task):
             control_period
             and (episode_steps or seconds)
             and camera
-            and success
             and all(":" in entry for entry in success)
         ):
             goal = (
@@ -132,20 +144,18 @@ class CoordinateTask(Task):
                 look,
             )
         flat = None if poses is None else poses.reshape(-1, model.nq)
-        self.coordinates = (
-            read_coordinates(model, joints, flat) if joints or not self.places else NONE
-        )
+        if chosen and poses is not None and flat is not None:
+            self._notes += strays(self.name, model, flat) + untouched(model, roles, success, poses)
+        self.coordinates = read_coordinates(model, joints, flat)
         carried = [int(model.jnt_qposadr[j]) for place in self.places for j in place.joints(model)]
         # positions that success depends on
         self._counting = np.unique(np.concatenate([self.coordinates.index, np.array(carried, int)]))
         self._uncut = 0
         if poses is not None and not (control_period and (episode_steps or seconds)):
-            names = joint_names(model)
             # success may lie in what is rarely touched, a cube
-            moved = [f"{names[j]}:1" for j in default_joints(model)]
-            rule = time_scale.follow_rule(
-                poses, read_coordinates(model, moved) if moved else self.coordinates, step
-            )
+            timed = timed_by(model, roles)
+            moved = self.coordinates if timed.nothing else timed.joints
+            rule = time_scale.follow_rule(poses, moved, step, timed.base, timed.most)
             self._uncut = 0 if episode_steps or seconds else rule.uncut_steps
             control_period, episode_steps = (
                 control_period or rule.control_period,
@@ -338,9 +348,10 @@ class CoordinateTask(Task):
                 " from the command line:"
             ),
             (
-                f"  reached: {', '.join([*self.coordinates.described(), *places])} "
+                f"  reached: {', '.join(first_few([*self.coordinates.described(), *places]))} "
                 f" {to_change(self._success())}"
             ),
+            *(f"  {note}" for note in self._notes),
             *self._about_markers(),
             (
                 f"  a control step of {self.control_period:g} s "

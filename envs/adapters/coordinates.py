@@ -1,10 +1,10 @@
 """Which coordinates have to come to the goal, and how near: what `reached` means for a task that is
 a model and nothing more.
 
-By default the joints that actuators move and the positions of free bodies. Orientations of free
-bodies and ball joints are not compared. A config names them `JOINT`, `JOINT:TOLERANCE`, or
-`JOINT+JOINT:TOLERANCE` for a distance over several; a free joint stands for the position of its
-body, `JOINT.xy` for the horizontal part of it.
+Orientations of free bodies and ball joints are not compared. A config names them `JOINT`,
+`JOINT:TOLERANCE`, or `JOINT+JOINT:TOLERANCE` for a distance over several; a free joint stands for
+the position of its body, `JOINT.xy` for the horizontal part of it. What counts where nothing is
+named: `default_goal.py`.
 
 Shapes: C coordinates, n positions (`nq`), M states.
 """
@@ -89,15 +89,10 @@ class Coordinates:
         )
 
     def described(self) -> list[str]:
-        """The same for people, with units; of many the first few, and how many more."""
+        """The same for people, with units."""
         rows = zip(self.names, self.tolerance, self.unit, strict=True)
-        each = list(
+        return list(
             dict.fromkeys(f"{name} within {tolerance:.3g} {unit}" for name, tolerance, unit in rows)
-        )
-        return (
-            each
-            if len(each) <= SHOWN
-            else [*each[: SHOWN - 1], f"and {len(each) - SHOWN + 1} more"]
         )
 
 
@@ -107,7 +102,7 @@ NONE = Coordinates((), np.zeros(0, int), np.zeros(0, bool), np.zeros(0), ())
 def read_coordinates(
     model: mujoco.MjModel, written: Sequence[str], poses: np.ndarray | None = None
 ) -> Coordinates:
-    """The coordinates that a config names, see above; none named means the default ones.
+    """The coordinates that a config names, see above.
 
     Args:
         poses: positions `[M, n]` that the model visits, for the range of joints that have no
@@ -119,7 +114,7 @@ def read_coordinates(
     """
     known = joint_names(model)
     rows: list[tuple[str, int, bool, float, str]] = []
-    for entry in written or [known[j] for j in default_joints(model)]:
+    for entry in written:
         name, asked = _split(entry, known)
         parts = _parts(model, name, known)
         wraps = [kind == HINGE and not model.jnt_limited[joint] for kind, joint, _ in parts]
@@ -133,10 +128,7 @@ def read_coordinates(
             for i in indices
         ]
     if not rows:
-        raise LatentMPCError(
-            "the model has no coordinate that actuators move; name those that count:"
-            " task.success=[JOINT]"
-        )
+        return NONE
     names, index, wrap, tolerances, units = zip(*rows, strict=True)
     return Coordinates(names, np.array(index), np.array(wrap), np.array(tolerances), units)
 
@@ -162,14 +154,19 @@ def joint_names(model: mujoco.MjModel) -> list[str]:
     """Names of all joints; `joint3` for one without a name, with as many `_` behind it as tell it
     from those that have one.
     """
-    names = [model.joint(j).name for j in range(model.njnt)]
+    return numbered([model.joint(j).name for j in range(model.njnt)], "joint")
+
+
+def numbered(names: list[str], kind: str) -> list[str]:
+    """The names, `KIND3` in the place of an empty one, told from those that are given."""
     given = set(names)
-    for j, name in enumerate(names):
+    found = list(names)
+    for i, name in enumerate(names):
         if not name:
-            names[j] = f"joint{j}"
-            while names[j] in given:
-                names[j] += "_"
-    return names
+            found[i] = f"{kind}{i}"
+            while found[i] in given:
+                found[i] += "_"
+    return found
 
 
 def joint_of_position(model: mujoco.MjModel) -> np.ndarray:
@@ -177,21 +174,17 @@ def joint_of_position(model: mujoco.MjModel) -> np.ndarray:
     return np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
 
 
+def first_few(each: list[str]) -> list[str]:
+    """Of many the first, and how many more."""
+    if len(each) <= SHOWN:
+        return each
+    return [*each[: SHOWN - 1], f"and {len(each) - SHOWN + 1} more"]
+
+
 def to_change(written: list[str]) -> str:
     """How another goal is asked for; the whole of it where it is short enough to paste."""
     setting = f"task.success='[{','.join(written)}]'"
     return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
-
-
-def default_joints(model: mujoco.MjModel) -> list[int]:
-    """Joints that actuators move, in the poses that the model begins in, and free joints."""
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    moved = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 1e-9
-    joints = set(model.dof_jntid[moved].tolist()) | set(
-        np.flatnonzero(model.jnt_type == FREE).tolist()
-    )
-    return [j for j in sorted(joints) if int(model.jnt_type[j]) in (HINGE, SLIDE, FREE)]
 
 
 def actuator_moment(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:

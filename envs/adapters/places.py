@@ -3,7 +3,7 @@ body is, and which way up a body is.
 
 A config names them `site:NAME:TOLERANCE`, `body:NAME:TOLERANCE` and `body:NAME.xy:TOLERANCE` (its
 centre of mass) [m], and `upright:NAME:TOLERANCE`, the angle between the vertical axes of a body
-[rad]. `joint:NAME:TOLERANCE` is `NAME:TOLERANCE`.
+[rad]. `joint:NAME:TOLERANCE` is `NAME:TOLERANCE`. A body without a name is `body3`, as joints are.
 
 Shapes: n positions (`nq`).
 """
@@ -18,7 +18,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import PLANE, joint_names
+from latent_mpc.envs.adapters.coordinates import PLANE, joint_names, numbered
+from latent_mpc.envs.adapters.driven import joints_above
 
 SITE, BODY, UPRIGHT, JOINT = KINDS = ("site", "body", "upright", "joint")
 
@@ -71,13 +72,17 @@ class Place:
 
     def joints(self, model: mujoco.MjModel) -> list[int]:
         """Joints that move it: those of its body and of all that carry it."""
-        body, found = self.body(model), list[int]()
-        while body:
-            found += range(
-                model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body]
-            )
-            body = int(model.body_parentid[body])
-        return sorted(found)
+        return sorted(joints_above(model, self.body(model)))
+
+
+def body_names(model: mujoco.MjModel) -> list[str]:
+    """Names of all bodies; `body3` for one without a name, told from those that have one."""
+    return numbered([model.body(b).name for b in range(model.nbody)], BODY)
+
+
+def site_names(model: mujoco.MjModel) -> list[str]:
+    """Names of all sites; empty for one without."""
+    return [model.site(s).name for s in range(model.nsite)]
 
 
 def split_places(model: mujoco.MjModel, written: Sequence[str]) -> tuple[list[str], list[Place]]:
@@ -110,8 +115,7 @@ def _place(model: mujoco.MjModel, kind: str, rest: str) -> Place:
             f"a place must be written {kind}:NAME:TOLERANCE, a number above 0, got"
             f" {f'{kind}:{rest}'!r} in success"
         )
-    count, named = (model.nsite, model.site) if kind == SITE else (model.nbody, model.body)
-    names = [named(i).name for i in range(count)]
+    names = site_names(model) if kind == SITE else body_names(model)
     stem, dot, suffix = name.rpartition(".")
     horizontal = kind == BODY and dot == "." and suffix == PLANE and name not in names
     plain = stem if horizontal else name

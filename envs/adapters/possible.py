@@ -6,18 +6,30 @@ Shapes: M poses, n positions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.coordinates import Coordinates
+from latent_mpc.envs.adapters.coordinates import (
+    FREE,
+    SLIDE,
+    Coordinates,
+    first_few,
+    joint_of_position,
+)
+from latent_mpc.envs.adapters.default_goal import OBJECTS, robot_success
+from latent_mpc.envs.adapters.places import body_names
+from latent_mpc.envs.adapters.roles import Roles, tree_of
 from latent_mpc.envs.cameras.ray import find_camera
 from latent_mpc.envs.cameras.view import split_names
 
 # tolerances: a goal within which full actions stay, for all of the first probes, is refused without
 # drawing any pairs
 LOOSE = 0.25
+AWAY, DEEP = 100.0, 10.0  # of the model's extent: what went as far, or as deep, is told
 
 
 def require_possible(
@@ -60,6 +72,54 @@ def require_apart(name: str, goal: Coordinates, poses: np.ndarray) -> None:
             f" from {time_scale.FIRST} resets never lead more than {spread:.2g} tolerances apart by"
             f" {_asked(goal)}; lower these tolerances, or name joints that actions move"
         )
+
+
+def strays(name: str, model: mujoco.MjModel, poses: np.ndarray) -> list[str]:
+    """Lines that name what flew or fell out of the scene in the probes `[M, n]`.
+
+    Raises ValueError where the simulation diverged.
+    """
+    names, lines = body_names(model), list[str]()
+    for joint in range(model.njnt):
+        kind, start = int(model.jnt_type[joint]), int(model.jnt_qposadr[joint])
+        body = names[int(model.jnt_bodyid[joint])]
+        if not np.isfinite(poses[:, start]).all():
+            raise LatentMPCError(
+                f"{name}: the simulation must stay finite under full actions, but {body!r}"
+                " diverged; lower the model's timestep or its actuators' ranges"
+            )
+        if kind not in (FREE, SLIDE) or model.jnt_limited[joint]:
+            continue
+        numbers = slice(start, start + (3 if kind == FREE else 1))
+        moved = np.abs(poses[:, numbers] - poses[0, numbers])
+        far, extent = float(moved.max()), float(model.stat.extent)
+        fell = float((poses[0, numbers] - poses[:, numbers].min(axis=0))[-1]) * (kind == FREE)
+        if far > AWAY * extent or fell > DEEP * extent:
+            how = f"falls {fell:.3g} m deep" if fell > DEEP * extent else f"gets {far:.3g} m away"
+            lines.append(
+                f"beware: {body!r} {how} in {time_scale.LONGEST:g} s of full actions, so goals may"
+                " lie as far; walls or a floor keep it"
+            )
+    return lines
+
+
+def untouched(
+    model: mujoco.MjModel, roles: Roles, success: Sequence[str], poses: np.ndarray
+) -> list[str]:
+    """A line where no probe `[K, T, n]` moved the one object that is the goal by its tolerance."""
+    if len(roles.objects) != OBJECTS:
+        return []
+    tree = int(model.body_treeid[roles.objects[0]])
+    mine = [i for i, j in enumerate(joint_of_position(model)) if tree_of(model, int(j)) == tree]
+    moved = float(np.abs(poses[:, -1, mine] - poses[:, 0, mine]).max())
+    if moved > float(success[0].rpartition(":")[2]):
+        return []
+    instead = ",".join(first_few(robot_success(model, roles)))
+    return [
+        f"beware: {time_scale.PROBES} times {time_scale.LONGEST:g} s of full actions never moved"
+        f" {success[0].rpartition(':')[0]} by its tolerance; the robot's own goal would be"
+        f" task.success='[{instead}]'"
+    ]
 
 
 def _asked(goal: Coordinates) -> str:

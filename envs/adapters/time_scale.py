@@ -7,7 +7,9 @@ coordinate is the median time after which it is a third of its range away. Then
   steps of the environment;
 - the collector's noise and rests, meant for control steps of 0.1 s, are stretched by the same
   factor: `pace`;
-- an episode is seven times the longest T, between 20 and 60 control steps, in tens.
+- an episode is seven times the longest T, that of a mobile robot's base included, between 20 and 60
+  control steps, in tens.
+Which coordinates these are: `timed_by.py`.
 Reacher (T 0.9 and 0.8 s) gets 0.1 s and 50 steps; it was given 0.1 s and 60 by hand.
 
 Shapes: K probes, T steps of the environment, n positions.
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import Coordinates
+from latent_mpc.envs.adapters.coordinates import NONE, Coordinates
 
 PROBES = 16
 FIRST = 4  # of them: by these a goal that is far too loose is known
@@ -72,35 +74,51 @@ def probe(
     return np.stack(poses)
 
 
-def follow_rule(poses: np.ndarray, coordinates: Coordinates, step: float) -> TimeScale:
+def follow_rule(
+    poses: np.ndarray,
+    coordinates: Coordinates,
+    step: float,
+    slow: Coordinates = NONE,
+    most: float = np.inf,
+) -> TimeScale:
     """Control period and episode length by the rule above. Raises ValueError if actions move none
     of the coordinates.
 
     Args:
         poses: what `probe` gives `[K, T + 1, n]`.
         step: of the environment [s].
+        slow: more coordinates for the longest T, such as a robot's base, and for all of it where
+            there are no others; of these no range is taken to be larger than `most`, however far
+            they went.
     """
-    times = [
-        time
-        for c in range(len(coordinates.index))
-        if np.isfinite(time := _moving_time(poses, coordinates, c) * step)
-    ]
+    slower = _times(poses, slow, step, most)
+    times = _times(poses, coordinates, step) or slower
     if not times:
         raise LatentMPCError(
             f"full actions of {LONGEST:g} s move none of"
-            f" {', '.join(dict.fromkeys(coordinates.names))} by a third of its range"
+            f" {', '.join(dict.fromkeys(coordinates.names or slow.names))} by a third of its range"
         )
     period = step * max(1, round(float(np.median(times)) / STEPS / step))
-    uncut = int(np.ceil(EPISODE * max(times) / period / 10) * 10)
+    slowest = max(times + slower)
+    uncut = int(np.ceil(EPISODE * slowest / period / 10) * 10)
     return TimeScale(period, int(np.clip(uncut, SHORTEST, MOST)), uncut)
 
 
-def _moving_time(poses: np.ndarray, coordinates: Coordinates, c: int) -> float:
+def _times(
+    poses: np.ndarray, coordinates: Coordinates, step: float, most: float = np.inf
+) -> list[float]:
+    """T of each coordinate that comes as far [s]."""
+    every = (_moving_time(poses, coordinates, c, most) for c in range(len(coordinates.index)))
+    return [time * step for time in every if np.isfinite(time)]
+
+
+def _moving_time(poses: np.ndarray, coordinates: Coordinates, c: int, most: float) -> float:
     """Steps until a coordinate is a third of its range away from where it began: median of the
     probes that come so far, or inf.
     """
     place = poses[:, :, coordinates.index[c]]
-    reach = min(float(np.ptp(place)), 2 * np.pi) if coordinates.wraps[c] else float(np.ptp(place))
+    most = min(most, 2 * np.pi) if coordinates.wraps[c] else most
+    reach = min(float(np.ptp(place)), most)
     far = np.abs(place - place[:, :1]) >= reach * PART
     arrived = far.any(axis=1)
     return float(np.median(far[arrived].argmax(axis=1))) if arrived.any() and reach > 0 else np.inf

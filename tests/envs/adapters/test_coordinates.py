@@ -27,19 +27,18 @@ def model_of(actuators: str = MOTORS) -> mujoco.MjModel:
     return mujoco.MjModel.from_xml_string(XML.format(actuators))
 
 
-def test_the_default_is_what_actuators_move_and_free_bodies_within_five_percent_of_the_range() -> (
-    None
-):
+def test_a_tolerance_that_is_not_given_is_five_percent_of_the_range() -> None:
     model = model_of()
     poses = np.tile(model.qpos0, (2, 1))
     poses[1, :6] += [9.0, 2.5, 0.0, 0.4, 1.0, 0.0]  # where the cube was seen: 1 m apart at most
-    found = read_coordinates(model, [], poses)
+    found = read_coordinates(model, ["spin", "bend", "cube"], poses)
     assert found.names == ("spin", "bend", "cube", "cube", "cube")
     assert found.wraps.tolist() == [True, False, False, False, False]
     np.testing.assert_allclose(found.tolerance, [0.1, 0.1, 0.05, 0.05, 0.05])
     assert found.written() == ["spin:0.1", "bend:0.1", "cube:0.05"]
     again = read_coordinates(model, found.written())  # what a checkpoint stores needs no poses
     np.testing.assert_array_equal(again.tolerance, found.tolerance)
+    assert read_coordinates(model, []).names == ()
 
 
 def test_distance_is_the_largest_difference_in_tolerances_the_short_way_round_where_a_hinge_has_no_limit() -> (
