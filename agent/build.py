@@ -21,7 +21,7 @@ from latent_mpc.agent.models.base import WorldModel, models
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.structured import from_values
 from latent_mpc.configs.tasks import TaskConfig
-from latent_mpc.envs.adapters.gymnasium_task import require_known
+from latent_mpc.envs.adapters.packages import require_known
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
 from latent_mpc.planners import Planner

@@ -29,7 +29,6 @@ from latent_mpc.envs.adapters.bodies import (
 from latent_mpc.envs.adapters.coordinates import (
     HINGE,
     NONE,
-    default_joints,
     joint_names,
     joint_of_position,
     read_coordinates,
@@ -43,6 +42,7 @@ from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.possible import require_apart, require_multiple, require_possible
 from latent_mpc.envs.adapters.settle import hold, settle
+from latent_mpc.envs.adapters.timed import timed_joints
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.view import choose_view
 from latent_mpc.envs.cameras.visible import require_visible
@@ -141,8 +141,7 @@ class CoordinateTask(Task):
         self._uncut = 0
         if poses is not None and not (control_period and (episode_steps or seconds)):
             names = joint_names(model)
-            # success may lie in what is rarely touched, a cube
-            moved = [f"{names[j]}:1" for j in default_joints(model)]
+            moved = [f"{names[j]}:1" for j in timed_joints(model)]
             rule = time_scale.follow_rule(
                 poses, read_coordinates(model, moved) if moved else self.coordinates, step
             )
@@ -380,7 +379,8 @@ class CoordinateTask(Task):
         where it cannot take it.
         """
         set_integration_state(self.model, self._scratch, state)
-        settle(self.model, self._scratch, self.incremented)
+        # an action may stand for no actuator, and then nothing of them is kept
+        settle(self.model, self._scratch, self.incremented if self.incremented.any() else None)
         return integration_state(self.model, self._scratch), constraint_violation(
             self.model, self._scratch
         )

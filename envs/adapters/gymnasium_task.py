@@ -10,8 +10,6 @@ ignored.
 from __future__ import annotations
 
 import contextlib
-import difflib
-import sys
 import zlib
 from typing import Any
 
@@ -23,12 +21,11 @@ from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
 from latent_mpc.envs.adapters.foreign_code import ERRORS, EnvironmentFailure, failure, seeded
 from latent_mpc.envs.adapters.frozen_model import FrozenModel
-from latent_mpc.envs.adapters.ogbench_success import own_success
+from latent_mpc.envs.adapters.own_success import OwnSuccess, own_success
+from latent_mpc.envs.adapters.packages import import_quietly, missing_module, quiet, suggest
 from latent_mpc.envs.adapters.repeats import first_difference, shown_parts, state_parts
 from latent_mpc.envs.task import integration_state, set_integration_state
 
-# modules that a stored id may import, and the extra that brings them
-EXTRAS = {"gymnasium_robotics": "robotics", "ogbench": "ogbench"}
 SEEDS = "draw from self.np_random, which reset(seed=...) seeds"
 UNKNOWN = (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv)
 TRIED = 5  # steps from one state, to see whether it decides what follows
@@ -43,7 +40,7 @@ class GymnasiumTask(CoordinateTask):
 
     Args:
         id: as `gymnasium.make` takes it; `module:Id-v0` imports the module, so it must come from
-            the user: see `require_known`.
+            the user: see `packages.require_known`.
         options: those of `CoordinateTask`.
 
     Raises:
@@ -56,7 +53,10 @@ class GymnasiumTask(CoordinateTask):
     def __init__(self, id: str = "", **options: Any) -> None:
         self.id, self.name = id, id.partition(":")[2].replace("/", "-") or id.replace("/", "-")
         self.env = open_environment(id)
-        space = self.env.action_space
+        own = OwnSuccess() if options.get("success") else own_success(self.env)
+        self._note = own.note
+        with quiet():
+            space = self.env.action_space
         assert isinstance(space, gymnasium.spaces.Box)
         self._dtype = space.dtype
         self._own = model, data = _physics(self.env)
@@ -81,7 +81,7 @@ class GymnasiumTask(CoordinateTask):
                 " be a task"
             )
         self._actuators = self._probe_actuators(controls)
-        options["success"] = options.get("success") or own_success(self.env)
+        options["success"] = options.get("success") or list(own.written)
         self._keep_model()
         # anew at the first episode, with what the task shows that was invisible
         self._frozen = None
@@ -156,6 +156,8 @@ class GymnasiumTask(CoordinateTask):
 
     def about(self) -> list[str]:
         lines = super().about()
+        if self._note:
+            lines.append(f"  {self._note}")
         if self._edited:
             lines.append(
                 "  kept as reset(seed=0) leaves it, though the environment edits it:"
@@ -263,7 +265,8 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
             " is made"
         )
         raise LatentMPCError(f"{id}: {needs}, {type(env).__name__} has not")
-    space = env.action_space
+    with quiet():  # some make it anew each time, and warn each time
+        space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
         raise LatentMPCError(
             f"{id}: actions must be a vector of numbers (a Box), got {space}; discrete actions"
@@ -279,43 +282,22 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
     return env
 
 
-def require_known(id: str, repeated: str = "") -> None:
-    """Raise ValueError if making `id`, which a file brought, would import a module that neither the
-    user named nor the list here does.
-
-    Args:
-        repeated: the id as the user typed it, if so.
-    """
-    module = id.partition(":")[0] if ":" in id else ""
-    if repeated and repeated != id:
-        raise LatentMPCError(f"the checkpoint was trained on task.id={id}, got task.id={repeated}")
-    if (
-        module
-        and not repeated
-        and module.partition(".")[0] not in EXTRAS
-        and module not in sys.modules
-    ):
-        raise LatentMPCError(
-            f"the checkpoint wants the Python module {module!r} imported, which runs its code; if"
-            f" you trust it, say so: task.id={id}"
-        )
-
-
 def _make(id: str) -> Any:
     """The unwrapped environment. Raises ValueError if there is none of that id, EnvironmentFailure
     if its own code raises.
     """
     try:
-        with seeded(0):
+        import_quietly(id)
+        with seeded(0), quiet():
             # the checker warns of the style of what is not used here
             return gymnasium.make(id, disable_env_checker=True).unwrapped
     except ModuleNotFoundError as error:
-        raise LatentMPCError(_missing_module(id, error)) from error
+        raise LatentMPCError(missing_module(id, error)) from error
     except ERRORS as error:
         # the latter for a malformed id
         if isinstance(error, UNKNOWN) or type(error) is gymnasium.error.Error:
             raise LatentMPCError(
-                f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})"
+                f"no environment {id!r}: {suggest(id)} ({' '.join(str(error).split())})"
             ) from error
         raise failure(id, "make", "gymnasium.make", error) from error
 
@@ -323,7 +305,7 @@ def _make(id: str) -> Any:
 def _reset(env: Any, id: str, seed: int) -> Any:
     """The environment's own reset, and what it shows."""
     try:
-        with seeded(seed, env):
+        with seeded(seed, env), quiet():
             return env.reset(seed=seed)[0]
     except ERRORS as error:
         raise failure(id, "reset", f"its reset(seed={seed})", error) from error
@@ -335,26 +317,3 @@ def _physics(env: Any) -> tuple[Any, Any]:
         return getattr(env, "model", None), getattr(env, "data", None)
     except Exception:  # OGBench's cubes raise ValueError, others assert
         return None, None
-
-
-def _missing_module(id: str, error: ModuleNotFoundError) -> str:
-    module = (error.name or id.partition(":")[0]).partition(".")[0]
-    if module in EXTRAS:
-        return f"{id} needs {module}: pip install 'latent-mpc[{EXTRAS[module]}]'"
-    return (
-        f"{id} needs the Python module {module!r}, which is not installed; install it, or add its"
-        " folder to PYTHONPATH"
-    )
-
-
-def _suggest(id: str) -> str:
-    name = id.partition(":")[2] or id
-    known = [
-        key
-        for key, spec in gymnasium.registry.items()
-        if not str(spec.entry_point).startswith("gymnasium.envs.tabular")
-    ]
-    near = difflib.get_close_matches(name, known, n=3)
-    return (
-        f"did you mean {' or '.join(near)}?" if near else "no id that is registered looks like it"
-    )
