@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields
 from latent_mpc.configs.tasks import TaskConfig
 
 WORD = re.compile(r"(?!(?:true|false|null|nan|inf)\b)[a-z_/][\w/.:+-]*", re.ASCII | re.IGNORECASE)
-FILLED_IN = ("name", "fingerprint")  # fields of a task that are not the user's to write
+FILLED_IN = ("name", "fingerprint", "title")  # fields of a task that are not the user's to write
 
 
 def write(command: str, settings: Mapping[str, object], *flags: str) -> str:

@@ -87,7 +87,11 @@ def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
     reader = Reader(data, task, config.data_skip)
     reader.require_sound()
     print(reader.note, flush=True)
-    options = {key: value for key, value in config.task.options().items() if key in (*MODEL, "xml")}
+    options = {
+        key: value
+        for key, value in config.task.options().items()
+        if key in (*MODEL, "xml", "title")
+    }
     make_folder(folder)
     return reader.write(
         folder / "data",

@@ -28,8 +28,8 @@ BALL = '<geom size=".2"/>'  # turns on the spot
 def make(
     folder: Path, look: str, more: str = "", observer: str = "other", **options: Any
 ) -> MjcfTask:
-    (folder / "robot.xml").write_text(ARM.format(look=look, more=more, camera=observer))
-    return MjcfTask(str(folder / "robot.xml"), **options)
+    (folder / "arm.xml").write_text(ARM.format(look=look, more=more, camera=observer))
+    return MjcfTask(str(folder / "arm.xml"), **options)
 
 
 @pytest.mark.parametrize("look", [HIDDEN, SITE, "", f"{HIDDEN}{SITE}"])
@@ -37,7 +37,7 @@ def test_a_robot_that_is_not_drawn_is_refused_with_what_would_do(look: str, tmp_
     with pytest.raises(
         ValueError,
         match=(
-            r"^robot: pictures must change .* while x moves; what it moves needs a geom .* groups 0"
+            r"^arm: pictures must change .* while x moves; what it moves needs a geom .* groups 0"
             r" to 2"
         ),
     ):
