@@ -11,6 +11,7 @@ from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.keyword_arguments import plain_arguments
 from latent_mpc.configs.model_title import model_title, safe
 from latent_mpc.configs.names import ACTIONS, INCREMENTS
 from latent_mpc.configs.plugins import CONFIG_POINTS, load, plugins
@@ -71,6 +72,14 @@ class GymnasiumTask(_ModelTask):
 
     # id as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
     id: str = ""
+    # keyword arguments of the environment, {NAME: VALUE}: numbers, texts, lists of them
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    # hash of the files that kwargs names, filled in, so that another one is noticed
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.kwargs = plain_arguments(self.kwargs)
 
     @property
     def label(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -18,6 +19,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.keyword_arguments import fingerprint as files_fingerprint
+from latent_mpc.configs.keyword_arguments import plain_arguments
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
 from latent_mpc.envs.adapters.foreign_code import ERRORS, EnvironmentFailure, failure, seeded
 from latent_mpc.envs.adapters.frozen_model import FrozenModel
@@ -28,6 +31,12 @@ from latent_mpc.envs.task import integration_state, set_integration_state
 
 SEEDS = "draw from self.np_random, which reset(seed=...) seeds"
 UNKNOWN = (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv)
+KWARGS: dict[
+    type[BaseException], str
+] = {  # what an error of a constructor that is given some mostly means
+    TypeError: "task.kwargs must be arguments that the environment takes",
+    OSError: "files that task.kwargs names must be here, or where the environment has its own",
+}
 TRIED = 5  # steps from one state, to see whether it decides what follows
 NO_IDS = (
     "task.id must be given: task.id=Pusher-v5, or with the module that registers it:"
@@ -41,18 +50,35 @@ class GymnasiumTask(CoordinateTask):
     Args:
         id: as `gymnasium.make` takes it; `module:Id-v0` imports the module, so it must come from
             the user: see `packages.require_known`.
+        kwargs: keyword arguments of the environment, see `plain_arguments`.
+        fingerprint: what the files that they name must have, if not empty.
         options: those of `CoordinateTask`.
 
     Raises:
-        ValueError: no such id, a module that is missing, actions that are not bounded numbers, no
+        FileNotFoundError: a file that `kwargs` names is not there.
+        ValueError: no such id, an argument that the environment does not take, a file that was
+            changed, a module that is missing, actions that are not bounded numbers, no
             MuJoCo, an observation with NaN, starts or steps that one seed or one state does not
             decide.
         EnvironmentFailure: the environment's own code raised, here or later.
     """
 
-    def __init__(self, id: str = "", **options: Any) -> None:
+    def __init__(
+        self,
+        id: str = "",
+        kwargs: Mapping[str, Any] | None = None,
+        fingerprint: str = "",
+        **options: Any,
+    ) -> None:
+        self.kwargs = plain_arguments(kwargs or {})
+        self.fingerprint = files_fingerprint(self.kwargs)
+        if fingerprint and fingerprint != self.fingerprint:
+            raise LatentMPCError(
+                f"{id}: the files that task.kwargs names must have the fingerprint {fingerprint},"
+                f" they have {self.fingerprint or 'none'}: they were changed since"
+            )
         self.id, self.name = id, id.partition(":")[2].replace("/", "-") or id.replace("/", "-")
-        self.env = open_environment(id)
+        self.env = open_environment(id, self.kwargs)
         own = OwnSuccess() if options.get("success") else own_success(self.env)
         self._note = own.note
         with quiet():
@@ -171,7 +197,8 @@ class GymnasiumTask(CoordinateTask):
         return lines
 
     def settings(self) -> dict[str, Any]:
-        return {"id": self.id, **super().settings()}
+        own = {"id": self.id, "kwargs": self.kwargs, "fingerprint": self.fingerprint}
+        return own | super().settings()
 
     def _step(self, control: np.ndarray) -> None:
         action = control.astype(self._dtype)
@@ -198,7 +225,7 @@ class GymnasiumTask(CoordinateTask):
         """Raise ValueError if the environment, made once more and reset with the same seed, is
         another one.
         """
-        twin = open_environment(self.id)
+        twin = open_environment(self.id, self.kwargs)
         again = shown_parts(_reset(twin, self.id, 0))
         model, data = _physics(twin)
         edited = FrozenModel(self._own[0]).differences(FrozenModel(model))
@@ -249,11 +276,11 @@ class GymnasiumTask(CoordinateTask):
         return bool(first_difference(*ends))
 
 
-def open_environment(id: str) -> gymnasium.Env[Any, Any]:
+def open_environment(id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     """The unwrapped environment, checked. Raises ValueError, one line, if it cannot be a task."""
     if not id:
         raise LatentMPCError(NO_IDS)
-    env = _make(id)
+    env = _make(id, kwargs)
     model, data = _physics(env)
     # some build it at their first reset, OGBench's cubes among them
     if model is None and hasattr(type(env), "model"):
@@ -282,7 +309,7 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
     return env
 
 
-def _make(id: str) -> Any:
+def _make(id: str, kwargs: Mapping[str, Any]) -> Any:
     """The unwrapped environment. Raises ValueError if there is none of that id, EnvironmentFailure
     if its own code raises.
     """
@@ -290,7 +317,7 @@ def _make(id: str) -> Any:
         import_quietly(id)
         with seeded(0), quiet():
             # the checker warns of the style of what is not used here
-            return gymnasium.make(id, disable_env_checker=True).unwrapped
+            return gymnasium.make(id, disable_env_checker=True, **kwargs).unwrapped
     except ModuleNotFoundError as error:
         raise LatentMPCError(missing_module(id, error)) from error
     except ERRORS as error:
@@ -299,6 +326,9 @@ def _make(id: str) -> Any:
             raise LatentMPCError(
                 f"no environment {id!r}: {suggest(id)} ({' '.join(str(error).split())})"
             ) from error
+        if advice := kwargs and KWARGS.get(type(error)):
+            reason = " ".join(str(error).partition(" was raised from")[0].split())
+            raise LatentMPCError(f"{id}: {advice}, got {', '.join(kwargs)}: {reason}") from error
         raise failure(id, "make", "gymnasium.make", error) from error
 
 
