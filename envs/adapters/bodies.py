@@ -13,7 +13,7 @@ from latent_mpc.envs.adapters.coordinates import (
     default_joints,
     joint_of_position,
 )
-from latent_mpc.envs.adapters.feasible import linked_trees
+from latent_mpc.envs.adapters.feasible import led_trees, linked_trees
 from latent_mpc.envs.cameras.ray import geom_rgba
 
 
@@ -41,10 +41,12 @@ def tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
 
 
 def moving_bodies(model: mujoco.MjModel) -> np.ndarray:
-    """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there
-    is none.
+    """Bodies that actuators or mocap bodies move or that are free, bool `[nbody]`; all that are not
+    fixed if there is none.
     """
-    trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in default_joints(model)}
+    trees = led_trees(model) | {
+        int(model.dof_treeid[model.jnt_dofadr[j]]) for j in default_joints(model)
+    }
     moving = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
     return moving if moving.any() else model.body_weldid != 0
 

@@ -44,8 +44,9 @@ from latent_mpc.envs.adapters.possible import require_apart, require_multiple, r
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.adapters.timed import timed_joints
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
-from latent_mpc.envs.cameras.view import choose_view
-from latent_mpc.envs.cameras.visible import require_visible
+from latent_mpc.envs.cameras.looks import make_plain
+from latent_mpc.envs.cameras.share import choose_near_view
+from latent_mpc.envs.cameras.visible import counting_bodies, require_visible
 from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
@@ -98,9 +99,10 @@ class CoordinateTask(Task):
         self.model, self.data, self._controls = model, data, controls
         self.incremented = np.zeros(len(controls), bool) if incremented is None else incremented
         show_invisible(model)
-        looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
+        make_plain(model, camera)
+        looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         joints, self.places = split_places(model, success)
         # what can be refused without it is, before seconds of simulation
         require_named(model, joints)
@@ -178,7 +180,12 @@ class CoordinateTask(Task):
             for i in sensor_numbers(model, s)
         ]
         self.camera_names = camera or str(
-            choose_view(model, _some(flat, PICTURED), moving_bodies(model))
+            choose_near_view(
+                model,
+                _some(flat, PICTURED),
+                moving_bodies(model),
+                counting_bodies(model, self._counting),
+            )
         )
         # a reset may draw others: as in a process that need not probe
         model.geom_rgba[:], model.mat_rgba[:] = looks

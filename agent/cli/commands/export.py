@@ -20,7 +20,7 @@ from latent_mpc.envs.rollouts.minari_set import SCHEME
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 # of data and task, by train: key -> default
-COMPARED = {"id": "", "kwargs": {}, "xml": "", "actions": INCREMENTS}
+COMPARED: dict[str, object] = {"id": "", "kwargs": {}, "xml": "", "actions": INCREMENTS}
 COMPARED |= {"control_period": 0.0, "size": TaskConfig.size}
 
 
