@@ -129,10 +129,6 @@ ROWS: dict[str, Callable[[Any], OwnSuccess]] = {
         " (task.success=[OBJTx+OBJTy+OBJTz:0.1])"
     ),
     f"{_ADROIT}_pen": _pen,
-    f"{_ROBOTICS}.franka_kitchen.kitchen_env": _left_out(
-        "doors, knobs and kettle within 0.3 rad or m: random actions seldom move them"
-        " (task.success=[microwave:0.3])"
-    ),
     f"{_ROBOTICS}.maze.maze": _maze(lambda env: MAZE),
     f"{_ROBOTICS}.maze.maze_v4": _maze(lambda env: MAZE),
 }

@@ -22,21 +22,23 @@ def choose_near_view(
     model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray, counting: np.ndarray
 ) -> View:
     """`choose_view` of all that moves, unless what counts is too small in it in most poses; then
-    the widest view in which it is not, of the poses that lie nearest together, of all that moves or
-    of what counts alone; the same wide view if there is none.
+    the widest view in which it is not, of the poses that lie nearest together; of what counts alone
+    only where it is not seen otherwise, for then the robot may not be. The wide view if there is
+    none.
 
     Args:
         poses: positions `[M, nq]` that the model visits.
         moving, counting: bodies, bool `[nbody]`.
     """
     wide = choose_view(model, poses, moving)
-    if not (moving.any() and counting.any()) or _fits(model, wide, poses, counting):
+    if not counting.any() or (share := _share(model, wide, poses, counting)) >= ENOUGH:
         return wide
     near = _nearest_first(model, poses, counting)
-    for bodies in (moving, counting):
+    unseen = share < least_pixels(SIZE) / SIZE**2
+    for bodies in (moving, counting) if unseen else (moving,):
         for part in (1.0, *PARTS):
             view = choose_view(model, near[: max(1, round(part * len(near)))], bodies)
-            if _fits(model, view, poses, counting):
+            if _share(model, view, poses, counting) >= ENOUGH:
                 return view
     return wide
 
@@ -64,10 +66,11 @@ def pixels_covered(camera: RayCamera, poses: np.ndarray, bodies: np.ndarray) -> 
     return np.array(counts)
 
 
-def _fits(model: mujoco.MjModel, view: View, poses: np.ndarray, counting: np.ndarray) -> bool:
+def _share(model: mujoco.MjModel, view: View, poses: np.ndarray, counting: np.ndarray) -> float:
+    """Of the picture that what counts covers: median over some of the poses."""
     camera = RayCamera(model, str(view), SIZE, supersample=1)
     some = poses[:: max(1, len(poses) // LOOKED_AT)]
-    return bool(np.median(pixels_covered(camera, some, counting)) >= ENOUGH * SIZE**2)
+    return float(np.median(pixels_covered(camera, some, counting))) / SIZE**2
 
 
 def _nearest_first(model: mujoco.MjModel, poses: np.ndarray, counting: np.ndarray) -> np.ndarray:
