@@ -19,9 +19,10 @@ from latent_mpc.agent.heads.probe import Probe
 from latent_mpc.agent.heads.proposals import Proposals
 from latent_mpc.agent.models.base import WorldModel, models
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
+from latent_mpc.configs.keyword_arguments import require_hashed
 from latent_mpc.configs.structured import from_values
 from latent_mpc.configs.tasks import TaskConfig
-from latent_mpc.envs.adapters.gymnasium_task import require_known
+from latent_mpc.envs.adapters.packages import require_known
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
 from latent_mpc.planners import Planner
@@ -107,6 +108,7 @@ def make_task(
     }
     if "id" in options:
         require_known(options["id"], task_id)
+        require_hashed(options.get("kwargs", {}), options.get("fingerprint", ""))
     task = make(config["task"]["name"], obs=obs or tuple(config["spaces"]), **options)
     space = {key: list(value.shape) for key, value in task.observation().items()}
     for key, shape in config["spaces"].items():

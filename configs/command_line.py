@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields
 from latent_mpc.configs.tasks import TaskConfig
 
 WORD = re.compile(r"(?!(?:true|false|null|nan|inf)\b)[a-z_/][\w/.:+-]*", re.ASCII | re.IGNORECASE)
-FILLED_IN = ("name", "fingerprint")  # fields of a task that are not the user's to write
+FILLED_IN = ("name", "fingerprint", "title")  # fields of a task that are not the user's to write
 
 
 def write(command: str, settings: Mapping[str, object], *flags: str) -> str:
@@ -25,8 +25,8 @@ def setting(key: str, value: object) -> str:
     """`KEY=VALUE` as `compose.parse` reads it: text as it stands, in quotes only where it would be
     read as something else.
     """
-    if isinstance(value, (list, tuple)):
-        return f"{key}=[{','.join(map(_item, value))}]"
+    if isinstance(value, (list, tuple, Mapping)):
+        return f"{key}={_item(value)}"
     if value is None or isinstance(value, bool):
         return f"{key}={str(value).lower() if value is not None else 'null'}"
     text = str(value)
@@ -54,7 +54,15 @@ def checkpoint_settings(checkpoint: str, task_id: str) -> dict[str, object]:
 
 
 def _item(value: object) -> str:
-    """An element of a list, which unlike a whole value has to be a word or in quotes."""
+    """A list, keys and values, or an element of them, which unlike a whole value has to be a word
+    or in quotes.
+    """
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_item, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{_item(one)}' for key, one in value.items())}}}"
+    if value is None or isinstance(value, bool):
+        return str(value).lower() if value is not None else "null"
     text = str(value)
     return text if not isinstance(value, str) or WORD.fullmatch(text) else _quoted(text)
 

@@ -61,6 +61,11 @@ def _fill(node: DictConfig, values: Mapping[str, Any], path: str) -> None:
         if isinstance(child, DictConfig):
             if not isinstance(value, Mapping):
                 raise LatentMPCError(f"{where} must be keys and values, got {value!r:.60}")
+            if is_open(child):
+                if "${" in str(value):
+                    raise LatentMPCError(f"{where} must not hold interpolations, got {value!r:.60}")
+                node[key] = dict(value)
+                continue
             _fill(child, value, where)
             continue
         if "${" in str(value):
@@ -75,6 +80,11 @@ def _fill(node: DictConfig, values: Mapping[str, Any], path: str) -> None:
             raise LatentMPCError(
                 f"{where} must be {TYPE_NAMES.get(hints[key], hints[key])}, got {value!r:.60}"
             )
+
+
+def is_open(node: Any) -> bool:
+    """Whether a node takes keys of any name, as keyword arguments do."""
+    return isinstance(node, DictConfig) and OmegaConf.get_type(node) is dict
 
 
 def _thaw(node: DictConfig) -> None:

@@ -5,13 +5,14 @@ stands here only.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.keyword_arguments import plain_arguments
+from latent_mpc.configs.model_title import model_title, safe
 from latent_mpc.configs.names import ACTIONS, INCREMENTS
 from latent_mpc.configs.plugins import CONFIG_POINTS, load, plugins
 
@@ -72,6 +73,14 @@ class GymnasiumTask(_ModelTask):
 
     # id as gymnasium.make takes it: Pusher-v5, or MODULE:ID to import the module that registers it
     id: str = ""
+    # keyword arguments of the environment, {NAME: VALUE}: numbers, texts, lists of them
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    # hash of the files that kwargs names, filled in, so that another one is noticed
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.kwargs = plain_arguments(self.kwargs)
 
     @property
     def label(self) -> str:
@@ -85,6 +94,8 @@ class MjcfTask(_ModelTask):
     xml: str = ""  # path of the MJCF file; meshes and textures beside it are found
     # hash of the model, filled in, so that another one under the same name is noticed
     fingerprint: str = ""
+    # what the robot is called, filled in: the model's own name, its file's or its folder's
+    title: str = ""
     # what an action of a position servo is, one of ACTIONS: a change of its command, or the command
     actions: str = INCREMENTS
 
@@ -94,7 +105,7 @@ class MjcfTask(_ModelTask):
 
     @property
     def label(self) -> str:
-        return Path(self.xml or self.name).stem
+        return safe(self.title) or (model_title(self.xml) if self.xml else self.name)
 
 
 # by the task's name; all others: TaskConfig

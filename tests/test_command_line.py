@@ -287,6 +287,30 @@ def test_each_command_prints_one_that_goes_on_whatever_its_paths_are_called(
     assert compose_config(horizon[0], horizon[1:]).reuse == ["v[1] ü"]
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"task.success": ["a:0.3"], "task.actions": "absolute", "task.episode_steps": 12},
+        {"task.seconds": 1.2, "task.camera": "view:0:0:1:2:90:-90", "task.size": 32},
+        {"task.success": ["site:tip:0.1"], "task.action_repeat": 2},
+    ],
+)
+def test_what_collect_prints_repeats_all_that_was_set_of_the_task_and_only_that(
+    chosen: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    site = '<site name="tip" pos=".2 0 0"/></body>'
+    Path("arm.xml").write_text(ARM.format("a", "a").replace("</body>", site, 1))
+    model = {"task": "mjcf", "task.control_period": 0.1, "task.xml": "arm.xml", **chosen}
+    words = [setting(key, value) for key, value in model.items()]
+    printed = run(capsys, "collect", *words, "episodes=1", "workers=1", "out=data")
+    assert set(printed) == {"train", *words, "obs=state", "data=data"}
+    assert compose_config("train", printed[1:]).task == compose_config("train", words).task
+
+
 def test_an_export_prints_the_command_that_trains_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

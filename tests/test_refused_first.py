@@ -95,12 +95,12 @@ def too_near(task: Any, episodes: int, seed: int, *rest: Any, of: int = 0, **mor
 def test_goals_that_standing_still_reaches_are_refused_before_the_first_rollout(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], nothing_begins: None
 ) -> None:
-    robot, out = tmp_path / "robot.xml", tmp_path / "out"
+    robot, out = tmp_path / "cart.xml", tmp_path / "out"
     robot.write_text(PENDULUM)
     words = ["task=mjcf", f"task.xml={robot}", "task.success=[hinge:3]", *MODEL, f"out={out}"]
     said = refusal(capsys, "train", *words, alone=False)
     assert said.startswith(
-        "robot: 11 of 11 pairs were solved by standing still (at most half may be)"
+        "cart: 11 of 11 pairs were solved by standing still (at most half may be)"
     )
     assert not out.exists()
 
@@ -116,14 +116,14 @@ def test_goals_that_standing_still_reaches_are_refused_before_the_first_rollout(
         (
             ["task.success=[hinge:9]"],
             (
-                "robot: a goal must be missed somewhere, but every pose within the joints' limits"
+                "cart: a goal must be missed somewhere, but every pose within the joints' limits"
                 " reaches "
             ),
         ),
         (["task.camera=nosuch"], "no camera 'nosuch' in the model; there are: none"),
         (
             ["task.control_period=0.03"],
-            "robot: task.control_period must be a multiple of its step of 0.02 s, got 0.03",
+            "cart: task.control_period must be a multiple of its step of 0.02 s, got 0.03",
         ),
         (["data=nosuch"], "no rollouts at nosuch"),
     ],
@@ -135,7 +135,7 @@ def test_mistakes_that_need_no_simulation_are_refused_before_the_robot_moves(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    robot, out = tmp_path / "robot.xml", tmp_path / "out"
+    robot, out = tmp_path / "cart.xml", tmp_path / "out"
     robot.write_text(PENDULUM)
     for name in ("begin", "advance_step"):
         monkeypatch.setattr(MjcfTask, name, never)
@@ -181,7 +181,7 @@ def test_a_goal_that_four_probes_stay_within_is_refused_by_them(
     """A slide that its motor moves by a quarter of a metre, against a spring; it has no limits that
     would show 10 m to be too much.
     """
-    robot, begun = tmp_path / "robot.xml", list[int]()
+    robot, begun = tmp_path / "cart.xml", list[int]()
     spring = '<joint name="rail" type="slide" axis="1 0 0" stiffness="4" damping="9"/>'
     robot.write_text(
         f'<mujoco><worldbody><body>{spring}<geom size=".1"/></body></worldbody><actuator><motor'
@@ -197,7 +197,7 @@ def test_a_goal_that_four_probes_stay_within_is_refused_by_them(
     with pytest.raises(
         ValueError,
         match=(
-            "robot: a goal must be missed somewhere, but 6 s of full actions from 4 resets never"
+            "cart: a goal must be missed somewhere, but 6 s of full actions from 4 resets never"
             " lead more"
         ),
     ):

@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint, read_config
 from latent_mpc.configs import hydra_groups
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
-from latent_mpc.configs.structured import TYPE_NAMES
+from latent_mpc.configs.structured import TYPE_NAMES, is_open
 
 STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 QUOTES, BRACKETS = ("'", '"'), ("[", "{")
@@ -149,6 +149,10 @@ def set_value(config: DictConfig, setting: Setting) -> None:
         where = ".".join(path[:depth])
         if not isinstance(node, DictConfig):
             raise UnknownNameError(f"no key {key!r} in {where}: it is a single value")
+        if is_open(node) and depth == len(path) - 1:
+            # task.kwargs.NAME=VALUE
+            _set_open(config, path, setting.value)
+            return
         if key not in list(node.keys()):
             raise UnknownNameError(
                 f"no key {key!r}{f' in {where}' if where else ''}; there are:"
@@ -156,6 +160,9 @@ def set_value(config: DictConfig, setting: Setting) -> None:
             )
         parent, node = node, node._get_node(key)
     if isinstance(node, DictConfig):
+        if is_open(node) and isinstance(setting.value, dict):
+            parent[path[-1]] = setting.value
+            return
         _set_node(config, setting)
         return
     hint: Any = get_type_hints(OmegaConf.get_type(parent)).get(path[-1])
@@ -230,6 +237,14 @@ def _choice(setting: Setting) -> str:
     if setting.value not in valid:
         raise UnknownNameError(f"no {setting.key} {setting.text!r}; there are: {', '.join(valid)}")
     return setting.value
+
+
+def _set_open(config: DictConfig, path: Sequence[str], value: Any) -> None:
+    """One more key of a node that takes keys of any name."""
+    parent: Any = config
+    for key in path[:-2]:
+        parent = parent._get_node(key)
+    parent[path[-2]] = {**dict(parent[path[-2]]), path[-1]: value}
 
 
 def _set_node(config: DictConfig, setting: Setting) -> None:

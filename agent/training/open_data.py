@@ -19,7 +19,7 @@ from latent_mpc.envs.rollouts.reader import Rollouts, without
 from latent_mpc.envs.task import Task
 
 # options of a task made of a model that data of it must share
-MODEL = ("id", "fingerprint", "control_period", "actions")
+MODEL = ("id", "kwargs", "fingerprint", "control_period", "actions")
 
 
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
@@ -64,7 +64,7 @@ def require_task(where: str, meta: Mapping[str, Any], config: TrainConfig) -> No
         )
     for key in MODEL:
         actual, expected = task.get("options", {}).get(key), getattr(config.task, key, None)
-        if actual != expected:
+        if (actual or None) != (expected or None):  # of older data some are missing
             raise LatentMPCError(
                 f"{where} must hold rollouts with task.{key}={expected}, it holds {actual}; give"
                 " that or other data"
@@ -87,7 +87,11 @@ def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
     reader = Reader(data, task, config.data_skip)
     reader.require_sound()
     print(reader.note, flush=True)
-    options = {key: value for key, value in config.task.options().items() if key in (*MODEL, "xml")}
+    options = {
+        key: value
+        for key, value in config.task.options().items()
+        if key in (*MODEL, "xml", "title")
+    }
     make_folder(folder)
     return reader.write(
         folder / "data",

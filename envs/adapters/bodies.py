@@ -41,8 +41,8 @@ def tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
 
 
 def moving_bodies(model: mujoco.MjModel) -> np.ndarray:
-    """Bodies that actuators move or that are free, bool `[nbody]`; all that are not fixed if there
-    is none.
+    """Bodies that actuators or mocap bodies move or that are free, bool `[nbody]`; all that are not
+    fixed if there is none.
     """
     joints = driven_joints(model) | set(np.flatnonzero(joint_kinds(model) == FREE).tolist())
     trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in joints}

@@ -52,8 +52,9 @@ from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.adapters.timed_by import timed_by
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
-from latent_mpc.envs.cameras.view import choose_view
-from latent_mpc.envs.cameras.visible import require_visible
+from latent_mpc.envs.cameras.looks import make_plain
+from latent_mpc.envs.cameras.share import choose_near_view
+from latent_mpc.envs.cameras.visible import counting_bodies, require_visible
 from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
@@ -106,9 +107,10 @@ class CoordinateTask(Task):
         self.model, self.data, self._controls = model, data, controls
         self.incremented = np.zeros(len(controls), bool) if incremented is None else incremented
         show_invisible(model)
-        looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
+        make_plain(model, camera)
+        looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         roles = read_roles(model)
         self._notes = list[str]()  # for people, of what nobody asked for
         chosen = not success
@@ -189,7 +191,12 @@ class CoordinateTask(Task):
             for i in sensor_numbers(model, s)
         ]
         self.camera_names = camera or str(
-            choose_view(model, _some(flat, PICTURED), moving_bodies(model))
+            choose_near_view(
+                model,
+                _some(flat, PICTURED),
+                moving_bodies(model),
+                counting_bodies(model, self._counting),
+            )
         )
         # a reset may draw others: as in a process that need not probe
         model.geom_rgba[:], model.mat_rgba[:] = looks
@@ -392,7 +399,8 @@ class CoordinateTask(Task):
         where it cannot take it.
         """
         set_integration_state(self.model, self._scratch, state)
-        settle(self.model, self._scratch, self.incremented)
+        # an action may stand for no actuator, and then nothing of them is kept
+        settle(self.model, self._scratch, self.incremented if self.incremented.any() else None)
         return integration_state(self.model, self._scratch), constraint_violation(
             self.model, self._scratch
         )

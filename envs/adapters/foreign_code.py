@@ -5,12 +5,15 @@ they are its own.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import sys
 import traceback
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
@@ -32,6 +35,13 @@ ADVICE = {  # by phase
         " steps: lift the check, so that a step goes on from any state"
     ),
 }
+PICTURES = (
+    "it draws pictures of its own, which are not used here: take the same environment without them"
+    " (of OGBench: the id without visual-), or set MUJOCO_GL=egl or osmesa"
+)
+# package: the MuJoCo from which it fails [version], and what to install instead. From 3.12 on an
+# np.int32 is in no tuple of mujoco.mjtJoint, which gymnasium_robotics asserts of each joint.
+MISFITS = {"gymnasium_robotics": ((3, 12), "mujoco<3.12")}
 ERRORS = (Exception, SystemExit)  # what its code may raise, sys.exit() included
 
 
@@ -46,11 +56,14 @@ def failure(id: str, phase: str, call: str, error: BaseException) -> Environment
         phase: a key of ADVICE.
         call: how its code was called, for people.
     """
+    if misfit := _misfit(error):
+        return EnvironmentFailure(misfit)
     text = " ".join(str(error).split())
     what = (
         f"{type(error).__name__}: {text}" if text else f"{type(error).__name__} without a message"
     )
-    return EnvironmentFailure(f"{id}: {call} raised {what} ({_place(error)}); {ADVICE[phase]}")
+    advice = PICTURES if "OpenGL" in text else ADVICE[phase]
+    return EnvironmentFailure(f"{id}: {call} raised {what} ({_place(error)[1]}); {advice}")
 
 
 @contextlib.contextmanager
@@ -71,17 +84,30 @@ def seeded(seed: int, env: Any = None) -> Iterator[None]:
         random.setstate(python_state)
 
 
-def _place(error: BaseException) -> str:
-    """file:line of the innermost frame in the environment's code; of the innermost one where all is
-    a library's.
+def _misfit(error: BaseException) -> str:
+    """What to install where the error is a package's that does not fit the MuJoCo; else empty."""
+    package, place = _place(error)
+    first, instead = MISFITS.get(package, ((), ""))
+    installed = tuple(int(part) for part in mujoco.__version__.split(".")[:2])
+    if not instead or installed < first or not isinstance(error, AssertionError):
+        return ""
+    return (
+        f"{package} {version(package)} fails on MuJoCo {installed[0]}.{installed[1]}"
+        f" (AssertionError in {os.path.basename(place)}): pip install '{instead}'"
+    )
+
+
+def _place(error: BaseException) -> tuple[str, str]:
+    """(top-level module, file:line) of the innermost frame in the environment's code; of the
+    innermost one where all is a library's.
     """
     frames: list[tuple[str, str]] = []
     cause: BaseException | None = error
     while cause is not None:  # `gymnasium.make` raises its own error from the environment's
         frames = [*_frames(cause), *frames]
         cause = cause.__cause__
-    own = [place for name, place in frames if name not in LIBRARIES]
-    return (own or [place for _, place in frames])[-1]
+    own = [frame for frame in frames if frame[0] not in LIBRARIES]
+    return (own or frames)[-1]
 
 
 def _frames(error: BaseException) -> list[tuple[str, str]]:

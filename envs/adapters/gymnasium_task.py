@@ -10,9 +10,8 @@ ignored.
 from __future__ import annotations
 
 import contextlib
-import difflib
-import sys
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -20,17 +19,24 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.keyword_arguments import fingerprint as files_fingerprint
+from latent_mpc.configs.keyword_arguments import plain_arguments
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
 from latent_mpc.envs.adapters.foreign_code import ERRORS, EnvironmentFailure, failure, seeded
 from latent_mpc.envs.adapters.frozen_model import FrozenModel
-from latent_mpc.envs.adapters.ogbench_success import own_success
+from latent_mpc.envs.adapters.own_success import OwnSuccess, own_success
+from latent_mpc.envs.adapters.packages import import_quietly, missing_module, quiet, suggest
 from latent_mpc.envs.adapters.repeats import first_difference, shown_parts, state_parts
 from latent_mpc.envs.task import integration_state, set_integration_state
 
-# modules that a stored id may import, and the extra that brings them
-EXTRAS = {"gymnasium_robotics": "robotics", "ogbench": "ogbench"}
 SEEDS = "draw from self.np_random, which reset(seed=...) seeds"
 UNKNOWN = (gymnasium.error.UnregisteredEnv, gymnasium.error.DeprecatedEnv)
+KWARGS: dict[
+    type[BaseException], str
+] = {  # what an error of a constructor that is given some mostly means
+    TypeError: "task.kwargs must be arguments that the environment takes",
+    OSError: "files that task.kwargs names must be here, or where the environment has its own",
+}
 TRIED = 5  # steps from one state, to see whether it decides what follows
 NO_IDS = (
     "task.id must be given: task.id=Pusher-v5, or with the module that registers it:"
@@ -43,20 +49,40 @@ class GymnasiumTask(CoordinateTask):
 
     Args:
         id: as `gymnasium.make` takes it; `module:Id-v0` imports the module, so it must come from
-            the user: see `require_known`.
+            the user: see `packages.require_known`.
+        kwargs: keyword arguments of the environment, see `plain_arguments`.
+        fingerprint: what the files that they name must have, if not empty.
         options: those of `CoordinateTask`.
 
     Raises:
-        ValueError: no such id, a module that is missing, actions that are not bounded numbers, no
+        FileNotFoundError: a file that `kwargs` names is not there.
+        ValueError: no such id, an argument that the environment does not take, a file that was
+            changed, a module that is missing, actions that are not bounded numbers, no
             MuJoCo, an observation with NaN, starts or steps that one seed or one state does not
             decide.
         EnvironmentFailure: the environment's own code raised, here or later.
     """
 
-    def __init__(self, id: str = "", **options: Any) -> None:
+    def __init__(
+        self,
+        id: str = "",
+        kwargs: Mapping[str, Any] | None = None,
+        fingerprint: str = "",
+        **options: Any,
+    ) -> None:
+        self.kwargs = plain_arguments(kwargs or {})
+        self.fingerprint = files_fingerprint(self.kwargs)
+        if fingerprint and fingerprint != self.fingerprint:
+            raise LatentMPCError(
+                f"{id}: the files that task.kwargs names must have the fingerprint {fingerprint},"
+                f" they have {self.fingerprint or 'none'}: they were changed since"
+            )
         self.id, self.name = id, id.partition(":")[2].replace("/", "-") or id.replace("/", "-")
-        self.env = open_environment(id)
-        space = self.env.action_space
+        self.env = open_environment(id, self.kwargs)
+        own = OwnSuccess() if options.get("success") else own_success(self.env)
+        self._note = own.note
+        with quiet():
+            space = self.env.action_space
         assert isinstance(space, gymnasium.spaces.Box)
         self._dtype = space.dtype
         self._own = model, data = _physics(self.env)
@@ -81,7 +107,7 @@ class GymnasiumTask(CoordinateTask):
                 " be a task"
             )
         self._actuators = self._probe_actuators(controls)
-        options["success"] = options.get("success") or own_success(self.env)
+        options["success"] = options.get("success") or list(own.written)
         self._keep_model()
         # anew at the first episode, with what the task shows that was invisible
         self._frozen = None
@@ -156,6 +182,8 @@ class GymnasiumTask(CoordinateTask):
 
     def about(self) -> list[str]:
         lines = super().about()
+        if self._note:
+            lines.append(f"  {self._note}")
         if self._edited:
             lines.append(
                 "  kept as reset(seed=0) leaves it, though the environment edits it:"
@@ -169,7 +197,8 @@ class GymnasiumTask(CoordinateTask):
         return lines
 
     def settings(self) -> dict[str, Any]:
-        return {"id": self.id, **super().settings()}
+        own = {"id": self.id, "kwargs": self.kwargs, "fingerprint": self.fingerprint}
+        return own | super().settings()
 
     def _step(self, control: np.ndarray) -> None:
         action = control.astype(self._dtype)
@@ -196,7 +225,7 @@ class GymnasiumTask(CoordinateTask):
         """Raise ValueError if the environment, made once more and reset with the same seed, is
         another one.
         """
-        twin = open_environment(self.id)
+        twin = open_environment(self.id, self.kwargs)
         again = shown_parts(_reset(twin, self.id, 0))
         model, data = _physics(twin)
         edited = FrozenModel(self._own[0]).differences(FrozenModel(model))
@@ -247,11 +276,11 @@ class GymnasiumTask(CoordinateTask):
         return bool(first_difference(*ends))
 
 
-def open_environment(id: str) -> gymnasium.Env[Any, Any]:
+def open_environment(id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     """The unwrapped environment, checked. Raises ValueError, one line, if it cannot be a task."""
     if not id:
         raise LatentMPCError(NO_IDS)
-    env = _make(id)
+    env = _make(id, kwargs)
     model, data = _physics(env)
     # some build it at their first reset, OGBench's cubes among them
     if model is None and hasattr(type(env), "model"):
@@ -263,7 +292,8 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
             " is made"
         )
         raise LatentMPCError(f"{id}: {needs}, {type(env).__name__} has not")
-    space = env.action_space
+    with quiet():  # some make it anew each time, and warn each time
+        space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
         raise LatentMPCError(
             f"{id}: actions must be a vector of numbers (a Box), got {space}; discrete actions"
@@ -279,51 +309,33 @@ def open_environment(id: str) -> gymnasium.Env[Any, Any]:
     return env
 
 
-def require_known(id: str, repeated: str = "") -> None:
-    """Raise ValueError if making `id`, which a file brought, would import a module that neither the
-    user named nor the list here does.
-
-    Args:
-        repeated: the id as the user typed it, if so.
-    """
-    module = id.partition(":")[0] if ":" in id else ""
-    if repeated and repeated != id:
-        raise LatentMPCError(f"the checkpoint was trained on task.id={id}, got task.id={repeated}")
-    if (
-        module
-        and not repeated
-        and module.partition(".")[0] not in EXTRAS
-        and module not in sys.modules
-    ):
-        raise LatentMPCError(
-            f"the checkpoint wants the Python module {module!r} imported, which runs its code; if"
-            f" you trust it, say so: task.id={id}"
-        )
-
-
-def _make(id: str) -> Any:
+def _make(id: str, kwargs: Mapping[str, Any]) -> Any:
     """The unwrapped environment. Raises ValueError if there is none of that id, EnvironmentFailure
     if its own code raises.
     """
     try:
-        with seeded(0):
+        import_quietly(id)
+        with seeded(0), quiet():
             # the checker warns of the style of what is not used here
-            return gymnasium.make(id, disable_env_checker=True).unwrapped
+            return gymnasium.make(id, disable_env_checker=True, **kwargs).unwrapped
     except ModuleNotFoundError as error:
-        raise LatentMPCError(_missing_module(id, error)) from error
+        raise LatentMPCError(missing_module(id, error)) from error
     except ERRORS as error:
         # the latter for a malformed id
         if isinstance(error, UNKNOWN) or type(error) is gymnasium.error.Error:
             raise LatentMPCError(
-                f"no environment {id!r}: {_suggest(id)} ({' '.join(str(error).split())})"
+                f"no environment {id!r}: {suggest(id)} ({' '.join(str(error).split())})"
             ) from error
+        if advice := kwargs and KWARGS.get(type(error)):
+            reason = " ".join(str(error).partition(" was raised from")[0].split())
+            raise LatentMPCError(f"{id}: {advice}, got {', '.join(kwargs)}: {reason}") from error
         raise failure(id, "make", "gymnasium.make", error) from error
 
 
 def _reset(env: Any, id: str, seed: int) -> Any:
     """The environment's own reset, and what it shows."""
     try:
-        with seeded(seed, env):
+        with seeded(seed, env), quiet():
             return env.reset(seed=seed)[0]
     except ERRORS as error:
         raise failure(id, "reset", f"its reset(seed={seed})", error) from error
@@ -335,26 +347,3 @@ def _physics(env: Any) -> tuple[Any, Any]:
         return getattr(env, "model", None), getattr(env, "data", None)
     except Exception:  # OGBench's cubes raise ValueError, others assert
         return None, None
-
-
-def _missing_module(id: str, error: ModuleNotFoundError) -> str:
-    module = (error.name or id.partition(":")[0]).partition(".")[0]
-    if module in EXTRAS:
-        return f"{id} needs {module}: pip install 'latent-mpc[{EXTRAS[module]}]'"
-    return (
-        f"{id} needs the Python module {module!r}, which is not installed; install it, or add its"
-        " folder to PYTHONPATH"
-    )
-
-
-def _suggest(id: str) -> str:
-    name = id.partition(":")[2] or id
-    known = [
-        key
-        for key, spec in gymnasium.registry.items()
-        if not str(spec.entry_point).startswith("gymnasium.envs.tabular")
-    ]
-    near = difflib.get_close_matches(name, known, n=3)
-    return (
-        f"did you mean {' or '.join(near)}?" if near else "no id that is registered looks like it"
-    )

@@ -78,7 +78,8 @@ def read_model(xml: str) -> mujoco.MjModel:
             if _is_compiled(Path(xml))
             else ""
         )
-        raise LatentMPCError(f"{xml} is no model: {_line(error)}{version}") from error
+        reason = _absent(_absolute(xml), str(error)) or f"{_line(error)}{version}"
+        raise LatentMPCError(f"{xml} is no model: {reason}") from error
     if model.nu:
         return model
     advice = "add an <actuator> section"
@@ -161,12 +162,29 @@ def _missing(message: str, folder: Path, files: ModelFiles) -> list[Path]:
     return [place for place in dict.fromkeys(map(_absolute, places)) if place.is_file()]
 
 
+def _absent(top: Path, message: str) -> str:
+    """Where a file that MuJoCo cannot open would have to be; empty if the message is about another
+    matter. MuJoCo names it by a place that depends on who includes whom.
+    """
+    if "opening file" not in message:
+        return ""
+    missed = {Path(_slashes(name)).name for name in QUOTED.findall(message)}
+    right = [str(place) for place in _places(top) if place.name in missed and not place.is_file()]
+    return f"it names {right[0]}, which is not there" if right else ""
+
+
 def _named(path: Path) -> list[Path]:
-    """What the elements of a model name, where MuJoCo's parser has it; nothing of what is no model
-    by itself.
+    """What the elements of a model name and is there.
 
     Only a beginning, which saves a compilation for each of these files: MuJoCo names those that it
     misses.
+    """
+    return [place for place in _places(path) if place.is_file()]
+
+
+def _places(path: Path) -> list[Path]:
+    """Where what the elements of a model name would be, where MuJoCo's parser has it; nothing of
+    what is no model by itself.
     """
     try:
         spec = mujoco.MjSpec.from_file(str(path)) if _is_xml(path) else mujoco.MjSpec()
@@ -176,13 +194,16 @@ def _named(path: Path) -> list[Path]:
     textures = [name for each in spec.textures for name in (each.file, *each.cubefiles)]
     places = []
     for folder, names in ((spec.meshdir, meshes), (spec.texturedir, textures)):
-        for name in map(_slashes, filter(None, names)):
+        for written in map(_slashes, filter(None, names)):
+            # what an included file misses, MuJoCo names beside that file and without the folder
+            beside = Path(written).is_relative_to(path.parent) and not Path(written).is_file()
+            name = os.path.relpath(written, path.parent) if beside else written
             places.append(
                 path.parent
                 / _slashes(folder)
                 / (os.path.basename(name) if spec.strippath else name)
             )
-    return [place for place in dict.fromkeys(map(_absolute, places)) if place.is_file()]
+    return list(dict.fromkeys(map(_absolute, places)))
 
 
 def _absolute_name(copies: list[Path], astray: Path) -> str | None:

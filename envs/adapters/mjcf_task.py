@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.model_title import model_title, safe
 from latent_mpc.configs.names import INCREMENTS
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
 from latent_mpc.envs.adapters.coordinates import HINGE, SLIDE
@@ -32,6 +33,7 @@ class MjcfTask(CoordinateTask):
     Args:
         xml: the file, MJCF or whatever MuJoCo loads; its meshes and textures lie where it says.
         fingerprint: what the model must have, if not empty.
+        title: what it is called; empty = as `model_title` has it.
         actions: of position servos, "increments" of the command or "absolute", the command.
         options: those of `CoordinateTask`.
 
@@ -43,11 +45,16 @@ class MjcfTask(CoordinateTask):
     """
 
     def __init__(
-        self, xml: str = "", fingerprint: str = "", actions: str = INCREMENTS, **options: Any
+        self,
+        xml: str = "",
+        fingerprint: str = "",
+        title: str = "",
+        actions: str = INCREMENTS,
+        **options: Any,
     ) -> None:
         if not xml:
             raise LatentMPCError("task.xml must be given: task.xml=my_robot.xml")
-        self.xml, self.name = xml, Path(xml).stem
+        self.xml, self.name = xml, safe(title) or model_title(xml)
         model = read_model(xml)
         self.files = files_of(xml, model)
         self.fingerprint = self.files.fingerprint()
@@ -104,8 +111,13 @@ class MjcfTask(CoordinateTask):
         mujoco.mj_step(self.model, self.data, self._group)
 
     def settings(self) -> dict[str, Any]:
-        own = {"xml": self.xml, "fingerprint": self.fingerprint, "actions": self.actions}
-        return own | super().settings()
+        return {
+            "xml": self.xml,
+            "fingerprint": self.fingerprint,
+            "title": self.name,
+            "actions": self.actions,
+            **super().settings(),
+        }
 
     def keep(self, folder: Path) -> dict[str, Any]:
         copy = self.files.copy(folder / COPY)

@@ -87,6 +87,15 @@ class RayCamera:
                 colour[edge] = self._fine.look(edge, moving, cast)[1][edge]
         return (colour * 255.0 + 0.5).astype(np.uint8)
 
+    def geoms(self, data: mujoco.MjData) -> np.ndarray:
+        """The geom that is seen in the middle of each pixel, int `[H, W]`; -1 for none. Needs
+        up-to-date kinematics.
+        """
+        self._forget_another_scene(data)
+        moving = self._moving_pixels(data)
+        with _hidden(self.model, self._unseen):
+            return self._coarse.look(np.ones_like(moving), moving, partial(self._cast, data))[0]
+
     def project(self, data: mujoco.MjData, points: np.ndarray) -> np.ndarray:
         """World points `[..., 3]` [m] -> picture positions `[..., 2]` as shares of width and height
         from the top left.

@@ -17,6 +17,7 @@ from latent_mpc.envs.adapters.coordinates import (
     joint_of_position,
 )
 from latent_mpc.envs.cameras.ray import RayCamera, drawn_geoms
+from latent_mpc.envs.cameras.share import least_pixels, pixels_covered
 from latent_mpc.envs.cameras.view import PREFIX
 
 MOVES = 4  # at each pose, ever smaller ones: what may go anywhere soon leaves the picture
@@ -33,14 +34,15 @@ def require_visible(
     poses: np.ndarray,
     index: np.ndarray,
 ) -> None:
-    """Raise ValueError, one line, if no camera's picture changes with the coordinates that count:
-    those of the robot, if some are.
+    """Raise ValueError, one line, if no camera's picture changes with the coordinates that count,
+    those of the robot if some are, or these are too small to be seen in most poses.
 
     Args:
         name: of the task.
         poses: positions `[M, nq]` to move from.
         index: the coordinates' places in them.
     """
+    bodies = counting_bodies(model, index)
     index = _robots(model, index)
     joints = joint_of_position(model)[index]
     rng, data = np.random.default_rng(0), mujoco.MjData(model)
@@ -53,6 +55,7 @@ def require_visible(
                 for i, j in zip(index, joints, strict=True)
             ]
             if np.abs(_pictures(model, data, cameras, moved) - still).max() > NOISE:
+                _require_large_enough(name, model, cameras, poses, bodies)
                 return
     shown = drawn_geoms(model) & np.isin(
         model.body_treeid[model.geom_bodyid], model.dof_treeid[model.jnt_dofadr[joints]]
@@ -67,6 +70,36 @@ def require_visible(
     raise LatentMPCError(
         f"{name}: pictures must change with what has to reach the goal, but stay the same while"
         f" {names} moves; {mend}; or obs=state"
+    )
+
+
+def counting_bodies(model: mujoco.MjModel, index: np.ndarray) -> np.ndarray:
+    """Bodies bool `[nbody]` of the trees that hold the coordinates of the robot, or all that count
+    where the robot's do not.
+    """
+    joints = joint_of_position(model)[_robots(model, index)]
+    trees = model.dof_treeid[model.jnt_dofadr[joints]]
+    return np.isin(model.body_treeid, trees)
+
+
+def _require_large_enough(
+    name: str,
+    model: mujoco.MjModel,
+    cameras: Sequence[RayCamera],
+    poses: np.ndarray,
+    bodies: np.ndarray,
+) -> None:
+    """Raise ValueError, one line, if no camera sees what counts in most of the poses `[M, nq]`."""
+    size, least = cameras[0].size, least_pixels(cameras[0].size)
+    most = np.max([pixels_covered(camera, poses, bodies) for camera in cameras], axis=0)
+    missed = float((most < least).mean())
+    if missed <= 0.5:
+        return
+    raise LatentMPCError(
+        f"{name}: pictures must show what has to reach the goal, but it covers fewer than {least}"
+        f" of {size**2} pixels in {missed:.0%} of {len(poses)} pictures; another view is needed,"
+        f" task.camera=NAME or {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION, or a larger task.size, or"
+        " obs=state"
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from latent_mpc.configs.command_line import write
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import INCREMENTS
 from latent_mpc.configs.schema import ExportConfig
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.rollouts.minari import to_minari
@@ -19,7 +20,8 @@ from latent_mpc.envs.rollouts.minari_set import SCHEME
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 # of data and task, by train: key -> default
-COMPARED = {"id": "", "xml": "", "control_period": 0.0, "size": TaskConfig.size}
+COMPARED: dict[str, object] = {"id": "", "kwargs": {}, "xml": "", "actions": INCREMENTS}
+COMPARED |= {"control_period": 0.0, "size": TaskConfig.size}
 
 
 def run(config: ExportConfig) -> int:

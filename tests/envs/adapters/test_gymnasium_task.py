@@ -17,7 +17,7 @@ from gymnasium.spaces import Box, Discrete
 from latent_mpc.agent.oracle import Simulator
 from latent_mpc.envs import registry
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
-from latent_mpc.envs.adapters.gymnasium_task import require_known
+from latent_mpc.envs.adapters.packages import require_known
 
 CART = """<mujoco><option timestep="0.01"/><worldbody><body><joint name="x" type="slide" axis="1 0 0" damping="2" {}/>
 <geom size=".1" rgba="1 1 1 0"/></body></worldbody><actuator><motor joint="x" gear="5"/></actuator></mujoco>"""

@@ -269,3 +269,20 @@ def test_a_urdf_alone_is_refused_with_what_makes_it_a_task(tmp_path: Path) -> No
     asset, _, attach = str(caught.value).partition("section: ")[2].partition(" and ")
     xml.write_text(mjcf(asset, attach, MOTOR.replace('"j"', '"my_j"')))
     assert make(xml).model.nu == 1
+
+
+@pytest.mark.parametrize("name", ["robot.xml", "scene.xml"])
+def test_a_mesh_that_is_missing_is_named_by_the_place_where_it_would_be(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "robot.xml").write_text(
+        '<mujoco><compiler meshdir="assets"/><asset><mesh name="a" file="sub/x.obj"/></asset>'
+        '<worldbody><body><geom type="mesh" mesh="a"/></body></worldbody></mujoco>'
+    )
+    (tmp_path / "scene.xml").write_text('<mujoco><include file="robot.xml"/></mujoco>')
+    place = tmp_path / "assets" / "sub" / "x.obj"
+    with pytest.raises(ValueError) as refused:
+        read_model(str(tmp_path / name))
+    assert str(refused.value) == (
+        f"{tmp_path / name} is no model: it names {place}, which is not there"
+    )

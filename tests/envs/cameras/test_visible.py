@@ -28,16 +28,16 @@ BALL = '<geom size=".2"/>'  # turns on the spot
 def make(
     folder: Path, look: str, more: str = "", observer: str = "other", **options: Any
 ) -> MjcfTask:
-    (folder / "robot.xml").write_text(ARM.format(look=look, more=more, camera=observer))
-    return MjcfTask(str(folder / "robot.xml"), **options)
+    (folder / "arm.xml").write_text(ARM.format(look=look, more=more, camera=observer))
+    return MjcfTask(str(folder / "arm.xml"), **options)
 
 
-@pytest.mark.parametrize("look", [HIDDEN, SITE, "", f"{HIDDEN}{SITE}"])
+@pytest.mark.parametrize("look", [SITE, ""])
 def test_a_robot_that_is_not_drawn_is_refused_with_what_would_do(look: str, tmp_path: Path) -> None:
     with pytest.raises(
         ValueError,
         match=(
-            r"^robot: pictures must change .* while x moves; what it moves needs a geom .* groups 0"
+            r"^arm: pictures must change .* while x moves; what it moves needs a geom .* groups 0"
             r" to 2"
         ),
     ):
@@ -74,7 +74,7 @@ def test_it_is_refused_without_probing_too(tmp_path: Path) -> None:
 def test_a_cube_in_the_picture_does_not_stand_for_the_robot(tmp_path: Path) -> None:
     make(tmp_path, GEOM, CUBE, obs=("pixels",))
     with pytest.raises(ValueError, match="while x moves"):
-        make(tmp_path, HIDDEN, CUBE, obs=("pixels",))
+        make(tmp_path, SITE, CUBE, obs=("pixels",))
     # a hidden hand
     make(tmp_path, HIDDEN, CUBE, obs=("pixels",), success=["cube.xy:0.1"], observer="observer")
 
