@@ -37,12 +37,21 @@ from latent_mpc.envs.adapters.coordinates import (
     to_change,
     tolerances_written,
 )
-from latent_mpc.envs.adapters.feasible import constraint_violation
+from latent_mpc.envs.adapters.falling import falling_body
+from latent_mpc.envs.adapters.feasible import constraint_violation, usual_depth
+from latent_mpc.envs.adapters.held_goals import (
+    FEW,
+    RESTING,
+    TRIED,
+    Candidate,
+    draw_held,
+    held_of,
+)
 from latent_mpc.envs.adapters.increments import SHARE
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.possible import require_apart, require_multiple, require_possible
-from latent_mpc.envs.adapters.settle import hold, settle
+from latent_mpc.envs.adapters.settle import STILL, hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.view import choose_view
 from latent_mpc.envs.cameras.visible import require_visible
@@ -79,6 +88,7 @@ class CoordinateTask(Task):
     """
 
     unit = "tol"  # short: it stands in pictures
+    starts_moved = True  # starts are where random actions lead, too; else fresh resets
 
     def __init__(
         self,
@@ -97,6 +107,7 @@ class CoordinateTask(Task):
     ) -> None:
         self.model, self.data, self._controls = model, data, controls
         self.incremented = np.zeros(len(controls), bool) if incremented is None else incremented
+        self.usual_depth = usual_depth(model)
         show_invisible(model)
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
@@ -159,6 +170,10 @@ class CoordinateTask(Task):
         )
         self.pace = self.control_period / time_scale.USUAL
         self._kept = bystanders(model, self._counting)
+        self._counting_dofs = np.flatnonzero(
+            ~np.isin(model.dof_jntid, joint_of_position(model)[self._kept])
+        )
+        self._held: int | None = None  # goals of TRIED that hold, once it is known
         self._leave_out_markers()
         self._tracked = (
             self.places[0].body(model) if self.places else tracked_body(model, self.coordinates)
@@ -205,39 +220,72 @@ class CoordinateTask(Task):
             self.advance_step(control)
 
     def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps,
-        brought to rest.
+        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps
+        (none of a robot that would fall), brought to rest.
 
-        Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that
-        comes nearest.
+        Drawn again until joint limits, contacts and closed loops hold there; of 20 that do not, the
+        one that comes nearest.
         """
         here = self.snapshot()
-        candidates: list[tuple[float, int, np.ndarray]] = []
+        state = self._draw(rng, self.starts_moved).state
+        self.restore(here)
+        return state
+
+    def _draw(self, rng: np.random.Generator, moved: bool = True) -> Candidate:
+        candidates: list[tuple[float, int, Candidate]] = []
         while len(candidates) < MOST_DRAWS:
             self.begin(rng)
-            steps = int(rng.integers(self.episode_steps + 1))
+            steps = int(rng.integers(self.episode_steps + 1)) if moved else 0
             motion = Motion(
                 rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig()
             )
             for t in range(steps):
                 self.apply(motion.action(t, self))
-            state, violation = self._settled(self.snapshot())
-            candidates.append((violation, len(candidates), state))
+            # a reset that is a start as it is has come to rest
+            candidate, violation = self._settled(self.snapshot(), moved)
+            candidates.append((violation, len(candidates), candidate))
             if violation <= 1.0:
                 break
-        self.restore(here)
-        return min(candidates)[-1]
+        return min(candidates, key=lambda one: one[:2])[-1]
 
     def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
-        """Both drawn alike; what is in the scene and does not count, such as a marker, stands at
-        the goal where it stands at the start.
+        """Both drawn alike, the goal again until the robot stays there, as in `held_goals.py`; what
+        is in the scene and does not count, such as a marker, stands at the goal where it stands at
+        the start.
         """
-        start, goal = self.draw_state(rng), self.draw_state(rng)
-        if self._kept.any():
-            qpos = 1 + np.flatnonzero(self._kept)  # behind the time
-            goal[qpos] = start[qpos]
-            goal, _ = self._settled(goal)
+        here = self.snapshot()
+        start = self._draw(rng, self.starts_moved).state
+
+        def draw() -> Candidate:
+            goal = self._draw(rng)
+            if self._kept.any():
+                qpos = 1 + np.flatnonzero(self._kept)  # behind the time
+                goal.state[qpos] = start[qpos]
+                goal, _ = self._settled(goal.state)
+            return goal
+
+        goal = draw_held(self, draw, TRIED if self.goals_held() >= RESTING else FEW)
+        self.restore(here)
         return Pair(start, goal)
+
+    def goals_held(self) -> int:
+        """How many of TRIED drawn goals hold; RESTING where that is enough. Raises ValueError for a
+        body that falls for ever.
+        """
+        if self._held is None:
+            here, rng = self.snapshot(), np.random.default_rng(0)
+            self._held = held_of(self, lambda: self._draw(rng))
+            if self._held < RESTING:
+                self.begin(rng)
+                set_integration_state(self.model, self._scratch, self.snapshot())
+                trees = set(self.model.dof_treeid[self._counting_dofs].tolist())
+                if body := falling_body(self.model, self._scratch, trees):
+                    raise LatentMPCError(
+                        f"{self.name}: {body} falls for ever, so no goal of it rests; add a floor"
+                        " below it, or take away gravity"
+                    )
+            self.restore(here)
+        return self._held
 
     def state_vector(self) -> np.ndarray:
         qpos, angles = self.data.qpos, self.data.qpos[self._unlimited]
@@ -297,7 +345,7 @@ class CoordinateTask(Task):
 
     def rest_state(self, qpos: np.ndarray) -> np.ndarray:
         """The simulator state `[n]` at the given positions, brought to rest."""
-        return self._settled(super().rest_state(qpos))[0]
+        return self._settled(super().rest_state(qpos))[0].state
 
     def still(self) -> np.ndarray:
         """What holds the robot: a servo's own position, no force, and gravity's share where
@@ -341,6 +389,7 @@ class CoordinateTask(Task):
                 f" {to_change(self._success())}"
             ),
             *self._about_markers(),
+            *self._about_goals(),
             (
                 f"  a control step of {self.control_period:g} s "
                 f" (task.control_period={self.control_period:g})"
@@ -375,15 +424,15 @@ class CoordinateTask(Task):
         self._markers = [j for j in range(model.njnt) if int(tree[j]) in markers]
         self._moving_dofs = np.flatnonzero(~np.isin(model.dof_treeid, list(markers)))
 
-    def _settled(self, state: np.ndarray) -> tuple[np.ndarray, float]:
-        """The state brought to rest, and how far it violates the mechanism's constraints, above 1
-        where it cannot take it.
+    def _settled(self, state: np.ndarray, moving: bool = True) -> tuple[Candidate, float]:
+        """The state brought to rest if it moves, and how far it violates the mechanism's
+        constraints, above 1 where it cannot take it.
         """
         set_integration_state(self.model, self._scratch, state)
-        settle(self.model, self._scratch, self.incremented)
-        return integration_state(self.model, self._scratch), constraint_violation(
-            self.model, self._scratch
-        )
+        speeds = settle(self.model, self._scratch, self.incremented) if moving else np.zeros(0)
+        rests = bool(speeds[self._counting_dofs].max(initial=0.0) < STILL) if moving else True
+        violation = constraint_violation(self.model, self._scratch, self.usual_depth)
+        return Candidate(integration_state(self.model, self._scratch), rests), violation
 
     def _about_cut(self) -> str:
         """Where the rule's least or most decided, and not how slow the robot is."""
@@ -392,6 +441,18 @@ class CoordinateTask(Task):
         return (
             f"; {self._uncut} by its slowest part, cut to {time_scale.SHORTEST} to"
             f" {time_scale.MOST}: longer ones by task.seconds"
+        )
+
+    def _about_goals(self) -> list[str]:
+        """A line where few of them hold."""
+        held = self.goals_held()
+        return (
+            []
+            if held >= RESTING
+            else [
+                f"  goals do not rest: {held} of {TRIED} held; success at the end means passing"
+                " through"
+            ]
         )
 
     def _about_markers(self) -> list[str]:
