@@ -56,6 +56,8 @@ class _ModelTask(TaskConfig):
     seconds: float = 0.0  # length of an episode, in the place of episode_steps; 0 = not [s]
     # what must come to the goal, [JOINT:TOLERANCE]; [] = those actuators move [rad, m]
     success: list[str] = field(default_factory=list)
+    # goals of one's own: keyframe:NAME, FILE.npy of positions, [JOINT=VALUE]; [] = drawn [rad, m]
+    goals: list[str] = field(default_factory=list)
     # camera of the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that
     # moves
     camera: str = ""

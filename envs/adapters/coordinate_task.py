@@ -39,6 +39,7 @@ from latent_mpc.envs.adapters.coordinates import (
 )
 from latent_mpc.envs.adapters.falling import falling_body
 from latent_mpc.envs.adapters.feasible import constraint_violation, usual_depth
+from latent_mpc.envs.adapters.given_goals import GivenGoals
 from latent_mpc.envs.adapters.held_goals import (
     FEW,
     RESTING,
@@ -77,6 +78,7 @@ class CoordinateTask(Task):
         seconds: the same in seconds, in the place of `episode_steps`; 0 means not.
         success: what has to come to the goal: joints as in `coordinates.py`, places as in
             `places.py`; none means the default joints.
+        goals: goals of one's own as in `given_goals.py`; none means drawn ones.
         incremented: actions that change a servo's command by up to a share of its range, bool
             `[A]`, and are not the command itself; none by default.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
@@ -101,6 +103,7 @@ class CoordinateTask(Task):
         episode_steps: int = 0,
         seconds: float = 0.0,
         success: Sequence[str] = (),
+        goals: Sequence[str] = (),
         camera: str = "",
         incremented: np.ndarray | None = None,
         **options: Any,
@@ -115,6 +118,7 @@ class CoordinateTask(Task):
         joints, self.places = split_places(model, success)
         # what can be refused without it is, before seconds of simulation
         require_named(model, joints)
+        self.given_goals = GivenGoals(model, goals, self.incremented, self.usual_depth)
         if episode_steps and seconds:
             raise LatentMPCError(
                 "an episode's length must be given once: task.seconds or task.episode_steps"
@@ -249,18 +253,23 @@ class CoordinateTask(Task):
         return min(candidates, key=lambda one: one[:2])[-1]
 
     def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
-        """Both drawn alike, the goal again until the robot stays there, as in `held_goals.py`; what
-        is in the scene and does not count, such as a marker, stands at the goal where it stands at
-        the start.
+        """Both drawn alike, the goal again until the robot stays there, as in `held_goals.py`, or
+        one of those that were given; what is in the scene and does not count, such as a marker,
+        stands at the goal where it stands at the start.
         """
         here = self.snapshot()
         start = self._draw(rng, self.starts_moved).state
+        bystanding = 1 + np.flatnonzero(self._kept)  # behind the time
+        if self.given_goals.states:
+            self.restore(here)
+            goal = self.given_goals.draw(rng)
+            goal[bystanding] = start[bystanding]
+            return Pair(start, goal)
 
         def draw() -> Candidate:
             goal = self._draw(rng)
             if self._kept.any():
-                qpos = 1 + np.flatnonzero(self._kept)  # behind the time
-                goal.state[qpos] = start[qpos]
+                goal.state[bystanding] = start[bystanding]
                 goal, _ = self._settled(goal.state)
             return goal
 
@@ -372,6 +381,7 @@ class CoordinateTask(Task):
             "episode_steps": self.episode_steps,
             "seconds": 0.0,  # it is in episode_steps now
             "success": success,
+            "goals": self.given_goals.written,
             "camera": self.camera_names,
         }
 
@@ -444,7 +454,9 @@ class CoordinateTask(Task):
         )
 
     def _about_goals(self) -> list[str]:
-        """A line where few of them hold."""
+        """A line where few of them hold, or they are given."""
+        if self.given_goals.states:
+            return [self.given_goals.about()]
         held = self.goals_held()
         return (
             []

@@ -1,8 +1,8 @@
 """Where a model begins that names keyframes: at its `home`, or at the first key that it can take.
 
 A robot that stands or rolls begins near the key and as upright, for a random pose of a legged robot
-is a fall. One that is bolted to the world begins anywhere, as without keys: its home must not narrow its
-workspace. Objects begin about where the key has them.
+is a fall. One that is bolted to the world begins anywhere, as without keys: its home must not
+narrow its workspace. Objects begin about where the key has them.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ class MjcfTask(CoordinateTask):
     def begin(self, rng: np.random.Generator) -> None:
         """A random pose as of `Beginning`, brought to rest.
 
-        Drawn again until limits, contacts and closed loops hold and what stands stands; after half of the draws nearer and
-        nearer to the key or the model's own pose, for a mechanism of many loops takes few others.
+        Drawn again until limits, contacts and closed loops hold and what stands at the key stands;
+        after half of the draws nearer and nearer to the key or the model's own pose, for a
+        mechanism of many loops takes few others.
         Raises ValueError if the simulation diverges from all of them.
         """
         model, data, beginning = self.model, self.data, self._beginning
