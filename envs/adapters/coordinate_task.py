@@ -10,7 +10,7 @@ Shapes: A action, C coordinates, M states, n simulator state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,7 +48,7 @@ from latent_mpc.envs.adapters.held_goals import (
     draw_held,
     held_of,
 )
-from latent_mpc.envs.adapters.increments import SHARE
+from latent_mpc.envs.adapters.increments import SHARE, change_to
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.possible import require_apart, require_multiple, require_possible
@@ -56,7 +56,14 @@ from latent_mpc.envs.adapters.settle import STILL, hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.view import choose_view
 from latent_mpc.envs.cameras.visible import require_visible
-from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
+from latent_mpc.envs.task import (
+    INTEGRATION,
+    Pair,
+    Task,
+    action_of,
+    integration_state,
+    set_integration_state,
+)
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen
@@ -367,6 +374,22 @@ class CoordinateTask(Task):
         self._scratch.qvel[:] = 0.0
         held = action_of(hold(self.model, self._scratch, contacts=True).control, ranges)
         return np.where(self.incremented, 0.0, held)
+
+    def holding(self, goal: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
+        ranges = self.actuator_range()
+        if ranges is None:
+            return None
+        set_integration_state(self.model, self._scratch, goal)
+        self._scratch.qvel[:] = 0.0
+        control = hold(self.model, self._scratch, contacts=True).control
+        command = action_of(control, ranges)
+
+        def act(state: np.ndarray) -> np.ndarray:
+            mujoco.mj_setState(self.model, self._scratch, state, INTEGRATION)
+            change = change_to(control, self._scratch.ctrl, ranges)
+            return np.where(self.incremented, change, command)
+
+        return act
 
     def actuator_range(self) -> np.ndarray | None:
         """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an

@@ -133,10 +133,11 @@ def driven_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
 
 def mobile_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
     """Those of them whose base is free or rolls and slides: no actuator moves it."""
-    moved, mobile = moment.any(axis=0), set[int]()
+    moved: np.ndarray = moment.any(axis=0)
+    mobile = set[int]()
     for tree in driven_trees(model, moment):
         first = int(np.flatnonzero(model.dof_treeid == tree)[0])
-        base = model.dof_bodyid == model.dof_bodyid[first]
+        base = np.flatnonzero(model.dof_bodyid == model.dof_bodyid[first])
         if not moved[base].any():
             mobile.add(tree)
     return mobile
