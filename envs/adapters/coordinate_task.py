@@ -290,8 +290,8 @@ class CoordinateTask(Task):
         """
         if self._held is None:
             here, rng = self.snapshot(), np.random.default_rng(0)
-            self._held = held_of(self, lambda: self._draw(rng))
-            if self._held < RESTING:
+            held = held_of(self, lambda: self._draw(rng))
+            if held < RESTING:
                 self.begin(rng)
                 set_integration_state(self.model, self._scratch, self.snapshot())
                 trees = set(self.model.dof_treeid[self._counting_dofs].tolist())
@@ -301,6 +301,7 @@ class CoordinateTask(Task):
                         " below it, or take away gravity"
                     )
             self.restore(here)
+            self._held = held
         return self._held
 
     def state_vector(self) -> np.ndarray:

@@ -133,7 +133,7 @@ def driven_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
 
 def mobile_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
     """Those of them whose base is free or rolls and slides: no actuator moves it."""
-    moved: np.ndarray = moment.any(axis=0)
+    moved = np.any(moment, axis=0)
     mobile = set[int]()
     for tree in driven_trees(model, moment):
         first = int(np.flatnonzero(model.dof_treeid == tree)[0])
