@@ -19,7 +19,7 @@ from latent_mpc.envs.adapters.settle import STILL
 from latent_mpc.envs.task import Task
 
 HELD = 0.5  # tolerances: how far from the goal the robot may drift in an episode
-LOOKS = 12  # at the drift, in an episode
+LOOKS = 30  # at the drift, in an episode
 CALM = 3  # looks at which it was at rest and grew no faster: it stays
 TRIED = 20  # candidates, of which one has to hold
 RESTING = 3  # of them: fewer, and the task's goals do not rest
