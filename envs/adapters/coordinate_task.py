@@ -42,6 +42,7 @@ from latent_mpc.envs.adapters.feasible import constraint_violation, usual_depth
 from latent_mpc.envs.adapters.given_goals import GivenGoals
 from latent_mpc.envs.adapters.held_goals import (
     FEW,
+    MOVING,
     RESTING,
     TRIED,
     Candidate,
@@ -52,7 +53,7 @@ from latent_mpc.envs.adapters.increments import SHARE, change_to
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.possible import require_apart, require_multiple, require_possible
-from latent_mpc.envs.adapters.settle import STILL, hold, settle
+from latent_mpc.envs.adapters.settle import hold, settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.view import choose_view
 from latent_mpc.envs.cameras.visible import require_visible
@@ -464,7 +465,7 @@ class CoordinateTask(Task):
         """
         set_integration_state(self.model, self._scratch, state)
         speeds = settle(self.model, self._scratch, self.incremented) if moving else np.zeros(0)
-        rests = bool(speeds[self._counting_dofs].max(initial=0.0) < STILL) if moving else True
+        rests = bool(speeds[self._counting_dofs].max(initial=0.0) < MOVING) if moving else True
         violation = constraint_violation(self.model, self._scratch, self.usual_depth)
         return Candidate(integration_state(self.model, self._scratch), rests), violation
 
