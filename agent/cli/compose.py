@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint, read_config
 from latent_mpc.configs import hydra_groups
+from latent_mpc.configs.command_line import ASSIGNED
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.structured import TYPE_NAMES
 
@@ -31,8 +32,7 @@ STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 QUOTES, BRACKETS = ("'", '"'), ("[", "{")
 # what an element of a list cannot hold without quotes
 SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)
-# an element of a list that needs no quotes: JOINT=NUMBER
-ASSIGNED = re.compile(r"(?<=[\[,])\s*([\w./:-]+=[-+]?\.?\d[\w.+-]*)\s*(?=[,\]])", re.ASCII)
+ELEMENT = re.compile(rf"(?<=[\[,])\s*({ASSIGNED.pattern})\s*(?=[,\]])", re.ASCII)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 
@@ -121,7 +121,7 @@ def parse(argument: str) -> Setting:
         )
     if not (key and equals):
         raise LatentMPCError(f"cannot read {argument!r}: write KEY=VALUE")
-    read = ASSIGNED.sub(r"'\1'", text) if text.startswith("[") else text
+    read = ELEMENT.sub(r"'\1'", text) if text.startswith("[") else text
     try:
         override: Override = OverridesParser.create().parse_override(f"key={read}")
         value, several = override.value(), override.is_sweep_override()

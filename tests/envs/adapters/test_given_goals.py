@@ -13,6 +13,7 @@ import pytest
 
 from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.evaluation.pairs import draw_pairs
+from latent_mpc.configs.command_line import setting
 from latent_mpc.configs.structured import from_values
 from latent_mpc.configs.tasks import MjcfTask as MjcfConfig
 from latent_mpc.envs import registry
@@ -62,6 +63,12 @@ def task_of(xml: str, goals: list[str], *success: str) -> CoordinateTask:
 def test_goals_are_read_as_they_are_typed(typed: str, expected: list[str]) -> None:
     for name in ("mjcf", "gymnasium"):
         assert compose_config("train", [f"task={name}", typed]).task.goals == expected
+        again = setting("task.goals", expected)
+        assert compose_config("train", [f"task={name}", again]).task.goals == expected
+
+
+def test_a_goal_of_joints_is_written_as_it_is_typed() -> None:
+    assert setting("task.goals", ["a=0.1", "b/c=-2"]) == "task.goals=[a=0.1,b/c=-2]"
 
 
 def test_from_hanging_to_upright_a_hundred_pairs_are_drawn(pendulum: str, tmp_path: Path) -> None:
