@@ -12,6 +12,8 @@ from dataclasses import MISSING, fields
 from latent_mpc.configs.tasks import TaskConfig
 
 WORD = re.compile(r"(?!(?:true|false|null|nan|inf)\b)[a-z_/][\w/.:+-]*", re.ASCII | re.IGNORECASE)
+# JOINT=NUMBER, an element of a list that `compose.parse` reads without quotes
+ASSIGNED = re.compile(r"[\w./:-]+=[-+]?\.?\d[\w.+-]*", re.ASCII)
 FILLED_IN = ("name", "fingerprint", "title")  # fields of a task that are not the user's to write
 
 
@@ -64,7 +66,8 @@ def _item(value: object) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower() if value is not None else "null"
     text = str(value)
-    return text if not isinstance(value, str) or WORD.fullmatch(text) else _quoted(text)
+    plain = not isinstance(value, str) or WORD.fullmatch(text) or ASSIGNED.fullmatch(text)
+    return text if plain else _quoted(text)
 
 
 def _quoted(text: str) -> str:

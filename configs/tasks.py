@@ -58,6 +58,8 @@ class _ModelTask(TaskConfig):
     # what must come to the goal, [JOINT:TOLERANCE]; [] = what the robot is for, which
     # `latent-mpc tasks task.xml=FILE` shows [rad, m]
     success: list[str] = field(default_factory=list)
+    # goals of one's own: keyframe:NAME, FILE.npy of positions, [JOINT=VALUE]; [] = drawn [rad, m]
+    goals: list[str] = field(default_factory=list)
     # camera of the pixels; NAME+NAME stacks several; empty = `observer`, or a view of all that
     # moves
     camera: str = ""

@@ -10,7 +10,7 @@ Shapes: S observed state, A action, n simulator state (`mjSTATE_INTEGRATION`), H
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -234,6 +234,12 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         rests, the planner's candidate.
         """
         return self._neutral
+
+    def holding(self, goal: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
+        """A policy without learning, simulator state `[n]` -> action `[A]`: it gives the actuators
+        what holds the robot at the goal `[n]`, wherever it is; None where that is not known.
+        """
+        return None
 
     def snapshot(self) -> np.ndarray:
         """The full integration state of the simulator, float64 `[n]`."""

@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint, read_config
 from latent_mpc.configs import hydra_groups
+from latent_mpc.configs.command_line import ASSIGNED
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.structured import TYPE_NAMES, is_open
 
@@ -31,6 +32,7 @@ STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 QUOTES, BRACKETS = ("'", '"'), ("[", "{")
 # what an element of a list cannot hold without quotes
 SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)
+ELEMENT = re.compile(rf"(?<=[\[,])\s*({ASSIGNED.pattern})\s*(?=[,\]])", re.ASCII)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 
@@ -119,8 +121,9 @@ def parse(argument: str) -> Setting:
         )
     if not (key and equals):
         raise LatentMPCError(f"cannot read {argument!r}: write KEY=VALUE")
+    read = ELEMENT.sub(r"'\1'", text) if text.startswith("[") else text
     try:
-        override: Override = OverridesParser.create().parse_override(f"key={text}")
+        override: Override = OverridesParser.create().parse_override(f"key={read}")
         value, several = override.value(), override.is_sweep_override()
     except HydraException:
         if quoted:
@@ -167,6 +170,8 @@ def set_value(config: DictConfig, setting: Setting) -> None:
         return
     hint: Any = get_type_hints(OmegaConf.get_type(parent)).get(path[-1])
     value = setting.text if hint is str and not isinstance(setting.value, str) else setting.value
+    if hint == list[str] and isinstance(value, str) and not value.startswith("["):
+        value = [value]  # as well as the list of it
     try:
         parent[path[-1]] = value
     except OmegaConfBaseException:

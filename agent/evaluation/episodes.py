@@ -64,6 +64,31 @@ class Floor:
         return np.stack([rng.uniform(-1, 1, self.width) for rng in self.streams]).astype(np.float32)
 
 
+class Holder:
+    """A policy that knows the simulator and learns nothing: the command that holds the goal, from
+    the start on. It sees simulator states, see `physics`.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def reset(self, goal: Observed) -> None:
+        self.policies = [self.task.holding(state) for state in goal["physics"]]
+
+    def act(self, obs: Observed, still: np.ndarray | None = None) -> np.ndarray:
+        actions = [
+            policy(state)
+            for policy, state in zip(self.policies, obs["physics"], strict=True)
+            if policy is not None
+        ]
+        return np.stack(actions).astype(np.float32)
+
+
+def physics(state: np.ndarray) -> dict[str, np.ndarray]:
+    """What a policy observes that is given the simulator state `[n]` itself."""
+    return {"physics": state}
+
+
 class Step(NamedTuple):
     """One control step of B episodes."""
 

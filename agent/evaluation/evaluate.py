@@ -18,10 +18,12 @@ from latent_mpc.agent.evaluation.cost_to_go_ranking import how_far, rank_correla
 from latent_mpc.agent.evaluation.episodes import (
     Decider,
     Floor,
+    Holder,
     Observe,
     Outcome,
     begin,
     outcomes,
+    physics,
     play,
 )
 from latent_mpc.agent.evaluation.pairs import Pairs
@@ -63,13 +65,18 @@ def evaluate(
 
 
 def floors(task: Task, pairs: Pairs) -> dict[str, dict[str, float]]:
-    """Success at the end of policies that know nothing, on these pairs."""
+    """Success at the end of policies that learn nothing, on these pairs: random, standing still
+    and, where the task knows it, the command that holds the goal.
+    """
     blind = task if task.obs_keys == ("state",) else task.without_pixels()
     policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
-    return {
-        name: rate(play(policy, blind, pairs.pairs, pairs.steps).end)
-        for name, policy in policies.items()
+    ends = {
+        name: play(policy, blind, pairs.pairs, pairs.steps).end for name, policy in policies.items()
     }
+    if pairs.pairs and blind.holding(pairs.pairs[0].goal) is not None:
+        held = play(Holder(blind), blind, pairs.pairs, pairs.steps, observe=physics)
+        ends["hold"] = held.end
+    return {name: rate(end) for name, end in ends.items()}
 
 
 def missed(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, dict[str, float]]:

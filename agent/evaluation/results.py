@@ -81,6 +81,8 @@ def print_results(result: Mapping[str, Any]) -> None:
             far[third]
         )
     rows |= {"floor: random": floors["random"], "floor: stay still": floors["stay"]}
+    if "hold" in floors:
+        rows["floor: hold the goal's command"] = floors["hold"]
     if oracle := result.get("oracle"):
         length = f"horizon {oracle['horizon']} ({oracle['horizon_seconds']:.1f} s)"
         rows[f"oracle: {oracle['planner']} in the simulator, {length}"] = oracle["success_end"]

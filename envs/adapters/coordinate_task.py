@@ -10,7 +10,7 @@ Shapes: A action, C coordinates, M states, n simulator state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -37,8 +37,19 @@ from latent_mpc.envs.adapters.coordinates import (
     tolerances_written,
 )
 from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
-from latent_mpc.envs.adapters.feasible import constraint_violation
-from latent_mpc.envs.adapters.increments import SHARE
+from latent_mpc.envs.adapters.falling import falling_body
+from latent_mpc.envs.adapters.feasible import constraint_violation, usual_depth
+from latent_mpc.envs.adapters.given_goals import GivenGoals
+from latent_mpc.envs.adapters.held_goals import (
+    FEW,
+    MOVING,
+    RESTING,
+    TRIED,
+    Candidate,
+    draw_held,
+    held_of,
+)
+from latent_mpc.envs.adapters.increments import SHARE, change_to
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.possible import (
@@ -55,7 +66,14 @@ from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.looks import make_plain
 from latent_mpc.envs.cameras.share import choose_near_view
 from latent_mpc.envs.cameras.visible import counting_bodies, require_visible
-from latent_mpc.envs.task import Pair, Task, action_of, integration_state, set_integration_state
+from latent_mpc.envs.task import (
+    INTEGRATION,
+    Pair,
+    Task,
+    action_of,
+    integration_state,
+    set_integration_state,
+)
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen
@@ -77,6 +95,7 @@ class CoordinateTask(Task):
         seconds: the same in seconds, in the place of `episode_steps`; 0 means not.
         success: what has to come to the goal: joints as in `coordinates.py`, places as in
             `places.py`; none means what `default_goal.py` says.
+        goals: goals of one's own as in `given_goals.py`; none means drawn ones.
         incremented: actions that change a servo's command by up to a share of its range, bool
             `[A]`, and are not the command itself; none by default.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
@@ -88,6 +107,7 @@ class CoordinateTask(Task):
     """
 
     unit = "tol"  # short: it stands in pictures
+    starts_moved = True  # starts are where random actions lead, too; else fresh resets
 
     def __init__(
         self,
@@ -100,12 +120,14 @@ class CoordinateTask(Task):
         episode_steps: int = 0,
         seconds: float = 0.0,
         success: Sequence[str] = (),
+        goals: Sequence[str] = (),
         camera: str = "",
         incremented: np.ndarray | None = None,
         **options: Any,
     ) -> None:
         self.model, self.data, self._controls = model, data, controls
         self.incremented = np.zeros(len(controls), bool) if incremented is None else incremented
+        self.usual_depth = usual_depth(model)
         show_invisible(model)
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
             camera = OBSERVER
@@ -119,6 +141,7 @@ class CoordinateTask(Task):
         joints, self.places = split_places(model, success)
         # what can be refused without it is, before seconds of simulation
         require_named(model, joints)
+        self.given_goals = GivenGoals(model, goals, self.incremented, self.usual_depth)
         if episode_steps and seconds:
             raise LatentMPCError(
                 "an episode's length must be given once: task.seconds or task.episode_steps"
@@ -171,6 +194,10 @@ class CoordinateTask(Task):
         )
         self.pace = self.control_period / time_scale.USUAL
         self._kept = bystanders(model, self._counting)
+        self._counting_dofs = np.flatnonzero(
+            ~np.isin(model.dof_jntid, joint_of_position(model)[self._kept])
+        )
+        self._held: int | None = None  # goals of TRIED that hold, once it is known
         self._leave_out_markers()
         self._tracked = (
             self.places[0].body(model) if self.places else tracked_body(model, self.coordinates)
@@ -222,39 +249,78 @@ class CoordinateTask(Task):
             self.advance_step(control)
 
     def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps,
-        brought to rest.
+        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps
+        (none of a robot that would fall), brought to rest.
 
-        Drawn again until joint limits and closed loops hold there; of 20 that do not, the one that
-        comes nearest.
+        Drawn again until joint limits, contacts and closed loops hold there; of 20 that do not, the
+        one that comes nearest.
         """
         here = self.snapshot()
-        candidates: list[tuple[float, int, np.ndarray]] = []
+        state = self._draw(rng, self.starts_moved).state
+        self.restore(here)
+        return state
+
+    def _draw(self, rng: np.random.Generator, moved: bool = True) -> Candidate:
+        candidates: list[tuple[float, int, Candidate]] = []
         while len(candidates) < MOST_DRAWS:
             self.begin(rng)
-            steps = int(rng.integers(self.episode_steps + 1))
+            steps = int(rng.integers(self.episode_steps + 1)) if moved else 0
             motion = Motion(
                 rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig()
             )
             for t in range(steps):
                 self.apply(motion.action(t, self))
-            state, violation = self._settled(self.snapshot())
-            candidates.append((violation, len(candidates), state))
+            # a reset that is a start as it is has come to rest
+            candidate, violation = self._settled(self.snapshot(), moved)
+            candidates.append((violation, len(candidates), candidate))
             if violation <= 1.0:
                 break
-        self.restore(here)
-        return min(candidates)[-1]
+        return min(candidates, key=lambda one: one[:2])[-1]
 
     def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
-        """Both drawn alike; what is in the scene and does not count, such as a marker, stands at
-        the goal where it stands at the start.
+        """Both drawn alike, the goal again until the robot stays there, as in `held_goals.py`, or
+        one of those that were given; what is in the scene and does not count, such as a marker,
+        stands at the goal where it stands at the start.
         """
-        start, goal = self.draw_state(rng), self.draw_state(rng)
-        if self._kept.any():
-            qpos = 1 + np.flatnonzero(self._kept)  # behind the time
-            goal[qpos] = start[qpos]
-            goal, _ = self._settled(goal)
+        here = self.snapshot()
+        start = self._draw(rng, self.starts_moved).state
+        bystanding = 1 + np.flatnonzero(self._kept)  # behind the time
+        if self.given_goals.states:
+            self.restore(here)
+            goal = self.given_goals.draw(rng)
+            goal[bystanding] = start[bystanding]
+            return Pair(start, goal)
+
+        def draw() -> Candidate:
+            goal = self._draw(rng)
+            if self._kept.any():
+                goal.state[bystanding] = start[bystanding]
+                goal, _ = self._settled(goal.state)
+            return goal
+
+        goal = draw_held(self, draw, TRIED if self.goals_held() >= RESTING else FEW)
+        self.restore(here)
         return Pair(start, goal)
+
+    def goals_held(self) -> int:
+        """How many of TRIED drawn goals hold; RESTING where that is enough. Raises ValueError for a
+        body that falls for ever.
+        """
+        if self._held is None:
+            here, rng = self.snapshot(), np.random.default_rng(0)
+            held = held_of(self, lambda: self._draw(rng))
+            if held < RESTING:
+                self.begin(rng)
+                set_integration_state(self.model, self._scratch, self.snapshot())
+                trees = set(self.model.dof_treeid[self._counting_dofs].tolist())
+                if body := falling_body(self.model, self._scratch, trees):
+                    raise LatentMPCError(
+                        f"{self.name}: {body} falls for ever, so no goal of it rests; add a floor"
+                        " below it, or take away gravity"
+                    )
+            self.restore(here)
+            self._held = held
+        return self._held
 
     def state_vector(self) -> np.ndarray:
         qpos, angles = self.data.qpos, self.data.qpos[self._unlimited]
@@ -315,7 +381,7 @@ class CoordinateTask(Task):
 
     def rest_state(self, qpos: np.ndarray) -> np.ndarray:
         """The simulator state `[n]` at the given positions, brought to rest."""
-        return self._settled(super().rest_state(qpos))[0]
+        return self._settled(super().rest_state(qpos))[0].state
 
     def still(self) -> np.ndarray:
         """What holds the robot: a servo's own position, no force, and gravity's share where
@@ -328,6 +394,22 @@ class CoordinateTask(Task):
         self._scratch.qvel[:] = 0.0
         held = action_of(hold(self.model, self._scratch, contacts=True).control, ranges)
         return np.where(self.incremented, 0.0, held)
+
+    def holding(self, goal: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
+        ranges = self.actuator_range()
+        if ranges is None:
+            return None
+        set_integration_state(self.model, self._scratch, goal)
+        self._scratch.qvel[:] = 0.0
+        control = hold(self.model, self._scratch, contacts=True).control
+        command = action_of(control, ranges)
+
+        def act(state: np.ndarray) -> np.ndarray:
+            mujoco.mj_setState(self.model, self._scratch, state, INTEGRATION)
+            change = change_to(control, self._scratch.ctrl, ranges)
+            return np.where(self.incremented, change, command)
+
+        return act
 
     def actuator_range(self) -> np.ndarray | None:
         """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an
@@ -342,6 +424,7 @@ class CoordinateTask(Task):
             "episode_steps": self.episode_steps,
             "seconds": 0.0,  # it is in episode_steps now
             "success": success,
+            "goals": self.given_goals.written,
             "camera": self.camera_names,
         }
 
@@ -360,6 +443,7 @@ class CoordinateTask(Task):
             ),
             *(f"  {note}" for note in self._notes),
             *self._about_markers(),
+            *self._about_goals(),
             (
                 f"  a control step of {self.control_period:g} s "
                 f" (task.control_period={self.control_period:g})"
@@ -394,16 +478,17 @@ class CoordinateTask(Task):
         self._markers = [j for j in range(model.njnt) if int(tree[j]) in markers]
         self._moving_dofs = np.flatnonzero(~np.isin(model.dof_treeid, list(markers)))
 
-    def _settled(self, state: np.ndarray) -> tuple[np.ndarray, float]:
-        """The state brought to rest, and how far it violates the mechanism's constraints, above 1
-        where it cannot take it.
+    def _settled(self, state: np.ndarray, moving: bool = True) -> tuple[Candidate, float]:
+        """The state brought to rest if it moves, and how far it violates the mechanism's
+        constraints, above 1 where it cannot take it.
         """
         set_integration_state(self.model, self._scratch, state)
         # an action may stand for no actuator, and then nothing of them is kept
-        settle(self.model, self._scratch, self.incremented if self.incremented.any() else None)
-        return integration_state(self.model, self._scratch), constraint_violation(
-            self.model, self._scratch
-        )
+        kept = self.incremented if self.incremented.any() else None
+        speeds = settle(self.model, self._scratch, kept) if moving else np.zeros(0)
+        rests = bool(speeds[self._counting_dofs].max(initial=0.0) < MOVING) if moving else True
+        violation = constraint_violation(self.model, self._scratch, self.usual_depth)
+        return Candidate(integration_state(self.model, self._scratch), rests), violation
 
     def _about_cut(self) -> str:
         """Where the rule's least or most decided, and not how slow the robot is."""
@@ -412,6 +497,20 @@ class CoordinateTask(Task):
         return (
             f"; {self._uncut} by its slowest part, cut to {time_scale.SHORTEST} to"
             f" {time_scale.MOST}: longer ones by task.seconds"
+        )
+
+    def _about_goals(self) -> list[str]:
+        """A line where few of them hold, or they are given."""
+        if self.given_goals.states:
+            return [self.given_goals.about()]
+        held = self.goals_held()
+        return (
+            []
+            if held >= RESTING
+            else [
+                f"  goals do not rest: {held} of {TRIED} held; success at the end means passing"
+                " through"
+            ]
         )
 
     def _about_markers(self) -> list[str]:

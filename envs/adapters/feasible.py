@@ -1,5 +1,5 @@
 """Whether a mechanism can take a pose: joints inside their limits, closed loops and couplings
-closed.
+closed, nothing deep within another.
 
 MuJoCo's constraints are soft, and a pose drawn joint by joint knows nothing of them: what the
 simulation pulls it to may still be a state that the mechanism never reaches.
@@ -11,8 +11,10 @@ import mujoco
 import numpy as np
 
 from latent_mpc.envs.adapters.coordinates import LIMIT
+from latent_mpc.envs.adapters.settle import settle
 
 GAP = 0.01  # of the model's extent: how far apart what is connected may be
+DEPTH = 0.01  # of the model's extent: how deep what touches may overlap
 COUPLING = 0.02  # [rad, m] of joints and tendons that follow one another
 
 EQUALITY, *LIMITS = (
@@ -25,14 +27,20 @@ JOINTS, *CONNECTED = (
 )
 
 
-def constraint_violation(model: mujoco.MjModel, data: mujoco.MjData) -> float:
+def constraint_violation(
+    model: mujoco.MjModel, data: mujoco.MjData, usual_depth: float = 0.0
+) -> float:
     """The largest violation at the state of `data`, whose kinematics are up to date, in units of
     what is allowed; inf where it diverged. What a mocap body leads is where it can be: its tie
     lags behind, and it is pulled against its limits (Fetch's torso by 9 times what is allowed).
+
+    Args:
+        usual_depth: how deep things overlap in this model where nothing is wrong [m].
     """
     if not np.isfinite(data.qpos).all():
         return np.inf
-    largest, led = 0.0, led_trees(model)
+    led = led_trees(model)
+    largest = penetration(data) / max(DEPTH * model.stat.extent, usual_depth)
     for kind, number, distance in zip(data.efc_type, data.efc_id, data.efc_pos, strict=True):
         if led and _trees(model, kind, int(number)) & led:
             continue
@@ -40,6 +48,21 @@ def constraint_violation(model: mujoco.MjModel, data: mujoco.MjData) -> float:
         if kind == EQUALITY or (kind in LIMITS and distance < 0):
             largest = max(largest, abs(float(distance)) / _allowed(model, kind, number))
     return largest
+
+
+def penetration(data: mujoco.MjData) -> float:
+    """How deep the deepest of the contacts that push is [m]."""
+    pushing = data.contact.exclude == 0
+    return float(np.max(-data.contact.dist[pushing], initial=0.0))
+
+
+def usual_depth(model: mujoco.MjModel) -> float:
+    """How deep things overlap where the model's own pose comes to rest [m]: what is soft or drawn
+    into one another there is so everywhere.
+    """
+    data = mujoco.MjData(model)
+    settle(model, data)
+    return penetration(data) if np.isfinite(data.qpos).all() else 0.0
 
 
 def linked_trees(model: mujoco.MjModel, trees: set[int]) -> set[int]:

@@ -5,7 +5,7 @@ A servo that is given positions outright leaps across its range in one step, and
 must find the one command that holds. With increments resting is the middle of the action's range,
 and a random walk of commands covers the range as a robot would that somebody drives.
 
-Shapes: nu actuators.
+Shapes: nu actuators, n simulator state.
 """
 
 from __future__ import annotations
@@ -31,3 +31,12 @@ def incremented(model: mujoco.MjModel, actions: str) -> np.ndarray:
     )
     chosen: np.ndarray = positions & (actions != ABSOLUTE)
     return chosen
+
+
+def change_to(control: np.ndarray, before: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """The action `[nu]` that brings commands from `before` as near to `control` as one control step
+    allows.
+    """
+    low, high = ranges.T
+    step = SHARE * (high - low)
+    return np.clip((control - before) / np.where(step == 0, 1.0, step), -1.0, 1.0)

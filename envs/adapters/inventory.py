@@ -12,7 +12,7 @@ from latent_mpc.envs.adapters.default_goal import default_success, objects_not_c
 from latent_mpc.envs.adapters.driven import FREE, joint_kinds
 from latent_mpc.envs.adapters.gymnasium_task import open_environment
 from latent_mpc.envs.adapters.mjcf_files import read_model
-from latent_mpc.envs.adapters.ogbench_success import own_success
+from latent_mpc.envs.adapters.own_success import own_success
 from latent_mpc.envs.adapters.places import body_names, site_names
 from latent_mpc.envs.adapters.roles import SLIDE, Roles, read_roles
 
@@ -27,8 +27,8 @@ def of_file(xml: str) -> list[str]:
 
 def of_id(id: str) -> list[str]:
     """Lines on the model of a Gymnasium environment. Raises ValueError as the task does."""
-    env = open_environment(id)
-    return inventory(env.model, own_success(env))  # type: ignore[attr-defined]
+    env = open_environment(id, {})
+    return inventory(env.model, own_success(env).success)  # type: ignore[attr-defined]
 
 
 def inventory(model: mujoco.MjModel, own: Sequence[str] = ()) -> list[str]:

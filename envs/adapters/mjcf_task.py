@@ -1,7 +1,8 @@
 """A MuJoCo model in a file, as a task: nothing but the MJCF is needed.
 
 Actions are the actuators' ranges scaled to [-1, 1]; an episode begins at a random pose inside the
-joints' ranges, settled by a short simulation.
+joints' ranges, or near the model's keyframe (`envs/adapters/keyframes.py`), settled by a short
+simulation.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.model_title import model_title, safe
 from latent_mpc.configs.names import INCREMENTS
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
-from latent_mpc.envs.adapters.coordinates import HINGE, SLIDE
 from latent_mpc.envs.adapters.feasible import constraint_violation
 from latent_mpc.envs.adapters.increments import incremented
+from latent_mpc.envs.adapters.keyframes import Beginning
 from latent_mpc.envs.adapters.mjcf_files import files_of, read_model
 from latent_mpc.envs.adapters.settle import control_range, settle
 
@@ -64,7 +65,8 @@ class MjcfTask(CoordinateTask):
                 " its files were changed since"
             )
         self._group = max(1, round(STEP / model.opt.timestep))
-        self.actions = actions
+        self.actions, self._beginning = actions, Beginning(model)
+        self.starts_moved = not self._beginning.mobile
         super().__init__(
             model,
             mujoco.MjData(model),
@@ -75,29 +77,24 @@ class MjcfTask(CoordinateTask):
         )
 
     def begin(self, rng: np.random.Generator) -> None:
-        """A random pose: uniform within limits, unlimited hinges all round, everything else as the
-        model has it.
+        """A random pose as of `Beginning`, brought to rest.
 
-        Drawn again until limits and closed loops hold; after half of the draws nearer and nearer to
-        the model's own pose, for a mechanism of many loops takes few others. Raises ValueError if
-        the simulation diverges from all of them.
+        Drawn again until limits, contacts and closed loops hold and what stands at the key stands;
+        after half of the draws nearer and nearer to the key or the model's own pose, for a
+        mechanism of many loops takes few others.
+        Raises ValueError if the simulation diverges from all of them.
         """
-        model, data = self.model, self.data
+        model, data, beginning = self.model, self.data, self._beginning
         stable = False
         for draw in range(MOST_DRAWS):
-            mujoco.mj_resetData(model, data)
-            for joint in range(model.njnt):
-                kind, place = int(model.jnt_type[joint]), model.jnt_qposadr[joint]
-                if kind in (HINGE, SLIDE) and model.jnt_limited[joint]:
-                    data.qpos[place] = rng.uniform(*model.jnt_range[joint])
-                elif kind == HINGE:
-                    data.qpos[place] = rng.uniform(-np.pi, np.pi)
-            data.qpos[:] = model.qpos0 + min(1.0, 2 - 2 * draw / MOST_DRAWS) * (
-                data.qpos - model.qpos0
+            beginning.reset(data)
+            data.qpos[:] = beginning.centre + min(1.0, 2 - 2 * draw / MOST_DRAWS) * (
+                beginning.pose(rng) - beginning.centre
             )
-            settle(model, data, self.incremented)
+            settle(model, data, self.incremented, beginning.held(data))
             stable = not any(warning.number for warning in data.warning)
-            if stable and constraint_violation(model, data) <= 1.0:
+            possible = stable and constraint_violation(model, data, self.usual_depth) <= 1.0
+            if possible and beginning.stands(data):
                 return
         if stable:  # the model's own pose, nearly: as well as its constraints ever hold
             return

@@ -38,24 +38,33 @@ class Hold(NamedTuple):
     activation: np.ndarray  # (na,) that the controls leave unchanged
 
 
-def settle(model: mujoco.MjModel, data: mujoco.MjData, kept: np.ndarray | None = None) -> None:
+def settle(
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    kept: np.ndarray | None = None,
+    held: Hold | None = None,
+) -> np.ndarray:
     """Set velocities to zero and simulate, actuators holding, until nothing moves, 2 s at most;
-    then to zero again, and the time too.
+    then to zero again, and the time too. Returns the speeds `[nv]` before that, above STILL of what
+    did not come to rest.
 
     Args:
         kept: actuators that go on holding, bool `[nu]`; the controls of the others are zero again.
+        held: what they hold, if not the robot where it is.
     """
     data.qvel[:] = 0.0
-    data.ctrl[:], data.act[:] = hold(model, data)
+    data.ctrl[:], data.act[:] = held or hold(model, data)
     steps = max(1, round(CHECKED / model.opt.timestep))
     for _ in range(round(LONGEST / CHECKED)):
         mujoco.mj_step(model, data, steps)
         if np.abs(data.qvel).max(initial=0.0) < STILL:
             break
+    speeds: np.ndarray = np.abs(data.qvel)
     data.qvel[:], data.time = 0.0, 0.0
     data.ctrl[:] = 0.0 if kept is None else np.where(kept, data.ctrl, 0.0)
     data.qacc_warmstart[:] = 0.0
     mujoco.mj_forward(model, data)
+    return speeds
 
 
 def hold(model: mujoco.MjModel, data: mujoco.MjData, contacts: bool = False) -> Hold:
@@ -77,7 +86,7 @@ def hold(model: mujoco.MjModel, data: mujoco.MjData, contacts: bool = False) -> 
     effective = linear & (gain != 0)
     neutral = np.where(servos(model), -bias / np.where(effective, gain, 1.0), 0.0)
     start = np.clip(np.where(effective, neutral, control_range(model).mean(axis=1)), low, high)
-    data.ctrl[:], data.act[:] = _as_hold(model, start, data.act)
+    data.ctrl[:], data.act[:] = as_hold(model, start, data.act)
     mujoco.mj_forward(model, data)
     effect = actuator_moment(model, data).T * np.where(effective, gain, 0.0)
     missing = data.qfrc_bias - data.qfrc_passive - data.qfrc_actuator
@@ -86,7 +95,7 @@ def hold(model: mujoco.MjModel, data: mujoco.MjData, contacts: bool = False) -> 
         mujoco.mj_inverse(model, data)
         missing = data.qfrc_inverse - data.qfrc_actuator
     change = np.linalg.lstsq(effect, missing, rcond=1e-6)[0]
-    return _as_hold(model, np.clip(start + np.where(effective, change, 0.0), low, high), data.act)
+    return as_hold(model, np.clip(start + np.where(effective, change, 0.0), low, high), data.act)
 
 
 def control_range(model: mujoco.MjModel) -> np.ndarray:
@@ -142,7 +151,7 @@ def _input_range(model: mujoco.MjModel) -> np.ndarray:
     return ranges
 
 
-def _as_hold(model: mujoco.MjModel, inputs: np.ndarray, activation: np.ndarray) -> Hold:
+def as_hold(model: mujoco.MjModel, inputs: np.ndarray, activation: np.ndarray) -> Hold:
     """Controls and activations that give the inputs `[nu]` and leave them so; activations of other
     kinds stay as they are.
     """

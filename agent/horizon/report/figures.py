@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Outcome = Mapping[str, Any]
-FLOORS = {"random": "random actions", "stay": "standing still"}
+FLOORS = {"random": "random actions", "stay": "standing still", "hold": "the goal's command"}
+LINES = {"random": "-.", "stay": ":", "hold": "--"}
 LOOKS = {  # role -> (colour, marker, name in legends)
     "horizon": (BLUE, "o", "agent, at the end"),
     "cem": (ORANGE, "s", "CEM, equal evaluations"),
@@ -83,7 +84,7 @@ def draw_success(
             rate["rate"],
             color=GREY,
             linewidth=1,
-            linestyle=":" if name == "stay" else "-.",
+            linestyle=LINES[name],
             label=f"floor: {FLOORS[name]}",
         )
     axes.axvspan(chosen / 1.13, chosen * 1.13, color=BLUE, alpha=0.12, linewidth=0)

@@ -1,0 +1,168 @@
+"""Where a model begins that names keyframes: at its `home`, or at the first key that it can take.
+
+A robot that stands or rolls begins near the key and as upright, for a random pose of a legged robot
+is a fall. One that is bolted to the world begins anywhere, as without keys: its home must not
+narrow its workspace. Objects begin about where the key has them.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from latent_mpc.envs.adapters.coordinates import ANGLE, FREE, HINGE, SLIDE, actuator_moment
+from latent_mpc.envs.adapters.feasible import constraint_violation
+from latent_mpc.envs.adapters.settle import (
+    FILTERS,
+    INTEGRATOR,
+    Hold,
+    control_range,
+    hold,
+    servos,
+    settle,
+)
+
+HOME = "home"
+NEAR = 0.1  # of its range: how far from the key a joint begins
+TILT = 0.5  # [rad] by which the base of a robot that stands may lean other than at the key
+MOVED = 0.02  # of the model's extent: how far from the key an object begins, in the plane
+
+
+class Beginning:
+    """Random poses of a model and what its actuators hold there.
+
+    Where no key is usable: limited joints within their limits, unlimited hinges all round,
+    everything else as the model has it.
+
+    Attributes:
+        mobile: there is a key, and a robot that begins near it.
+    """
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self.model, self.key, self.mobile = model, home_key(model), False
+        self.centre: np.ndarray = model.qpos0 if self.key is None else model.key_qpos[self.key]
+        self._near = np.zeros(model.njnt, bool)  # joints that begin near the key
+        self._objects: list[int] = []  # free joints of what no actuator moves
+        self._commanded = np.zeros(model.nu, bool)  # servos that are given the key's command
+        self._down: dict[int, np.ndarray] = {}  # of each mobile base: gravity in its frame
+        if self.key is None:
+            return
+        moment = _moment(model)
+        robots, mobile = driven_trees(model, moment), mobile_trees(model, moment)
+        tree = model.dof_treeid[model.jnt_dofadr]
+        # what is passive begins near the key too, where no robot is bolted down
+        self._near[:] = robots == mobile or np.isin(tree, list(mobile))
+        self._objects = np.flatnonzero(
+            (model.jnt_type == FREE) & ~np.isin(tree, list(robots))
+        ).tolist()
+        if model.key_ctrl[self.key].any():  # else nobody wrote any
+            pushed = np.where(moment.any(axis=1), model.dof_treeid[moment.argmax(axis=1)], -1)
+            positions = servos(model) & (model.actuator_dyntype != INTEGRATOR)
+            self._commanded = positions & np.isin(pushed, list(mobile))
+        data = mujoco.MjData(model)
+        self.reset(data)
+        mujoco.mj_forward(model, data)
+        self._lengths = data.actuator_length.copy()
+        self.mobile = bool(mobile)
+        bases = {int(np.flatnonzero(model.body_treeid == each)[0]) for each in mobile}
+        self._down = {body: _gravity(data, body) for body in bases}
+        settle(model, data, held=self.held(data))
+        if not self.stands(data):  # nor will it anywhere near
+            self._down = {}
+
+    def reset(self, data: mujoco.MjData) -> None:
+        """The key, or the model's own pose, without velocities."""
+        if self.key is None:
+            mujoco.mj_resetData(self.model, data)
+        else:
+            mujoco.mj_resetDataKeyframe(self.model, data, self.key)
+            data.qvel[:] = 0.0
+
+    def pose(self, rng: np.random.Generator) -> np.ndarray:
+        """Random positions `[nq]`."""
+        model, centre = self.model, self.centre
+        qpos = centre.copy()
+        for joint in range(model.njnt):
+            kind, place = int(model.jnt_type[joint]), model.jnt_qposadr[joint]
+            limited, range_ = model.jnt_limited[joint], model.jnt_range[joint]
+            if kind in (HINGE, SLIDE) and limited:
+                about = centre[place] + NEAR * np.ptp(range_) * np.array([-1.0, 1.0])
+                range_ = np.clip(about, *range_) if self._near[joint] else range_
+                qpos[place] = rng.uniform(*range_)
+            elif kind == HINGE and self._near[joint]:
+                qpos[place] = centre[place] + rng.uniform(-ANGLE, ANGLE)
+            elif kind == HINGE:
+                qpos[place] = rng.uniform(-np.pi, np.pi)
+        for joint in self._objects:
+            place = model.jnt_qposadr[joint]
+            qpos[place : place + 2] += MOVED * model.stat.extent * rng.uniform(-1.0, 1.0, 2)
+        return qpos
+
+    def held(self, data: mujoco.MjData) -> Hold:
+        """What actuators hold at the positions of `data`: the pose itself; a mobile robot's servos
+        the key's command, moved as far as their joints are from the key.
+        """
+        control, activation = hold(self.model, data)
+        if self._commanded.any():
+            command = self.model.key_ctrl[self.key] + data.actuator_length - self._lengths
+            command = np.clip(command, *control_range(self.model).T)
+            control = np.where(self._commanded, command, control)
+            kinds = self.model.actuator_dyntype
+            for i in np.flatnonzero(self._commanded & np.isin(kinds, FILTERS)):
+                last = self.model.actuator_actadr[i] + self.model.actuator_actnum[i] - 1
+                activation[last] = control[i]
+        return Hold(control, activation)
+
+    def stands(self, data: mujoco.MjData) -> bool:
+        """Whether mobile robots are as upright as at the key, where that holds itself."""
+        return all(_gravity(data, body) @ down > np.cos(TILT) for body, down in self._down.items())
+
+
+def home_key(model: mujoco.MjModel) -> int | None:
+    """The key called `home`, else the first; those that the mechanism cannot take are passed
+    over.
+    """
+    keys = sorted(range(model.nkey), key=lambda k: model.key(k).name != HOME)
+    return next((key for key in keys if _usable(model, key)), None)
+
+
+def driven_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
+    """Kinematic trees that actuators of these moments `[nu, nv]` move."""
+    return set(model.dof_treeid[moment.any(axis=0)].tolist())
+
+
+def mobile_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
+    """Those of them whose base is free or rolls and slides: no actuator moves it."""
+    moved = np.any(moment, axis=0)
+    mobile = set[int]()
+    for tree in driven_trees(model, moment):
+        first = int(np.flatnonzero(model.dof_treeid == tree)[0])
+        base = np.flatnonzero(model.dof_bodyid == model.dof_bodyid[first])
+        if not moved[base].any():
+            mobile.add(tree)
+    return mobile
+
+
+def _usable(model: mujoco.MjModel, key: int) -> bool:
+    """Whether the mechanism can take it: finite, within limits, loops closed, no overlap."""
+    parts = (model.key_qpos, model.key_qvel, model.key_act, model.key_ctrl)
+    if not all(np.isfinite(part[key]).all() for part in parts):
+        return False
+    data = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, data, key)
+    mujoco.mj_forward(model, data)
+    return constraint_violation(model, data) <= 1.0
+
+
+def _gravity(data: mujoco.MjData, body: int) -> np.ndarray:
+    """Which way is down in the body's frame `[3]`, of `data` whose kinematics are up to date."""
+    down: np.ndarray = -data.xmat[body].reshape(3, 3)[2]
+    return down
+
+
+def _moment(model: mujoco.MjModel) -> np.ndarray:
+    """Which degrees of freedom each actuator pushes in the model's own pose, bool `[nu, nv]`."""
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    pushed: np.ndarray = np.abs(actuator_moment(model, data)) > 1e-9
+    return pushed
