@@ -36,6 +36,7 @@ from latent_mpc.envs.adapters.coordinates import (
     to_change,
     tolerances_written,
 )
+from latent_mpc.envs.adapters.counted import Counted
 from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
 from latent_mpc.envs.adapters.falling import falling_body
 from latent_mpc.envs.adapters.feasible import constraint_violation, usual_depth
@@ -173,6 +174,7 @@ class CoordinateTask(Task):
             self._notes += strays(self.name, model, flat) + untouched(model, roles, success, poses)
         self.coordinates = read_coordinates(model, joints, flat)
         carried = [int(model.jnt_qposadr[j]) for place in self.places for j in place.joints(model)]
+        self._counted = Counted(model, roles, self.coordinates, self.places)
         # positions that success depends on
         self._counting = np.unique(np.concatenate([self.coordinates.index, np.array(carried, int)]))
         self._uncut = 0
@@ -181,6 +183,8 @@ class CoordinateTask(Task):
             timed = timed_by(model, roles)
             moved = self.coordinates if timed.nothing else timed.joints
             rule = time_scale.follow_rule(poses, moved, step, timed.base, timed.most)
+            if self.incremented.any() and not roles.bases:
+                rule = rule.at_least(time_scale.DECISIONS, step)
             self._uncut = 0 if episode_steps or seconds else rule.uncut_steps
             control_period, episode_steps = (
                 control_period or rule.control_period,
@@ -358,6 +362,9 @@ class CoordinateTask(Task):
                 for place, a, b in zip(self.places, here, there, strict=True)
             }
         return named
+
+    def counted(self, states: np.ndarray) -> np.ndarray:
+        return self._counted(self.qpos_qvel(states)[0])
 
     def reached(self, state: np.ndarray, goal: np.ndarray) -> bool:
         return self.distance(state, goal) <= 1.0

@@ -28,7 +28,7 @@ def of_file(xml: str) -> list[str]:
 def of_id(id: str) -> list[str]:
     """Lines on the model of a Gymnasium environment. Raises ValueError as the task does."""
     env = open_environment(id, {})
-    return inventory(env.model, own_success(env).success)  # type: ignore[attr-defined]
+    return inventory(env.model, own_success(env).written)  # type: ignore[attr-defined]
 
 
 def inventory(model: mujoco.MjModel, own: Sequence[str] = ()) -> list[str]:

@@ -32,6 +32,7 @@ PART = 1 / 3  # of the range
 STEPS = 6  # model steps in which a typical coordinate covers that part under full action
 EPISODE = 7  # times the slowest coordinate's T
 SHORTEST, MOST = 20, 60  # [control steps] of an episode
+DECISIONS = 0.1  # [s] between decisions of a robot on servos that is bolted down
 USUAL = 0.1  # [s] the control period for which the collector's times are meant
 
 
@@ -43,6 +44,13 @@ class TimeScale:
     episode_steps: int  # [control steps]
     # what seven times the longest T would be, beyond the least and the most too [control steps]
     uncut_steps: int
+
+    def at_least(self, period: float, step: float) -> TimeScale:
+        """With control steps no shorter than `period` [s], in whole steps of the environment [s],
+        and the longest episode: a command crosses its range in three quarters of it.
+        """
+        held = step * max(1, round(max(period, self.control_period) / step))
+        return TimeScale(held, MOST, MOST)
 
 
 def probe(

@@ -53,7 +53,7 @@ def test_the_target_of_gymnasium_s_reacher_is_left_out_of_the_state_and_said():
     start, goal = pair.start, pair.goal
     elsewhere = start.copy()
     elsewhere[1 + 2 : 1 + 4] += 0.05  # the target's place, behind the time and the two joints
-    assert task.observation(start)["state"].shape == (5,)
+    assert task.observation(start)["state"].shape == (8,)  # the fingertip, too
     np.testing.assert_array_equal(
         task.observation(start)["state"], task.observation(elsewhere)["state"]
     )

@@ -53,12 +53,14 @@ def test_poses_are_spread_over_the_joint_ranges_and_stay_where_they_are(arm: Mjc
     assert arm.distance(arm.snapshot(), state) < 0.01
 
 
-def test_the_observation_is_positions_velocities_named_sensors_and_commands(arm: MjcfTask) -> None:
+def test_the_observation_is_positions_velocities_sensors_commands_and_what_counts(
+    arm: MjcfTask,
+) -> None:
     arm.restore(arm.draw_state(np.random.default_rng(1)))
     tip = arm.data.site("tip").xpos
     np.testing.assert_allclose(
         arm.observation()["state"],
-        [*arm.data.qpos, *arm.data.qvel, *tip, *arm.data.ctrl],
+        [*arm.data.qpos, *arm.data.qvel, *tip, *arm.data.ctrl, *tip],
         atol=1e-6,
     )
     assert arm.observation()["pixels"].std() > 5
