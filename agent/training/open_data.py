@@ -10,6 +10,7 @@ from typing import Any
 from latent_mpc.agent.evaluation.results import make_folder
 from latent_mpc.configs.command_line import task_settings, write
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.names import ABSOLUTE
 from latent_mpc.configs.schema import TrainConfig
 from latent_mpc.envs.rollouts.fit import require_shapes
 from latent_mpc.envs.rollouts.minari import from_minari
@@ -62,8 +63,10 @@ def require_task(where: str, meta: Mapping[str, Any], config: TrainConfig) -> No
             f"{where} must hold rollouts of {config.task.name}, it holds {name}; give task={name}"
             " or other data"
         )
+    # before there was a choice, servos were given commands
+    options = {**({"actions": ABSOLUTE} if name == "mjcf" else {}), **task.get("options", {})}
     for key in MODEL:
-        actual, expected = task.get("options", {}).get(key), getattr(config.task, key, None)
+        actual, expected = options.get(key), getattr(config.task, key, None)
         if (actual or None) != (expected or None):  # of older data some are missing
             raise LatentMPCError(
                 f"{where} must hold rollouts with task.{key}={expected}, it holds {actual}; give"
