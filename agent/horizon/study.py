@@ -109,7 +109,14 @@ def study(sweep: Sweep) -> Result:
 
 
 def _comparisons(sweep: Sweep, by_horizon: Sequence[Setting], best: int) -> list[Setting]:
-    return comparison_settings(by_horizon, best, oracle=sweep.config.oracle, full=sweep.config.full)
+    networks = sweep.parts.networks
+    return comparison_settings(
+        by_horizon,
+        best,
+        oracle=sweep.config.oracle,
+        full=sweep.config.full,
+        usable=[name for name, kind in costs().items() if kind.usable(networks)],
+    )
 
 
 def _head(sweep: Sweep) -> Result:
@@ -174,7 +181,7 @@ def _model(sweep: Sweep, by_horizon: Sequence[Setting]) -> Result:
         "steps": most,
     }
     cache_key |= {
-        "costs": sorted(costs()),
+        "costs": sorted(name for name, kind in costs().items() if kind.usable(parts.networks)),
         "goal": goal.tolist(),
         "task": task.name,
         "versions": versions(),
