@@ -38,18 +38,9 @@ from latent_mpc.envs.adapters.coordinates import (
 )
 from latent_mpc.envs.adapters.counted import Counted
 from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
-from latent_mpc.envs.adapters.falling import falling_body
-from latent_mpc.envs.adapters.feasible import constraint_violation, usual_depth
+from latent_mpc.envs.adapters.drawn_states import DrawnStates
+from latent_mpc.envs.adapters.feasible import usual_depth
 from latent_mpc.envs.adapters.given_goals import GivenGoals
-from latent_mpc.envs.adapters.held_goals import (
-    FEW,
-    MOVING,
-    RESTING,
-    TRIED,
-    Candidate,
-    draw_held,
-    held_of,
-)
 from latent_mpc.envs.adapters.increments import SHARE, change_to
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
@@ -61,28 +52,23 @@ from latent_mpc.envs.adapters.possible import (
     untouched,
 )
 from latent_mpc.envs.adapters.roles import read_roles
-from latent_mpc.envs.adapters.settle import hold, settle
+from latent_mpc.envs.adapters.settle import hold
 from latent_mpc.envs.adapters.timed_by import timed_by
-from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.looks import make_plain
 from latent_mpc.envs.cameras.share import choose_near_view
 from latent_mpc.envs.cameras.visible import counting_bodies, require_visible
 from latent_mpc.envs.task import (
     INTEGRATION,
-    Pair,
-    Task,
     action_of,
-    integration_state,
     set_integration_state,
 )
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen
-MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
 CHECKED = 8  # poses from which the pictures must change
 
 
-class CoordinateTask(Task):
+class CoordinateTask(DrawnStates):
     """State: positions (unlimited hinges as cos and sin), velocities, actuators' own state, named
     sensors. Distance: in tolerances.
 
@@ -108,7 +94,6 @@ class CoordinateTask(Task):
     """
 
     unit = "tol"  # short: it stands in pictures
-    starts_moved = True  # starts are where random actions lead, too; else fresh resets
 
     def __init__(
         self,
@@ -201,7 +186,6 @@ class CoordinateTask(Task):
         self._counting_dofs = np.flatnonzero(
             ~np.isin(model.dof_jntid, joint_of_position(model)[self._kept])
         )
-        self._held: int | None = None  # goals of TRIED that hold, once it is known
         self._leave_out_markers()
         self._tracked = (
             self.places[0].body(model) if self.places else tracked_body(model, self.coordinates)
@@ -238,10 +222,6 @@ class CoordinateTask(Task):
 
     # What an adapter writes
 
-    def begin(self, rng: np.random.Generator) -> None:
-        """Bring `self.data` to a fresh reset."""
-        raise NotImplementedError
-
     def advance_step(self, control: np.ndarray) -> None:
         """Hold a control `[A]` for one step of the adapter's own."""
         raise NotImplementedError
@@ -251,80 +231,6 @@ class CoordinateTask(Task):
     def advance(self, control: np.ndarray) -> None:
         for _ in range(self.steps_held):
             self.advance_step(control)
-
-    def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps
-        (none of a robot that would fall), brought to rest.
-
-        Drawn again until joint limits, contacts and closed loops hold there; of 20 that do not, the
-        one that comes nearest.
-        """
-        here = self.snapshot()
-        state = self._draw(rng, self.starts_moved).state
-        self.restore(here)
-        return state
-
-    def _draw(self, rng: np.random.Generator, moved: bool = True) -> Candidate:
-        candidates: list[tuple[float, int, Candidate]] = []
-        while len(candidates) < MOST_DRAWS:
-            self.begin(rng)
-            steps = int(rng.integers(self.episode_steps + 1)) if moved else 0
-            motion = Motion(
-                rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig()
-            )
-            for t in range(steps):
-                self.apply(motion.action(t, self))
-            # a reset that is a start as it is has come to rest
-            candidate, violation = self._settled(self.snapshot(), moved)
-            candidates.append((violation, len(candidates), candidate))
-            if violation <= 1.0:
-                break
-        return min(candidates, key=lambda one: one[:2])[-1]
-
-    def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
-        """Both drawn alike, the goal again until the robot stays there, as in `held_goals.py`, or
-        one of those that were given; what is in the scene and does not count, such as a marker,
-        stands at the goal where it stands at the start.
-        """
-        here = self.snapshot()
-        start = self._draw(rng, self.starts_moved).state
-        bystanding = 1 + np.flatnonzero(self._kept)  # behind the time
-        if self.given_goals.states:
-            self.restore(here)
-            goal = self.given_goals.draw(rng)
-            goal[bystanding] = start[bystanding]
-            return Pair(start, goal)
-
-        def draw() -> Candidate:
-            goal = self._draw(rng)
-            if self._kept.any():
-                goal.state[bystanding] = start[bystanding]
-                goal, _ = self._settled(goal.state)
-            return goal
-
-        goal = draw_held(self, draw, TRIED if self.goals_held() >= RESTING else FEW)
-        self.restore(here)
-        return Pair(start, goal)
-
-    def goals_held(self) -> int:
-        """How many of TRIED drawn goals hold; RESTING where that is enough. Raises ValueError for a
-        body that falls for ever.
-        """
-        if self._held is None:
-            here, rng = self.snapshot(), np.random.default_rng(0)
-            held = held_of(self, lambda: self._draw(rng))
-            if held < RESTING:
-                self.begin(rng)
-                set_integration_state(self.model, self._scratch, self.snapshot())
-                trees = set(self.model.dof_treeid[self._counting_dofs].tolist())
-                if body := falling_body(self.model, self._scratch, trees):
-                    raise LatentMPCError(
-                        f"{self.name}: {body} falls for ever, so no goal of it rests; add a floor"
-                        " below it, or take away gravity"
-                    )
-            self.restore(here)
-            self._held = held
-        return self._held
 
     def state_vector(self) -> np.ndarray:
         qpos, angles = self.data.qpos, self.data.qpos[self._unlimited]
@@ -386,10 +292,6 @@ class CoordinateTask(Task):
             )
         return points
 
-    def rest_state(self, qpos: np.ndarray) -> np.ndarray:
-        """The simulator state `[n]` at the given positions, brought to rest."""
-        return self._settled(super().rest_state(qpos))[0].state
-
     def still(self) -> np.ndarray:
         """What holds the robot: a servo's own position, no force, and gravity's share where
         actuators can carry it.
@@ -450,7 +352,7 @@ class CoordinateTask(Task):
             ),
             *(f"  {note}" for note in self._notes),
             *self._about_markers(),
-            *self._about_goals(),
+            *self.about_goals(),
             (
                 f"  a control step of {self.control_period:g} s "
                 f" (task.control_period={self.control_period:g})"
@@ -485,18 +387,6 @@ class CoordinateTask(Task):
         self._markers = [j for j in range(model.njnt) if int(tree[j]) in markers]
         self._moving_dofs = np.flatnonzero(~np.isin(model.dof_treeid, list(markers)))
 
-    def _settled(self, state: np.ndarray, moving: bool = True) -> tuple[Candidate, float]:
-        """The state brought to rest if it moves, and how far it violates the mechanism's
-        constraints, above 1 where it cannot take it.
-        """
-        set_integration_state(self.model, self._scratch, state)
-        # an action may stand for no actuator, and then nothing of them is kept
-        kept = self.incremented if self.incremented.any() else None
-        speeds = settle(self.model, self._scratch, kept) if moving else np.zeros(0)
-        rests = bool(speeds[self._counting_dofs].max(initial=0.0) < MOVING) if moving else True
-        violation = constraint_violation(self.model, self._scratch, self.usual_depth)
-        return Candidate(integration_state(self.model, self._scratch), rests), violation
-
     def _about_cut(self) -> str:
         """Where the rule's least or most decided, and not how slow the robot is."""
         if self._uncut in (0, self.episode_steps):
@@ -504,20 +394,6 @@ class CoordinateTask(Task):
         return (
             f"; {self._uncut} by its slowest part, cut to {time_scale.SHORTEST} to"
             f" {time_scale.MOST}: longer ones by task.seconds"
-        )
-
-    def _about_goals(self) -> list[str]:
-        """A line where few of them hold, or they are given."""
-        if self.given_goals.states:
-            return [self.given_goals.about()]
-        held = self.goals_held()
-        return (
-            []
-            if held >= RESTING
-            else [
-                f"  goals do not rest: {held} of {TRIED} held; success at the end means passing"
-                " through"
-            ]
         )
 
     def _about_markers(self) -> list[str]:
