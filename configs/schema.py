@@ -160,8 +160,6 @@ class TrainConfig(_Experience):
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
     validation_episodes: int = 100  # pairs of pairs.seed=0 evaluated at the end [episodes]
-    # whether cost=coordinates is tried on these pairs too, where only some of a goal counts
-    try_coordinates: bool = True
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING
 

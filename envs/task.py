@@ -124,12 +124,6 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """The task's own metric between two simulator states, in `unit`."""
         raise NotImplementedError
 
-    def counted(self, states: np.ndarray) -> np.ndarray | None:
-        """The numbers on which success depends `[M, C]` of simulator states `[M, n]`; None, the
-        default, where the whole state counts.
-        """
-        return None
-
     def distances(self, state: np.ndarray, goal: np.ndarray) -> dict[str, float]:
         """Where several things have to come to the goal, each by name, reached at 1 or less; none
         by default.

@@ -35,7 +35,6 @@ NEEDED = {  # what is read from config.yaml beside the fields of its parts
         "data.fingerprint": str,
     },
 }
-COUNTED = "counted"  # numbers on which success depends; none of tasks whose whole goal counts
 NOTES = ("obs", "training", "versions")  # what is written down and not read
 KEYS = ("format", *(path for path in NEEDED if "." not in path))
 RANKS = {"state": 1, "pixels": 3}  # observation -> number of its dimensions
@@ -54,7 +53,7 @@ def check_config(config: Mapping[str, Any]) -> None:
             f"checkpoint format must be {FORMAT}, got {config.get('format')!r:.60}; train it again"
             " with this version"
         )
-    known = (*KEYS, *heads(), *NOTES, COUNTED)
+    known = (*KEYS, *heads(), *NOTES)
     for key in config:
         if key not in known:
             raise LatentMPCError(
@@ -62,8 +61,6 @@ def check_config(config: Mapping[str, Any]) -> None:
             )
     for path, kind in NEEDED.items():
         _check_kind(path, kind, _find(config, path))
-    if type(counted := config.get(COUNTED, 0)) is not int or counted < 0:
-        raise LatentMPCError(f"{COUNTED} must be a whole number, at least 0, got {counted!r:.60}")
     actions, repeat = config["actions"], config["task"]["action_repeat"]
     if actions < 1 or repeat < 1 or actions % repeat:
         raise LatentMPCError(

@@ -14,9 +14,9 @@ constraints.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -98,17 +98,6 @@ class Cost(ABC):
             one.bind(networks) for one in self.made_constraints()
         ]
 
-    @classmethod
-    def usable(cls, networks: Networks) -> bool:
-        """Whether these networks have learned what it needs."""
-        return True
-
-    def measured(self, networks: Networks, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
-        """As `towards`, for costs that need more than the learned distance. Raises ValueError if
-        they do not have it.
-        """
-        return self.towards(networks.cost_to_go, z_goal)
-
     @abstractmethod
     def towards(
         self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]
@@ -121,12 +110,6 @@ class Cost(ABC):
 def costs() -> dict[str, type[Cost]]:
     """Every kind of cost by name."""
     return registered("latent_mpc.agent.costs", Cost, "latent_mpc.costs")
-
-
-def other_cost(cost: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The cost called `name` with this one's weights, its own fields as they are by default."""
-    shared = [field.name for field in fields(Cost)]
-    return {"name": name, **{key: cost[key] for key in shared if key in cost}}
 
 
 class PlanCost:
@@ -230,7 +213,7 @@ def plan_cost(
 
 
 def _one_stage(networks: Networks, memory: Memory, z_goal: Tensor, config: Cost) -> PlanCost:
-    return PlanCost(networks, memory, *config.measured(networks, z_goal), config)
+    return PlanCost(networks, memory, *config.towards(networks.cost_to_go, z_goal), config)
 
 
 def _cat(parts: list[Costed], dim: int) -> Costed:

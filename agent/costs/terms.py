@@ -21,7 +21,6 @@ from torch import Tensor
 
 from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.heads.probe import Probe
-from latent_mpc.agent.heads.reader import Reader
 from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.plugins import registered
@@ -33,7 +32,6 @@ class Networks(NamedTuple):
     model: WorldModel
     cost_to_go: CostToGo
     probe: Probe | None = None
-    reader: Reader | None = None
 
     def places(self, name: str) -> Callable[[Tensor], Tensor]:
         """Latents -> positions `[..., 3]` [m]. Raises ValueError, for whoever `name` is, if nothing

@@ -4,8 +4,7 @@ a model's errors add up along them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from latent_mpc.agent.build import Parts, make_agent
 from latent_mpc.agent.evaluation.episodes import Outcome, play
@@ -41,36 +40,14 @@ def play_lengths(
     return episodes
 
 
-def play_costs(
-    parts: Parts,
-    task: Task,
-    pairs: Pairs,
-    seed: int,
-    horizons: Iterable[int],
-    costs: Sequence[Mapping[str, Any]],
-) -> dict[str, dict[int, Outcome]]:
-    """What the agent does with each cost, by name and length, until one is there from beginning to
-    end. Leaves the best cost and its best length in `parts`.
-    """
-    played, chosen = dict[str, dict[int, Outcome]](), dict[str, int]()
-    for cost in costs:
-        parts.config["cost"] = dict(cost)
-        played[cost["name"]] = play_lengths(parts, task, pairs, seed, horizons)
-        chosen[cost["name"]] = parts.config["planner"]["horizon"]
-        if played[cost["name"]][chosen[cost["name"]]].end.all():
-            break
-    best = max(played, key=lambda name: _merit(played[name][chosen[name]]))
-    parts.config["cost"] = next(dict(cost) for cost in costs if cost["name"] == best)
-    parts.config["planner"]["horizon"] = chosen[best]
-    return played
-
-
 def best_length(episodes: dict[int, Outcome]) -> int:
     """The length that is at the goal most often at the end, then most of the time, to the percent;
     the first of equals.
     """
-    return max(episodes, key=lambda horizon: _merit(episodes[horizon]))
-
-
-def _merit(outcome: Outcome) -> tuple[float, float]:
-    return float(outcome.end.mean()), round(outcome.time_at_goal, 2)
+    return max(
+        episodes,
+        key=lambda horizon: (
+            episodes[horizon].end.mean(),
+            round(episodes[horizon].time_at_goal, 2),
+        ),
+    )

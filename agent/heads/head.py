@@ -32,7 +32,6 @@ class Sizes(NamedTuple):
     latent: int
     actions: int  # of an action block
     shapes: Shapes  # of the observations
-    counted: int = 0  # numbers on which success depends; 0 where the whole goal counts
 
 
 class FrozenData:
@@ -44,7 +43,6 @@ class FrozenData:
         source: the row of the rollouts that each came from, `[N]`.
         rollouts: where they came from.
         action_repeat: control steps in a model step.
-        counted: simulator states `[M, n]` -> the numbers on which success depends `[M, C]`.
         tracked: simulator states `[M, n]` -> where what has to reach the goal is `[M, 3]` [m].
     """
 
@@ -56,11 +54,9 @@ class FrozenData:
         rollouts: Rollouts | None = None,
         action_repeat: int = 1,
         tracked: Callable[[np.ndarray], np.ndarray] | None = None,
-        counted: Callable[[np.ndarray], np.ndarray | None] | None = None,
     ) -> None:
         self.z, self.last, self.action_repeat = z, last, action_repeat
-        self._source, self._rollouts = source, rollouts
-        self._tracked, self._counted = tracked, counted
+        self._source, self._rollouts, self._tracked = source, rollouts, tracked
 
     def gather(self, key: str, rows: np.ndarray) -> np.ndarray:
         """What was recorded at some rows, `[*rows.shape, ...]`. Raises KeyError if it was not."""
@@ -88,13 +84,6 @@ class FrozenData:
         assert self._tracked is not None and self._rollouts is not None and self._source is not None
         points = self._tracked(self._rollouts.arrays["physics"][self._source[::every]])
         return torch.as_tensor(points, dtype=torch.float32, device=self.z.device)
-
-    def counted(self, every: int) -> Float[Tensor, "M C"]:
-        """The numbers on which success depends, at every so many rows."""
-        assert self._counted is not None and self._rollouts is not None
-        assert self._source is not None
-        numbers = self._counted(self._rollouts.arrays["physics"][self._source[::every]])
-        return torch.as_tensor(numbers, dtype=torch.float32, device=self.z.device)
 
 
 @dataclass(frozen=True)

@@ -109,14 +109,7 @@ def study(sweep: Sweep) -> Result:
 
 
 def _comparisons(sweep: Sweep, by_horizon: Sequence[Setting], best: int) -> list[Setting]:
-    networks = sweep.parts.networks
-    return comparison_settings(
-        by_horizon,
-        best,
-        oracle=sweep.config.oracle,
-        full=sweep.config.full,
-        usable=[name for name, kind in costs().items() if kind.usable(networks)],
-    )
+    return comparison_settings(by_horizon, best, oracle=sweep.config.oracle, full=sweep.config.full)
 
 
 def _head(sweep: Sweep) -> Result:
@@ -181,7 +174,7 @@ def _model(sweep: Sweep, by_horizon: Sequence[Setting]) -> Result:
         "steps": most,
     }
     cache_key |= {
-        "costs": sorted(name for name, kind in costs().items() if kind.usable(parts.networks)),
+        "costs": sorted(costs()),
         "goal": goal.tolist(),
         "task": task.name,
         "versions": versions(),

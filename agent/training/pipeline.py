@@ -13,11 +13,8 @@ from torch import Tensor
 from latent_mpc.agent.build import Parts, build, make_agent
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.checkpoints.validation import FORMAT
-from latent_mpc.agent.costs.coordinates import CoordinatesCost
-from latent_mpc.agent.costs.cost import other_cost
-from latent_mpc.agent.costs.cost_to_go import CostToGoCost
 from latent_mpc.agent.evaluation.evaluate import measure
-from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, play_costs
+from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, play_lengths
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.heads.head import FrozenData, Head, heads
@@ -37,20 +34,21 @@ from latent_mpc.envs.task import Task
 
 def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dict[str, Any]:
     """What the agent reaches on the validation pairs; where the plan's length is left open, with
-    the best, which stays in `parts`; so too the cost, where only some of a goal counts.
+    the best, which stays in `parts`.
     """
     planner = parts.config["planner"]
-    lengths = [config.planner.horizon] if config.planner.horizon else HORIZONS
-    played = play_costs(parts, task, pairs, config.seed, lengths, _costs(parts, config))
-    shown = {
-        name: {
-            horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal}
-            for horizon, one in outcomes.items()
-        }
-        for name, outcomes in played.items()
+    outcomes = play_lengths(
+        parts,
+        task,
+        pairs,
+        config.seed,
+        [config.planner.horizon] if config.planner.horizon else HORIZONS,
+    )
+    horizons = {
+        horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal}
+        for horizon, one in outcomes.items()
     }
-    name = parts.config["cost"]["name"]
-    agent, best = make_agent(parts, seed=config.seed), played[name][planner["horizon"]]
+    agent, best = make_agent(parts, seed=config.seed), outcomes[planner["horizon"]]
     return {
         **measure(
             agent,
@@ -61,20 +59,8 @@ def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dic
             parts.config["cost"],
             outcome=best,
         ),
-        "horizons": shown[name],
-        **({"costs": shown} if len(shown) > 1 else {}),
+        "horizons": horizons,
     }
-
-
-def _costs(parts: Parts, config: TrainConfig) -> list[dict[str, Any]]:
-    """The costs to validate with: the config's, and where only some of a goal counts the plain
-    distance of that.
-    """
-    own = dict(parts.config["cost"])
-    tried = own["name"] == CostToGoCost.name and config.try_coordinates
-    if not tried or not CoordinatesCost.usable(parts.networks):
-        return [own]
-    return [other_cost(own, CoordinatesCost.name), own]
 
 
 def train(
@@ -96,7 +82,7 @@ def train(
     train_world_model(parts.model, seen, training, repeat, trainer)
     z, last, source = encode_rollouts(parts.model, seen, repeat, folder / "training", shown=True)
     data, fitted = (
-        FrozenData(z, last, source, rollouts, repeat, task.tracked_point, task.counted),
+        FrozenData(z, last, source, rollouts, repeat, task.tracked_point),
         dict[str, Head](),
     )
     for name, head in parts.heads.items():
@@ -177,12 +163,10 @@ def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
         for key in ("task", "obs", "seed", "model", "training", *heads(), "planner", "cost")
     }
     parts["planner"]["horizon"] = config.planner.horizon or HORIZONS[0]
-    counted = task.counted(task.snapshot()[None])
     return {
         "format": FORMAT,
         **parts,
         "spaces": spaces,
-        **({} if counted is None else {"counted": counted.shape[1]}),
         "actions": task.action_width * config.task.action_repeat,
     }
 
