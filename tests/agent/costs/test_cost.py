@@ -9,6 +9,7 @@ from latent_mpc.agent.costs.cost_to_go import CostToGoCost
 from latent_mpc.agent.costs.latent import LatentCost, latent_distance
 from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.reader import Reader, ReaderConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 
 
@@ -181,8 +182,10 @@ def test_costs_live_where_the_model_lives(kind, device):
         make_model().to(device),
         CostToGo(4, CostToGoConfig(hidden=16, metric=8)).to(device),
     )
+    reader = Reader(4, 3, ReaderConfig(hidden=8))
+    torch.nn.init.ones_(reader.linear.weight)
     cost = plan_cost(
-        Networks(model, learned),
+        Networks(model, learned, reader=reader.to(device)),
         model.memory(2),
         torch.zeros(2, 4, device=device),
         costs.costs()[kind](),
