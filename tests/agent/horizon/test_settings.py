@@ -36,6 +36,7 @@ def test_by_default_the_oracle_plays_three_horizons_on_few_pairs_and_the_rest_is
     assert roles(comparisons) == [
         *[
             ("cost", 3, 50),
+            ("cost", 3, 50),
             ("oracle", 1, 24),
             ("oracle", 3, 24),
             ("oracle", 24, 8),
