@@ -52,7 +52,6 @@ class Reader(Head):
         self.config = config
         self.linear = nn.Linear(latent, counted)
         self.mlp = mlp(latent, counted, config.hidden, zero_last=True)
-        self._forget()
 
     @classmethod
     def build(cls, sizes: Sizes, config: ReaderConfig) -> Reader | None:
@@ -61,7 +60,7 @@ class Reader(Head):
 
     @property
     def knows(self) -> bool:
-        """Whether it was fitted: data of another library may not tell what counts."""
+        """False once its data, of another library, did not tell what counts."""
         return bool(self.linear.weight.any() or self._last.weight.any())
 
     def forward(self, z: Float[Tensor, "*B D"]) -> Float[Tensor, "*B C"]:

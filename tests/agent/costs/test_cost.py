@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from latent_mpc.agent.costs import cost as costs
-from latent_mpc.agent.costs.cost import PlanCost, plan_cost
 from latent_mpc.agent.costs.coordinates import CoordinatesCost
+from latent_mpc.agent.costs.cost import PlanCost, plan_cost
 from latent_mpc.agent.costs.cost_to_go import CostToGoCost
 from latent_mpc.agent.costs.latent import LatentCost, latent_distance
 from latent_mpc.agent.costs.terms import Networks
@@ -32,12 +32,17 @@ class Fitted(Reader):
     knows = True
 
 
+class Unread(Reader):
+    knows = False
+
+
 def test_coordinates_by_hand():
     """Read are twice the first number and the third: (2, 1) from the goal's (8, 9), so 10 times
     the root of 36 + 64; other numbers do not count.
     """
     reader = Reader(4, 2, ReaderConfig(hidden=8))
     with torch.no_grad():
+        reader.linear.weight.zero_()
         reader.linear.weight[0, 0], reader.linear.weight[1, 2] = 2.0, 1.0
     networks = Networks(None, None, reader=reader)
     goal, distance = CoordinatesCost().towards(networks, torch.tensor([[4.0, 77.0, 9.0, -5.0]]))
@@ -48,7 +53,7 @@ def test_coordinates_by_hand():
     assert there.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("reader", [None, Reader(4, 2, ReaderConfig(hidden=8))])
+@pytest.mark.parametrize("reader", [None, Unread(4, 2, ReaderConfig(hidden=8))])
 def test_coordinates_are_refused_where_nothing_reads_them(reader):
     networks = Networks(None, None, reader=reader)
     assert not CoordinatesCost.usable(networks) and CostToGoCost.usable(networks)

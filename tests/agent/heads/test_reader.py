@@ -25,7 +25,7 @@ def recorded(z: torch.Tensor, states: np.ndarray, *keys: str) -> FrozenData:
 def fitted(folder: Path, z: torch.Tensor, states: np.ndarray, *keys: str, steps: int = 1) -> Reader:
     torch.manual_seed(0)
     made = Reader.build(Sizes(D, 2, {}, states.shape[1]), ReaderConfig(hidden=64, steps=steps))
-    assert made is not None and not made.knows
+    assert made is not None
     made.fit(recorded(z, states, *keys), {}, Trainer(folder, 0))
     return made.eval()
 
