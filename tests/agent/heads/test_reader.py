@@ -4,6 +4,7 @@ simulator states.
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from latent_mpc.agent.heads.head import FrozenData, Sizes
 from latent_mpc.agent.heads.reader import LINEAR, Reader, ReaderConfig, standardised
 from latent_mpc.agent.training.loop import Trainer
+from latent_mpc.envs.rollouts.reader import Rollouts
 
 N, D = 3000, 5
 
@@ -19,7 +21,8 @@ N, D = 3000, 5
 def recorded(z: torch.Tensor, states: np.ndarray, *keys: str) -> FrozenData:
     """Latents of simulator states, all numbers of which count."""
     rollouts = SimpleNamespace(keys=keys, arrays={"physics": states})
-    return FrozenData(z, np.full(N, N - 1), np.arange(N), rollouts, counted=lambda states: states)
+    where = np.arange(N)
+    return FrozenData(z, where * 0 + N - 1, where, cast(Rollouts, rollouts), counted=lambda s: s)
 
 
 def fitted(folder: Path, z: torch.Tensor, states: np.ndarray, *keys: str, steps: int = 1) -> Reader:

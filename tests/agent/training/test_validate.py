@@ -10,6 +10,7 @@ import pytest
 
 from latent_mpc.agent.checkpoints.validation import check_config
 from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.training import pipeline
 from latent_mpc.envs.reacher import Reacher
 
@@ -42,7 +43,7 @@ def validate(
     config = compose_config("train", [*TINY, *words])
     parts = pipeline.initialise(pipeline.describe(config, task), 0)
     check_config({**parts.config, "data": {"fingerprint": "0"}})
-    return pipeline.validate(parts, task, config, SimpleNamespace()), parts.config
+    return pipeline.validate(parts, task, config, Pairs([], 0, 0, {})), parts.config
 
 
 def test_the_better_cost_is_kept_with_the_weights_of_the_other(
