@@ -17,6 +17,7 @@ from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.heads.head import Head, Sizes, heads
 from latent_mpc.agent.heads.probe import Probe
 from latent_mpc.agent.heads.proposals import Proposals
+from latent_mpc.agent.heads.reader import Reader
 from latent_mpc.agent.models.base import WorldModel, models
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.keyword_arguments import require_hashed
@@ -63,9 +64,14 @@ class Parts:
         return cast(Proposals | None, self.heads.get("proposals"))
 
     @property
+    def reader(self) -> Reader | None:
+        """What tells the numbers on which success depends, where the task names some."""
+        return cast(Reader | None, self.heads.get("reader"))
+
+    @property
     def networks(self) -> Networks:
         """What a cost is computed with."""
-        return Networks(self.model, self.cost_to_go, self.probe)
+        return Networks(self.model, self.cost_to_go, self.probe, self.reader)
 
     def modules(self) -> nn.ModuleDict:
         """All of them by name."""
@@ -80,7 +86,7 @@ def build(config: Mapping[str, Any]) -> Parts:
     values, known = dict(config["model"]), models()
     family = known[values.pop("name", "jepa")]
     model = family(from_values(family.Config, values, "model"), shapes, config["actions"])
-    sizes = Sizes(model.latent, config["actions"], shapes)
+    sizes = Sizes(model.latent, config["actions"], shapes, config.get("counted", 0))
     made = {
         name: kind.build(sizes, from_values(kind.Config, config.get(name, {}), name))
         for name, kind in heads().items()

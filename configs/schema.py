@@ -160,6 +160,7 @@ class TrainConfig(_Experience):
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
     validation_episodes: int = 100  # pairs of pairs.seed=0 evaluated at the end [episodes]
+    try_coordinates: bool = True  # validate cost=coordinates as well
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING
 

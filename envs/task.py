@@ -144,6 +144,12 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """World position `[3]` [m] of what has to reach the goal; for probes and pictures only."""
         raise NotImplementedError
 
+    def counted(self, states: np.ndarray) -> np.ndarray | None:
+        """The numbers on which success depends `[M, C]` of simulator states `[M, n]`; None, the
+        default, where the whole state counts.
+        """
+        return None
+
     # What every task has
 
     @property

@@ -86,7 +86,7 @@ def test_unknown_names_keys_and_values_leave_nothing_behind(
                     " predictive_sampling, random"
                 ),
             ),
-            ("cost=far", "no cost 'far'; there are: cost_to_go, latent"),
+            ("cost=far", "no cost 'far'; there are: coordinates, cost_to_go, latent"),
         ],
         "demo": [
             ("camera.backend=vulkan", "camera: backend must be one of auto, ray, gl; got 'vulkan'")

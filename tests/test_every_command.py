@@ -117,7 +117,7 @@ class CityBlock(Cost):
     name: ClassVar[str] = "city_block"
     sharpness: float = 1.0
 
-    def towards(self, cost_to_go, z_goal):
+    def towards(self, networks, z_goal):
         return z_goal, lambda z, goal: self.sharpness * (z - goal).abs().mean(dim=-1)
 """
 POINTS = (

@@ -35,6 +35,7 @@ NEEDED = {  # what is read from config.yaml beside the fields of its parts
         "data.fingerprint": str,
     },
 }
+OPTIONAL = ("counted",)  # read where it is there
 NOTES = ("obs", "training", "versions")  # what is written down and not read
 KEYS = ("format", *(path for path in NEEDED if "." not in path))
 RANKS = {"state": 1, "pixels": 3}  # observation -> number of its dimensions
@@ -53,7 +54,7 @@ def check_config(config: Mapping[str, Any]) -> None:
             f"checkpoint format must be {FORMAT}, got {config.get('format')!r:.60}; train it again"
             " with this version"
         )
-    known = (*KEYS, *heads(), *NOTES)
+    known = (*KEYS, *OPTIONAL, *heads(), *NOTES)
     for key in config:
         if key not in known:
             raise LatentMPCError(
@@ -67,6 +68,9 @@ def check_config(config: Mapping[str, Any]) -> None:
             f"actions must be a multiple of task.action_repeat, both at least 1, got {actions} and"
             f" {repeat}"
         )
+    counted = config.get("counted", 0)
+    if type(counted) is not int or counted < 0:
+        raise LatentMPCError(f"counted must be a whole number, at least 0, got {counted!r:.60}")
     for key, shape in config["spaces"].items():
         sizes = shape if isinstance(shape, list) else []
         if len(sizes) != RANKS.get(key) or not all(type(n) is int and n > 0 for n in sizes):

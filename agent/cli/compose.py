@@ -4,7 +4,7 @@ launcher: no working directory, no log files; sweeps are in `multirun.py`.
 
 Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and
 cost, the command line. A group that nobody names starts from the choice named after the task where
-there is one.
+there is one; the model of another's robot, seen by its states, is `identity`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ QUOTES, BRACKETS = ("'", '"'), ("[", "{")
 SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)
 ELEMENT = re.compile(rf"(?<=[\[,])\s*({ASSIGNED.pattern})\s*(?=[,\]])", re.ASCII)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+ROBOTS_OF_OTHERS = ("mjcf", "gymnasium")  # tasks whose states need no encoder
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 
 
@@ -68,6 +69,8 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
                 f"{group} must be given: {group}=NAME; there are:"
                 f" {', '.join(hydra_groups.choices(group))}"
             )
+    if "model" in used and "model" not in picks and states_suffice(picks["task"], values):
+        picks["model"] = "identity"
     config = _compose(command, picks)
     for group, node in stored.items():
         kept = (
@@ -80,6 +83,16 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
     for item in values:
         set_value(config, item)
     return to_dataclass(config)
+
+
+def states_suffice(task: str, values: Sequence[Setting]) -> bool:
+    """Whether `model=identity` is the default: for robots of others seen by their states, unless a
+    key is set that only another model has.
+    """
+    obs = [item.text.strip("'\"") for item in values if item.key == "obs"]
+    keys = {item.key.split(".")[1] for item in values if item.key.startswith("model.")}
+    known = {field.name for field in hydra_groups.part_fields("model", "identity")}
+    return task in ROBOTS_OF_OTHERS and (obs or ["state"])[-1] == "state" and keys <= known
 
 
 def read_words(command: str, arguments: Sequence[str]) -> list[Setting]:

@@ -14,9 +14,9 @@ constraints.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -30,7 +30,6 @@ from latent_mpc.agent.costs.terms import (
     make_parts,
     terms,
 )
-from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.models.base import Memory
 from latent_mpc.agent.models.ensemble import disagreement
 from latent_mpc.configs.checks import one_of
@@ -98,10 +97,13 @@ class Cost(ABC):
             one.bind(networks) for one in self.made_constraints()
         ]
 
+    @classmethod
+    def usable(cls, networks: Networks) -> bool:
+        """Whether these networks have learned what it needs."""
+        return True
+
     @abstractmethod
-    def towards(
-        self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]
-    ) -> tuple[Tensor, Distance]:
+    def towards(self, networks: Networks, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
         """Goals `[B, ...]` in the form that the distance takes, encoded once and not per candidate;
         and the distance.
         """
@@ -110,6 +112,17 @@ class Cost(ABC):
 def costs() -> dict[str, type[Cost]]:
     """Every kind of cost by name."""
     return registered("latent_mpc.agent.costs", Cost, "latent_mpc.costs")
+
+
+def usable_costs(networks: Networks) -> dict[str, type[Cost]]:
+    """Those that these networks have learned enough for, by name."""
+    return {name: kind for name, kind in costs().items() if kind.usable(networks)}
+
+
+def other_cost(cost: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The cost called `name` with this one's weights, its own fields as they are by default."""
+    shared = [item.name for item in fields(Cost)]
+    return {"name": name, **{key: cost[key] for key in shared if key in cost}}
 
 
 class PlanCost:
@@ -213,7 +226,7 @@ def plan_cost(
 
 
 def _one_stage(networks: Networks, memory: Memory, z_goal: Tensor, config: Cost) -> PlanCost:
-    return PlanCost(networks, memory, *config.towards(networks.cost_to_go, z_goal), config)
+    return PlanCost(networks, memory, *config.towards(networks, z_goal), config)
 
 
 def _cat(parts: list[Costed], dim: int) -> Costed:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_mpc.agent.costs.cost import Cost, Distance
-from latent_mpc.agent.heads.cost_to_go import CostToGo
+from latent_mpc.agent.costs.terms import Networks
 
 
 @dataclass
@@ -20,9 +20,8 @@ class CostToGoCost(Cost):
 
     name: ClassVar[str] = "cost_to_go"
 
-    def towards(
-        self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]
-    ) -> tuple[Tensor, Distance]:
+    def towards(self, networks: Networks, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
+        cost_to_go = networks.cost_to_go
         return cost_to_go.embed(z_goal), lambda z, goal: cost_to_go.between(
             cost_to_go.embed(z), goal
         )

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from latent_mpc.agent.costs.cost import Cost, Distance
-from latent_mpc.agent.heads.cost_to_go import CostToGo
+from latent_mpc.agent.costs.terms import Networks
 
 
 @dataclass
@@ -20,9 +20,7 @@ class LatentCost(Cost):
 
     name: ClassVar[str] = "latent"
 
-    def towards(
-        self, cost_to_go: CostToGo, z_goal: Float[Tensor, "B D"]
-    ) -> tuple[Tensor, Distance]:
+    def towards(self, networks: Networks, z_goal: Float[Tensor, "B D"]) -> tuple[Tensor, Distance]:
         return z_goal, latent_distance
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.heads.probe import Probe
+from latent_mpc.agent.heads.reader import Reader
 from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.plugins import registered
@@ -32,6 +33,7 @@ class Networks(NamedTuple):
     model: WorldModel
     cost_to_go: CostToGo
     probe: Probe | None = None
+    reader: Reader | None = None
 
     def places(self, name: str) -> Callable[[Tensor], Tensor]:
         """Latents -> positions `[..., 3]` [m]. Raises ValueError, for whoever `name` is, if nothing
@@ -43,6 +45,22 @@ class Networks(NamedTuple):
                 " no positions"
             )
         return self.probe
+
+    @property
+    def knows_counted(self) -> bool:
+        """Whether the numbers on which success depends can be read from a latent."""
+        return self.reader is not None and self.reader.knows
+
+    def counted(self, name: str) -> Callable[[Tensor], Tensor]:
+        """Latents -> the numbers on which success depends `[..., C]`. Raises ValueError, for
+        whoever `name` is, if nothing has learned them.
+        """
+        if self.reader is None or not self.knows_counted:
+            raise LatentMPCError(
+                f"{name} needs to know what counts of a goal, and this checkpoint has no reader of"
+                " it; use cost=cost_to_go"
+            )
+        return self.reader
 
 
 class Imagined(NamedTuple):

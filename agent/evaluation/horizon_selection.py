@@ -1,10 +1,10 @@
-"""Choose the planning horizon by validation: long plans see past thin walls and brake in time, but
-a model's errors add up along them.
+"""Choose the planning horizon, and the cost, by validation: long plans see past thin walls and
+brake in time, but a model's errors add up along them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from latent_mpc.agent.build import Parts, make_agent
 from latent_mpc.agent.evaluation.episodes import Outcome, play
@@ -44,10 +44,15 @@ def best_length(episodes: dict[int, Outcome]) -> int:
     """The length that is at the goal most often at the end, then most of the time, to the percent;
     the first of equals.
     """
-    return max(
-        episodes,
-        key=lambda horizon: (
-            episodes[horizon].end.mean(),
-            round(episodes[horizon].time_at_goal, 2),
-        ),
-    )
+    return max(episodes, key=lambda horizon: _success(episodes[horizon]))
+
+
+def best_cost(played: Mapping[str, dict[int, Outcome]]) -> tuple[str, int]:
+    """The cost, and its length, that is at the goal most often, as `best_length` has it."""
+    lengths = {name: best_length(episodes) for name, episodes in played.items()}
+    name = max(lengths, key=lambda name: _success(played[name][lengths[name]]))
+    return name, lengths[name]
+
+
+def _success(one: Outcome) -> tuple[float, float]:
+    return float(one.end.mean()), round(one.time_at_goal, 2)

@@ -4,7 +4,7 @@ inspecting) goes over `heads()`.
 
 Packages bring theirs by the entry points `latent_mpc.heads`.
 
-Shapes: N rows of data, D latent, A action block.
+Shapes: N rows of data, D latent, A action block, C numbers on which success depends.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Sizes(NamedTuple):
     latent: int
     actions: int  # of an action block
     shapes: Shapes  # of the observations
+    counted: int = 0  # C; 0 = the whole state counts
 
 
 class FrozenData:
@@ -44,6 +45,8 @@ class FrozenData:
         rollouts: where they came from.
         action_repeat: control steps in a model step.
         tracked: simulator states `[M, n]` -> where what has to reach the goal is `[M, 3]` [m].
+        counted: simulator states `[M, n]` -> the numbers on which success depends `[M, C]`; None
+            where the whole state counts.
     """
 
     def __init__(
@@ -54,9 +57,11 @@ class FrozenData:
         rollouts: Rollouts | None = None,
         action_repeat: int = 1,
         tracked: Callable[[np.ndarray], np.ndarray] | None = None,
+        counted: Callable[[np.ndarray], np.ndarray | None] | None = None,
     ) -> None:
         self.z, self.last, self.action_repeat = z, last, action_repeat
         self._source, self._rollouts, self._tracked = source, rollouts, tracked
+        self._counted = counted
 
     def gather(self, key: str, rows: np.ndarray) -> np.ndarray:
         """What was recorded at some rows, `[*rows.shape, ...]`. Raises KeyError if it was not."""
@@ -81,9 +86,22 @@ class FrozenData:
 
     def positions(self, every: int) -> Float[Tensor, "M 3"]:
         """Where what has to reach the goal was at every so many rows [m]."""
-        assert self._tracked is not None and self._rollouts is not None and self._source is not None
-        points = self._tracked(self._rollouts.arrays["physics"][self._source[::every]])
+        assert self._tracked is not None
+        points = self._tracked(self._states(every))
         return torch.as_tensor(points, dtype=torch.float32, device=self.z.device)
+
+    def counted(self, every: int) -> Float[Tensor, "M C"]:
+        """The numbers on which success depends at every so many rows; of tasks that name some."""
+        assert self._counted is not None
+        numbers = self._counted(self._states(every))
+        assert numbers is not None
+        return torch.as_tensor(numbers, dtype=torch.float32, device=self.z.device)
+
+    def _states(self, every: int) -> np.ndarray:
+        """Simulator states `[M, n]` of every so many rows."""
+        assert self._rollouts is not None and self._source is not None
+        states: np.ndarray = self._rollouts.arrays["physics"][self._source[::every]]
+        return states
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 it over the plane the robot moves in.
 
 The planner compares states for one goal, so ranks are compared goal by goal. Every registered cost
-is measured, with its default fields.
+that the checkpoint has learned enough for is measured, with its default fields.
 
 Shapes: G goals, M states, D latent, n simulator state.
 """
@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from latent_mpc.agent.build import Parts
-from latent_mpc.agent.costs import cost as cost_kinds
-from latent_mpc.agent.costs.cost import Cost
+from latent_mpc.agent.costs.cost import Cost, usable_costs
+from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.evaluation.cost_to_go_ranking import encode_rest
 from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
-from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.horizon.model_quality import Latents
 from latent_mpc.agent.oracle import privileged
 from latent_mpc.configs.seeding import LANDSCAPE, stream
@@ -38,9 +37,9 @@ Between = Callable[[Tensor, Tensor], Tensor]  # (latents [M, D], goal [D]) -> di
 
 def costs(parts: Parts) -> dict[str, Between]:
     """Each cost's distance from latents to a goal's."""
+    networks = parts.networks
     return {
-        name: partial(_between, kind(), parts.cost_to_go)
-        for name, kind in cost_kinds.costs().items()
+        name: partial(_between, kind(), networks) for name, kind in usable_costs(networks).items()
     }
 
 
@@ -151,9 +150,9 @@ def traps(grid: np.ndarray, axes: list[np.ndarray], goal: np.ndarray) -> np.ndar
     return result[np.abs(result - nearest).max(axis=1) > 2]
 
 
-def _between(cost: Cost, cost_to_go: CostToGo, z: Tensor, z_goal: Tensor) -> Tensor:
+def _between(cost: Cost, networks: Networks, z: Tensor, z_goal: Tensor) -> Tensor:
     """Distance `[M]` of latents `[M, D]` from one goal's `[D]`."""
-    goal, distance = cost.towards(cost_to_go, z_goal[None])
+    goal, distance = cost.towards(networks, z_goal[None])
     return distance(z[None, None], goal[:, None, None])[0, 0]
 
 

@@ -6,12 +6,12 @@ A setting is data, so that it can be hashed, cached and written down. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from latent_mpc import planners
-from latent_mpc.agent.costs.cost import Cost, costs
+from latent_mpc.agent.costs.cost import costs, other_cost
 from latent_mpc.planners import Budget
 
 ROLES = {  # why a setting is evaluated
@@ -25,6 +25,7 @@ ROLES = {  # why a setting is evaluated
 COST_NAMES = {
     "cost_to_go": "learned cost-to-go",
     "latent": "raw latent distance",
+    "coordinates": "distance of what counts",
     "true": "true steps to go",
 }
 EVERY = (2, 4)  # model steps between two plans
@@ -83,12 +84,20 @@ def horizon_settings(
 
 
 def comparison_settings(
-    by_horizon: Sequence[Setting], best: int, *, oracle: bool, full: bool
+    by_horizon: Sequence[Setting],
+    best: int,
+    *,
+    oracle: bool,
+    full: bool,
+    usable: Collection[str] | None = None,
 ) -> list[Setting]:
     """What those are compared with: CEM and the oracle at the shortest, best and longest horizon,
     the rest at the best one.
 
-    With `full` everything at every horizon, and the oracle on all pairs.
+    Args:
+        full: everything at every horizon, and the oracle on all pairs.
+        usable: names of the costs to play, those that the checkpoint has learned enough for; all
+            registered ones by default.
     """
     ends = {by_horizon[0].horizon, best, by_horizon[-1].horizon}
     some = [setting for setting in by_horizon if full or setting.horizon in ends]
@@ -115,16 +124,10 @@ def comparison_settings(
         ]
         comparisons += [
             replace(setting, role="cost", cost=other_cost(setting.cost, name))
-            for name in costs()
+            for name in (costs() if usable is None else usable)
             if name != setting.cost["name"]
         ]
     return comparisons
-
-
-def other_cost(cost: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The cost called `name` with this one's weights, its own fields as they are by default."""
-    shared = [field.name for field in fields(Cost)]
-    return {"name": name, **{key: cost[key] for key in shared if key in cost}}
 
 
 def cost_name(name: str) -> str:

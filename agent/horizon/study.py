@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from latent_mpc.agent.costs.cost import costs
+from latent_mpc.agent.costs.cost import usable_costs
 from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cache import code_of
 from latent_mpc.agent.evaluation.evaluate import floors
@@ -109,7 +109,13 @@ def study(sweep: Sweep) -> Result:
 
 
 def _comparisons(sweep: Sweep, by_horizon: Sequence[Setting], best: int) -> list[Setting]:
-    return comparison_settings(by_horizon, best, oracle=sweep.config.oracle, full=sweep.config.full)
+    return comparison_settings(
+        by_horizon,
+        best,
+        oracle=sweep.config.oracle,
+        full=sweep.config.full,
+        usable=usable_costs(sweep.parts.networks),
+    )
 
 
 def _head(sweep: Sweep) -> Result:
@@ -174,7 +180,7 @@ def _model(sweep: Sweep, by_horizon: Sequence[Setting]) -> Result:
         "steps": most,
     }
     cache_key |= {
-        "costs": sorted(costs()),
+        "costs": sorted(usable_costs(parts.networks)),
         "goal": goal.tolist(),
         "task": task.name,
         "versions": versions(),

@@ -13,8 +13,10 @@ from torch import Tensor
 from latent_mpc.agent.build import Parts, build, make_agent
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.checkpoints.validation import FORMAT
+from latent_mpc.agent.costs.cost import other_cost
+from latent_mpc.agent.evaluation.episodes import Outcome
 from latent_mpc.agent.evaluation.evaluate import measure
-from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, play_lengths
+from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, best_cost, play_lengths
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.heads.head import FrozenData, Head, heads
@@ -34,20 +36,18 @@ from latent_mpc.envs.task import Task
 
 def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dict[str, Any]:
     """What the agent reaches on the validation pairs; where the plan's length is left open, with
-    the best, which stays in `parts`.
+    the best, which stays in `parts`, and so does the better of two costs where both are tried.
     """
-    planner = parts.config["planner"]
-    outcomes = play_lengths(
-        parts,
-        task,
-        pairs,
-        config.seed,
-        [config.planner.horizon] if config.planner.horizon else HORIZONS,
-    )
-    horizons = {
-        horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal}
-        for horizon, one in outcomes.items()
-    }
+    planner, own = parts.config["planner"], parts.config["cost"]
+    lengths = [config.planner.horizon] if config.planner.horizon else HORIZONS
+    played = {own["name"]: play_lengths(parts, task, pairs, config.seed, lengths)}
+    tried = own["name"] == "cost_to_go" and parts.networks.knows_counted
+    if tried and config.try_coordinates:
+        parts.config["cost"] = other_cost(own, "coordinates")
+        played["coordinates"] = play_lengths(parts, task, pairs, config.seed, lengths)
+        name, planner["horizon"] = best_cost(played)
+        parts.config["cost"] = other_cost(own, name) if name != own["name"] else own
+    outcomes = played[parts.config["cost"]["name"]]
     agent, best = make_agent(parts, seed=config.seed), outcomes[planner["horizon"]]
     return {
         **measure(
@@ -59,7 +59,19 @@ def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dic
             parts.config["cost"],
             outcome=best,
         ),
-        "horizons": horizons,
+        "horizons": _by_length(outcomes),
+        **(
+            {"costs": {name: _by_length(some) for name, some in played.items()}}
+            if len(played) > 1
+            else {}
+        ),
+    }
+
+
+def _by_length(outcomes: Mapping[int, Outcome]) -> dict[int, dict[str, float]]:
+    return {
+        horizon: {"success_end": float(one.end.mean()), "time_at_goal": one.time_at_goal}
+        for horizon, one in outcomes.items()
     }
 
 
@@ -82,7 +94,7 @@ def train(
     train_world_model(parts.model, seen, training, repeat, trainer)
     z, last, source = encode_rollouts(parts.model, seen, repeat, folder / "training", shown=True)
     data, fitted = (
-        FrozenData(z, last, source, rollouts, repeat, task.tracked_point),
+        FrozenData(z, last, source, rollouts, repeat, task.tracked_point, task.counted),
         dict[str, Head](),
     )
     for name, head in parts.heads.items():
@@ -163,6 +175,9 @@ def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
         for key in ("task", "obs", "seed", "model", "training", *heads(), "planner", "cost")
     }
     parts["planner"]["horizon"] = config.planner.horizon or HORIZONS[0]
+    counted = task.counted(task.snapshot()[None])
+    if counted is not None and counted.shape[1]:
+        parts["counted"] = counted.shape[1]
     return {
         "format": FORMAT,
         **parts,

@@ -98,6 +98,22 @@ def test_a_choice_named_after_the_task_goes_before_the_default_and_gives_way_to_
     assert octaves("task=pointmaze-giant", "model.octaves=1") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "model"),
+    [
+        ("task=mjcf task.xml=r.xml", "identity"),
+        ("task=gymnasium task.id=Reacher-v5 obs=state model.hidden=16", "identity"),
+        ("task=mjcf task.xml=r.xml obs=pixels", "jepa"),
+        ("task=mjcf task.xml=r.xml obs=state+pixels", "jepa"),
+        ("task=mjcf task.xml=r.xml model.latent=8", "jepa"),
+        ("task=mjcf task.xml=r.xml model=jepa", "jepa"),
+        ("task=reacher", "jepa"),
+    ],
+)
+def test_states_of_robots_of_others_need_no_encoder_unless_one_is_asked_for(words, model) -> None:
+    assert compose_config("train", words.split()).model.name == model
+
+
 def test_the_last_of_two_settings_wins() -> None:
     assert compose_config("collect", ["task=reacher", "seed=1", "seed=2"]).seed == 2
 

@@ -141,7 +141,9 @@ def test_loading_leaves_the_callers_planner_and_cost_to_choose(folder: Path) -> 
         agent.planner.horizon,
         type(agent.cost).__name__,
     ) == ("MPPI", 2, "LatentCost")
-    with pytest.raises(KeyError, match="no cost 'none'; there are: cost_to_go, latent"):
+    with pytest.raises(
+        KeyError, match="no cost 'none'; there are: coordinates, cost_to_go, latent"
+    ):
         load_agent(folder, cost={"name": "none"})
     with pytest.raises(KeyError, match="no key 'runing' in cost; there are: running, terminal"):
         load_agent(folder, cost={"name": "latent", "runing": 1})
@@ -214,7 +216,10 @@ def test_loading_leaves_the_callers_planner_and_cost_to_choose(folder: Path) -> 
         ),
         (lambda c: c["planner"].update(samples=1), "planner: samples must be at least 2, got 1"),
         (lambda c: c["planner"].update(std="big"), "planner.std must be a number, got 'big'"),
-        (lambda c: c["cost"].update(name="far"), "no cost 'far'; there are: cost_to_go, latent"),
+        (
+            lambda c: c["cost"].update(name="far"),
+            "no cost 'far'; there are: coordinates, cost_to_go, latent",
+        ),
         (lambda c: c["cost"].update(running=-1), "cost: running and terminal must be at least 0"),
         (
             lambda c: c.update(modle={}),

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from latent_mpc.agent.costs import cost as costs
+from latent_mpc.agent.costs.coordinates import CoordinatesCost
 from latent_mpc.agent.costs.cost import PlanCost, plan_cost
 from latent_mpc.agent.costs.cost_to_go import CostToGoCost
 from latent_mpc.agent.costs.latent import LatentCost, latent_distance
 from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
+from latent_mpc.agent.heads.reader import Reader, ReaderConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 
 
@@ -24,6 +26,43 @@ def make_problem(B=3, N=5, H=4):
     learned = CostToGo(4, CostToGoConfig(hidden=16, metric=8)).requires_grad_(False)
     memory = model.observe(model.memory(B), {"state": torch.randn(B, 3)})
     return model, learned, memory, torch.randn(B, 4), torch.rand(B, N, H, 2) * 2 - 1
+
+
+class Fitted(Reader):
+    knows = True
+
+
+class Unread(Reader):
+    knows = False
+
+
+def test_coordinates_by_hand():
+    """Read are twice the first number and the third: (2, 1) from the goal's (8, 9), so 10 times
+    the root of 36 + 64; other numbers do not count.
+    """
+    reader = Reader(4, 2, ReaderConfig(hidden=8))
+    with torch.no_grad():
+        reader.linear.weight.zero_()
+        reader.linear.weight[0, 0], reader.linear.weight[1, 2] = 2.0, 1.0
+    networks = Networks(None, None, reader=reader)
+    goal, distance = CoordinatesCost().towards(networks, torch.tensor([[4.0, 77.0, 9.0, -5.0]]))
+    z = torch.tensor([1.0, 0.0, 1.0, 0.0]).view(1, 1, 1, 4)
+    assert distance(z, goal[:, None, None]).item() == pytest.approx(100.0, rel=1e-6)
+    there = torch.tensor([4.0, 0.0, 9.0, 0.0]).view(1, 1, 1, 4).requires_grad_()
+    distance(there, goal[:, None, None]).sum().backward()
+    assert there.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("reader", [None, Unread(4, 2, ReaderConfig(hidden=8))])
+def test_coordinates_are_refused_where_nothing_reads_them(reader):
+    networks = Networks(None, None, reader=reader)
+    assert not CoordinatesCost.usable(networks) and CostToGoCost.usable(networks)
+    with pytest.raises(
+        ValueError,
+        match="cost=coordinates needs to know what counts of a goal, and this checkpoint has no"
+        " reader of it; use cost=cost_to_go",
+    ):
+        CoordinatesCost().bind(networks)
 
 
 def slow(model, distance, memory, z_goal, actions, running, terminal) -> torch.Tensor:
@@ -181,8 +220,9 @@ def test_costs_live_where_the_model_lives(kind, device):
         make_model().to(device),
         CostToGo(4, CostToGoConfig(hidden=16, metric=8)).to(device),
     )
+    reader = Fitted(4, 3, ReaderConfig(hidden=8))
     cost = plan_cost(
-        Networks(model, learned),
+        Networks(model, learned, reader=reader.to(device)),
         model.memory(2),
         torch.zeros(2, 4, device=device),
         costs.costs()[kind](),

@@ -51,3 +51,17 @@ def test_the_plan_length_that_reaches_most_soonest_is_kept(monkeypatch, lengths,
     )
     assert (list(found), parts.config["planner"]["horizon"]) == (tried, kept)
     assert found == {horizon: outcomes[horizon] for horizon in tried}
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "kept"),
+    [
+        ({3: (9, 0.1), 5: (8, 0.9)}, ("coordinates", 3)),
+        ({3: (8, 0.5), 5: (8, 0.81)}, ("coordinates", 5)),  # as many, sooner
+        ({3: (8, 0.7), 5: (7, 0.9)}, ("cost_to_go", 5)),  # of equals the config's own
+    ],
+)
+def test_the_cost_that_reaches_most_soonest_is_kept_with_its_length(coordinates, kept):
+    own = {3: played(5, 0.9), 5: played(8, 0.7)}
+    other = {horizon: played(*one) for horizon, one in coordinates.items()}
+    assert horizon_selection.best_cost({"cost_to_go": own, "coordinates": other}) == kept

@@ -36,6 +36,7 @@ def test_by_default_the_oracle_plays_three_horizons_on_few_pairs_and_the_rest_is
     assert roles(comparisons) == [
         *[
             ("cost", 3, 50),
+            ("cost", 3, 50),
             ("oracle", 1, 24),
             ("oracle", 3, 24),
             ("oracle", 24, 8),
@@ -82,8 +83,24 @@ def test_every_other_registered_cost_is_played_with_the_weights_of_this_one_and_
     others = {one.label: one.cost for one in comparisons if one.role == "cost"}
     assert others == {
         "H = 2, learned cost-to-go": {"name": "cost_to_go", "running": 0.5, "terminal": 2.0},
+        "H = 2, distance of what counts": {
+            "name": "coordinates",
+            "running": 0.5,
+            "terminal": 2.0,
+        },
         "H = 2, far sighted": {"name": "far_sighted", "running": 0.5, "terminal": 2.0},
     }
+
+
+def test_a_cost_that_the_checkpoint_has_not_learned_enough_for_is_left_out():
+    comparisons = comparison_settings(
+        horizon_settings(CEM, {"name": "latent"}, [2], 9, 0),
+        2,
+        oracle=False,
+        full=False,
+        usable=["cost_to_go", "latent"],
+    )
+    assert [one.cost["name"] for one in comparisons if one.role == "cost"] == ["cost_to_go"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""Validation chooses between two costs where a task says what counts, and leaves others alone."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latent_mpc.agent.checkpoints.validation import check_config
+from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.evaluation.pairs import Pairs
+from latent_mpc.agent.training import pipeline
+from latent_mpc.envs.reacher import Reacher
+
+TINY = ["task=reacher", "model.hidden=16", "model.latent=8", "model.embedding=8"]
+
+
+class Arm(Reacher):
+    """Only where its joints are counts."""
+
+    def counted(self, states: np.ndarray) -> np.ndarray:
+        return np.stack([self.qpos_qvel(state)[0] for state in states])
+
+
+def validate(
+    monkeypatch: pytest.MonkeyPatch, task: Reacher, best: str, *words: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `results.json` and the checkpoint's config get where plans of 5 with one cost reach all,
+    and others half.
+    """
+
+    def play_lengths(parts: Any, task: Any, pairs: Any, seed: int, lengths: Any) -> Any:
+        parts.config["planner"]["horizon"] = 5
+        end = np.ones(2) if parts.config["cost"]["name"] == best else np.arange(2)
+        return {5: SimpleNamespace(end=end, time_at_goal=0.5)}
+
+    monkeypatch.setattr(pipeline, "play_lengths", play_lengths)
+    monkeypatch.setattr(
+        pipeline, "measure", lambda *given, outcome: {"cost": dict(given[5]), "best": outcome}
+    )
+    config = compose_config("train", [*TINY, *words])
+    parts = pipeline.initialise(pipeline.describe(config, task), 0)
+    check_config({**parts.config, "data": {"fingerprint": "0"}})
+    return pipeline.validate(parts, task, config, Pairs([], 0, 0, {})), parts.config
+
+
+def test_the_better_cost_is_kept_with_the_weights_of_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result, config = validate(monkeypatch, Arm(), "coordinates", "cost.running=0.5")
+    assert config["counted"] == 2 and config["planner"]["horizon"] == 5
+    assert config["cost"]["name"] == result["cost"]["name"] == "coordinates"
+    assert config["cost"]["running"] == 0.5
+    assert {name: some[5]["success_end"] for name, some in result["costs"].items()} == {
+        "cost_to_go": 0.5,
+        "coordinates": 1.0,
+    }
+    assert result["horizons"] == result["costs"]["coordinates"]
+    assert result["best"].end.all()
+
+
+def test_the_learned_cost_stays_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, config = validate(monkeypatch, Arm(), "cost_to_go")
+    assert config["cost"]["name"] == "cost_to_go" and set(result["costs"]) == {
+        "cost_to_go",
+        "coordinates",
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [(Arm, ["try_coordinates=false"]), (Arm, ["cost=latent"]), (Reacher, [])],
+)
+def test_nothing_else_is_tried_where_it_is_not_asked_for_or_nothing_is_counted(
+    monkeypatch: pytest.MonkeyPatch, task: type[Reacher], words: list[str]
+) -> None:
+    result, config = validate(monkeypatch, task(), "coordinates", *words)
+    assert result.keys() == {"cost", "best", "horizons"}
+    assert config["cost"]["name"] != "coordinates" and ("counted" in config) == (task is Arm)
+
+
+@pytest.mark.parametrize("counted", [-1, True, "2", 1.5])
+def test_another_count_is_refused(counted: object) -> None:
+    config = pipeline.describe(compose_config("train", TINY), Reacher())
+    with pytest.raises(ValueError, match="counted must be a whole number, at least 0, got"):
+        check_config({**config, "data": {"fingerprint": "0"}, "counted": counted})
