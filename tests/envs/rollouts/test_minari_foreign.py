@@ -253,7 +253,7 @@ def test_numbers_that_fit_and_mean_something_else_are_not_an_environments(
 
 
 def test_data_of_an_mjcf_model_are_known_by_its_steps() -> None:
-    task = ["task=mjcf", f"task.xml={ARM}"]
+    task = ["task=mjcf", f"task.xml={ARM}", "task.actions=absolute"]
     config = compose_config("collect", task).task
     options = open_task(config, ("state",))[1].options()
     ours = collect(
