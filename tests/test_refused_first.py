@@ -53,7 +53,7 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (pipeline, "gather"),
         (pipeline, "train_world_model"),
-        (pipeline, "play_lengths"),
+        (pipeline, "play_settings"),
         (sweep, "begin"),
         (demo, "begin"),
     ):
@@ -223,7 +223,7 @@ def test_the_pairs_drawn_before_the_first_rollout_are_those_that_are_played(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pairs, "draw_pairs", draw)
-    monkeypatch.setattr(pipeline, "play_lengths", lengths)
+    monkeypatch.setattr(pipeline, "play_settings", lengths)
     monkeypatch.setattr(pipeline, "gather", lambda *_: played.append(len(drawn)))
     monkeypatch.setattr(pipeline, "Rollouts", lambda *_: collect_two(tmp_path / "data"))
     monkeypatch.setattr(train, "train", lambda *_: None)

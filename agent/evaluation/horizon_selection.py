@@ -4,7 +4,8 @@ brake in time, but a model's errors add up along them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from latent_mpc.agent.build import Parts, make_agent
 from latent_mpc.agent.evaluation.episodes import Outcome, play
@@ -14,44 +15,66 @@ from latent_mpc.envs.task import Task
 # Plan lengths to choose from [model steps]: noisy models stop best with 3, thin walls of mazes need
 # 5 to 8 (docs/log.md).
 HORIZONS = (3, 5, 8)
+NEARLY_ALL = 0.95  # share of the pairs from which on a longer plan has to be better to be followed
+
+
+def play_settings(
+    parts: Parts,
+    task: Task,
+    pairs: Pairs,
+    seed: int,
+    costs: Sequence[dict[str, Any]],
+    horizons: Sequence[int] = HORIZONS,
+) -> dict[str, dict[int, Outcome]]:
+    """What the agent does on the pairs: with each cost and the shortest plans, then with the better
+    cost, the first of equals, and longer ones. Leaves the best cost and horizon in `parts`.
+    """
+    shortest, *longer = horizons
+    played: dict[str, dict[int, Outcome]] = {}
+    for cost in costs:
+        parts.config["cost"] = cost
+        played[cost["name"]] = play_lengths(parts, task, pairs, seed, [shortest])
+    best = max(costs, key=lambda cost: _success(played[cost["name"]][shortest]))
+    parts.config["cost"], outcomes = best, played[best["name"]]
+    outcomes.update(play_lengths(parts, task, pairs, seed, longer, outcomes))
+    return played
 
 
 def play_lengths(
-    parts: Parts, task: Task, pairs: Pairs, seed: int, horizons: Iterable[int] = HORIZONS
+    parts: Parts,
+    task: Task,
+    pairs: Pairs,
+    seed: int,
+    horizons: Iterable[int] = HORIZONS,
+    known: Mapping[int, Outcome] | None = None,
 ) -> dict[int, Outcome]:
-    """What the agent does on the pairs with plans of each length, the shortest first. Once all
-    pairs are reached, longer plans are tried for as long as they are better. Leaves the planner's
-    horizon in `parts` at the best.
+    """What the agent does on the pairs with plans of each length, the shortest first. Once nearly
+    all pairs are reached, longer plans are tried for as long as they are better. Leaves the
+    planner's horizon in `parts` at the best.
 
     Args:
         seed: of the planner's random numbers.
+        known: what shorter plans did.
     """
-    planner, episodes = parts.config["planner"], dict[int, Outcome]()
+    planner, episodes = parts.config["planner"], dict(known or {})
     for horizon in horizons:
         planner["horizon"] = horizon
-        message = f"evaluating {task.name}, plans of {horizon}"
+        label = f"evaluating {task.name}, {parts.config['cost']['name']}, plans of {horizon}"
         episodes[horizon] = play(
-            make_agent(parts, seed=seed), task, pairs.pairs, pairs.steps, progress=message
+            make_agent(parts, seed=seed), task, pairs.pairs, pairs.steps, progress=label
         )
         best = best_length(episodes)
-        if best != horizon and episodes[best].end.all():
+        if best != horizon and episodes[best].end.mean() >= NEARLY_ALL:
             break
     planner["horizon"] = best_length(episodes)
     return episodes
 
 
-def best_length(episodes: dict[int, Outcome]) -> int:
+def best_length(episodes: Mapping[int, Outcome]) -> int:
     """The length that is at the goal most often at the end, then most of the time, to the percent;
     the first of equals.
     """
     return max(episodes, key=lambda horizon: _success(episodes[horizon]))
-
-
-def best_cost(played: Mapping[str, dict[int, Outcome]]) -> tuple[str, int]:
-    """The cost, and its length, that is at the goal most often, as `best_length` has it."""
-    lengths = {name: best_length(episodes) for name, episodes in played.items()}
-    name = max(lengths, key=lambda name: _success(played[name][lengths[name]]))
-    return name, lengths[name]
 
 
 def _success(one: Outcome) -> tuple[float, float]:

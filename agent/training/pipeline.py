@@ -16,7 +16,7 @@ from latent_mpc.agent.checkpoints.validation import FORMAT
 from latent_mpc.agent.costs.cost import other_cost
 from latent_mpc.agent.evaluation.episodes import Outcome
 from latent_mpc.agent.evaluation.evaluate import measure
-from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, best_cost, play_lengths
+from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, play_settings
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.heads.head import FrozenData, Head, heads
@@ -40,13 +40,9 @@ def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dic
     """
     planner, own = parts.config["planner"], parts.config["cost"]
     lengths = [config.planner.horizon] if config.planner.horizon else HORIZONS
-    played = {own["name"]: play_lengths(parts, task, pairs, config.seed, lengths)}
     tried = own["name"] == "cost_to_go" and parts.networks.knows_counted
-    if tried and config.try_coordinates:
-        parts.config["cost"] = other_cost(own, "coordinates")
-        played["coordinates"] = play_lengths(parts, task, pairs, config.seed, lengths)
-        name, planner["horizon"] = best_cost(played)
-        parts.config["cost"] = other_cost(own, name) if name != own["name"] else own
+    other = [other_cost(own, "coordinates")] if tried and config.try_coordinates else []
+    played = play_settings(parts, task, pairs, config.seed, [own, *other], lengths)
     outcomes = played[parts.config["cost"]["name"]]
     agent, best = make_agent(parts, seed=config.seed), outcomes[planner["horizon"]]
     return {

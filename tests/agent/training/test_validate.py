@@ -10,6 +10,7 @@ import pytest
 
 from latent_mpc.agent.checkpoints.validation import check_config
 from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.evaluation import horizon_selection
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.training import pipeline
 from latent_mpc.envs.reacher import Reacher
@@ -27,16 +28,17 @@ class Arm(Reacher):
 def validate(
     monkeypatch: pytest.MonkeyPatch, task: Reacher, best: str, *words: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `results.json` and the checkpoint's config get where plans of 5 with one cost reach all,
-    and others half.
+    """What `results.json` and the checkpoint's config get where plans with one cost reach all, and
+    others half.
     """
 
-    def play_lengths(parts: Any, task: Any, pairs: Any, seed: int, lengths: Any) -> Any:
-        parts.config["planner"]["horizon"] = 5
-        end = np.ones(2) if parts.config["cost"]["name"] == best else np.arange(2)
-        return {5: SimpleNamespace(end=end, time_at_goal=0.5)}
+    def play(agent: str, *given: Any, progress: str) -> Any:
+        return SimpleNamespace(end=np.ones(2) if agent == best else np.arange(2), time_at_goal=0.5)
 
-    monkeypatch.setattr(pipeline, "play_lengths", play_lengths)
+    monkeypatch.setattr(
+        horizon_selection, "make_agent", lambda parts, seed: parts.config["cost"]["name"]
+    )
+    monkeypatch.setattr(horizon_selection, "play", play)
     monkeypatch.setattr(
         pipeline, "measure", lambda *given, outcome: {"cost": dict(given[5]), "best": outcome}
     )
@@ -50,10 +52,10 @@ def test_the_better_cost_is_kept_with_the_weights_of_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result, config = validate(monkeypatch, Arm(), "coordinates", "cost.running=0.5")
-    assert config["counted"] == 2 and config["planner"]["horizon"] == 5
+    assert config["counted"] == 2 and config["planner"]["horizon"] == 3
     assert config["cost"]["name"] == result["cost"]["name"] == "coordinates"
     assert config["cost"]["running"] == 0.5
-    assert {name: some[5]["success_end"] for name, some in result["costs"].items()} == {
+    assert {name: some[3]["success_end"] for name, some in result["costs"].items()} == {
         "cost_to_go": 0.5,
         "coordinates": 1.0,
     }
