@@ -37,7 +37,11 @@ from latent_mpc.envs.adapters.coordinates import (
     tolerances_written,
 )
 from latent_mpc.envs.adapters.counted import Counted
-from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
+from latent_mpc.envs.adapters.default_goal import (
+    default_success,
+    joints_success,
+    objects_not_counted,
+)
 from latent_mpc.envs.adapters.drawn_states import DrawnStates
 from latent_mpc.envs.adapters.feasible import usual_depth
 from latent_mpc.envs.adapters.given_goals import GivenGoals
@@ -122,12 +126,14 @@ class CoordinateTask(DrawnStates):
         roles = read_roles(model)
         self._notes = list[str]()  # for people, of what nobody asked for
         chosen = not success
-        if chosen:
+        self.given_goals = GivenGoals(model, goals, self.incremented, self.usual_depth)
+        if chosen and self.given_goals.joints:
+            success = joints_success(model, self.given_goals.joints)
+        elif chosen:
             success, self._notes = default_success(model, roles), objects_not_counted(model, roles)
         joints, self.places = split_places(model, success)
         # what can be refused without it is, before seconds of simulation
         require_named(model, joints)
-        self.given_goals = GivenGoals(model, goals, self.incremented, self.usual_depth)
         if episode_steps and seconds:
             raise LatentMPCError(
                 "an episode's length must be given once: task.seconds or task.episode_steps"

@@ -11,6 +11,7 @@ In this order:
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
@@ -66,8 +67,7 @@ def robot_success(model: mujoco.MjModel, roles: Roles) -> list[str]:
         return [entry for body in roles.bases for entry in _base(model, data, body, roles)]
     if roles.tools:
         return [_tool(model, tool) for tool in roles.tools]
-    joints = [_joint(model, joint) for joint in roles.driven]
-    if entries := [entry for entry in joints if entry]:
+    if entries := joints_success(model, roles.driven):
         return entries
     if roles.driven:  # balls all: where the last of them leads
         return [_tool(model, Tool(int(model.jnt_bodyid[roles.driven[-1]]), False))]
@@ -76,6 +76,11 @@ def robot_success(model: mujoco.MjModel, roles: Roles) -> list[str]:
         "the model has no joint that actuators move, so what must come to the goal has to be"
         f" named: task.success=[JOINT:TOLERANCE]; joints there are: {names}"
     )
+
+
+def joints_success(model: mujoco.MjModel, joints: Sequence[int]) -> list[str]:
+    """The same of these joints, balls left out: what a goal of one's own names, or all driven."""
+    return [entry for joint in joints if (entry := _joint(model, joint))]
 
 
 def objects_not_counted(model: mujoco.MjModel, roles: Roles) -> list[str]:

@@ -51,6 +51,7 @@ class GivenGoals:
     Attributes:
         written: the same for a checkpoint, without files.
         states: K of them.
+        joints: those that a value is given for, in the model's order: they are what is meant.
 
     Raises:
         ValueError, KeyError: no keyframe or joint of that name (says which there are), a file that
@@ -64,6 +65,8 @@ class GivenGoals:
         self.written, self.states = list[str](), list[np.ndarray]()
         joints = [entry for entry in written if _is_joint(entry)]
         poses = [_of_joints(model, joints)] if joints else []
+        named = {entry.rpartition("=")[0] for entry in joints}
+        self.joints = [j for j, name in enumerate(joint_names(model)) if name in named]
         self.written += joints
         for entry in written:
             if entry in joints:

@@ -46,6 +46,17 @@ def task_of(xml: str, goals: list[str], *success: str) -> CoordinateTask:
     return task
 
 
+def test_joints_that_a_goal_names_are_what_counts_unless_it_is_said(tmp_path: Path) -> None:
+    (tmp_path / "arm.xml").write_text(ARM)
+    options = OPTIONS | {"xml": str(tmp_path / "arm.xml"), "camera": "view:0:0:1:2:90:0"}
+    task = registry.make("mjcf", goals=["elbow=0.5"], **options)
+    assert isinstance(task, CoordinateTask)
+    assert task.settings()["success"] == ["elbow:0.16"]  # 5 % of its range
+    named = registry.make("mjcf", goals=["elbow=0.5"], success=["shoulder:0.1"], **options)
+    assert isinstance(named, CoordinateTask)
+    assert named.settings()["success"] == ["shoulder:0.1"]
+
+
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
