@@ -18,6 +18,7 @@ from latent_mpc.agent.heads.head import Head, Sizes, heads
 from latent_mpc.agent.heads.probe import Probe
 from latent_mpc.agent.heads.proposals import Proposals
 from latent_mpc.agent.heads.reader import Reader
+from latent_mpc.agent.heads.value import Value
 from latent_mpc.agent.models.base import WorldModel, models
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.keyword_arguments import require_hashed
@@ -69,9 +70,14 @@ class Parts:
         return cast(Reader | None, self.heads.get("reader"))
 
     @property
+    def value(self) -> Value | None:
+        """The cost-to-go of what counts, where the task names some of its numbers."""
+        return cast(Value | None, self.heads.get("value"))
+
+    @property
     def networks(self) -> Networks:
         """What a cost is computed with."""
-        return Networks(self.model, self.cost_to_go, self.probe, self.reader)
+        return Networks(self.model, self.cost_to_go, self.probe, self.reader, self.value)
 
     def modules(self) -> nn.ModuleDict:
         """All of them by name."""

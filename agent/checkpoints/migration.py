@@ -3,7 +3,8 @@
 1 -> 2: world models have a family (`model.name`), and the weights of the loss's terms are the
 model's, no longer `training`'s.
 
-Within 2: robots on servos were given commands, not changes of them (`task.actions`).
+Within 2: robots on servos were given commands, not changes of them (`task.actions`); goals in part
+had no learned cost-to-go (`value`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ def migrated(config: dict[str, Any]) -> dict[str, Any]:
     `validation.py`'s.
     """
     config = _with_actions(config)
+    if config.get("counted") and "value" not in config:
+        config = {**config, "value": {"steps": 0}}
     model, training = config.get("model"), config.get("training")
     if config.get("format") != 1 or not isinstance(model, dict):
         return config

@@ -14,7 +14,7 @@ constraints.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -33,7 +33,7 @@ from latent_mpc.agent.costs.terms import (
 from latent_mpc.agent.models.base import Memory
 from latent_mpc.agent.models.ensemble import disagreement
 from latent_mpc.configs.checks import one_of
-from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.names import PRECISIONS
 from latent_mpc.configs.plugins import registered
 
@@ -112,6 +112,13 @@ class Cost(ABC):
 def costs() -> dict[str, type[Cost]]:
     """Every kind of cost by name."""
     return registered("latent_mpc.agent.costs", Cost, "latent_mpc.costs")
+
+
+def require_costs(names: Iterable[str]) -> None:
+    """Raise KeyError for a name that is no cost's."""
+    for name in names:
+        if name not in costs():
+            raise UnknownNameError(f"no cost {name!r:.60}; there are: {', '.join(sorted(costs()))}")
 
 
 def usable_costs(networks: Networks) -> dict[str, type[Cost]]:

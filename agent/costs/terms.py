@@ -22,6 +22,7 @@ from torch import Tensor
 from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.heads.probe import Probe
 from latent_mpc.agent.heads.reader import Reader
+from latent_mpc.agent.heads.value import Value
 from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.plugins import registered
@@ -34,6 +35,7 @@ class Networks(NamedTuple):
     cost_to_go: CostToGo
     probe: Probe | None = None
     reader: Reader | None = None
+    value: Value | None = None
 
     def places(self, name: str) -> Callable[[Tensor], Tensor]:
         """Latents -> positions `[..., 3]` [m]. Raises ValueError, for whoever `name` is, if nothing
@@ -61,6 +63,17 @@ class Networks(NamedTuple):
                 " it; use cost=cost_to_go"
             )
         return self.reader
+
+    def learned_value(self, name: str) -> Value:
+        """The learned cost-to-go of what counts. Raises ValueError, for whoever `name` is, if there
+        is none.
+        """
+        if self.value is None or not self.value.knows:
+            raise LatentMPCError(
+                f"{name} needs the cost-to-go of a goal in part, and this checkpoint has learned"
+                " none; use cost=cost_to_go"
+            )
+        return self.value
 
 
 class Imagined(NamedTuple):

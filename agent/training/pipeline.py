@@ -13,7 +13,7 @@ from torch import Tensor
 from latent_mpc.agent.build import Parts, build, make_agent
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.checkpoints.validation import FORMAT
-from latent_mpc.agent.costs.cost import other_cost
+from latent_mpc.agent.costs.cost import other_cost, usable_costs
 from latent_mpc.agent.evaluation.episodes import Outcome
 from latent_mpc.agent.evaluation.evaluate import measure
 from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, play_settings
@@ -40,9 +40,9 @@ def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dic
     """
     planner, own = parts.config["planner"], parts.config["cost"]
     lengths = [config.planner.horizon] if config.planner.horizon else HORIZONS
-    tried = own["name"] == "cost_to_go" and parts.networks.knows_counted
-    other = [other_cost(own, "coordinates")] if tried and config.try_coordinates else []
-    played = play_settings(parts, task, pairs, config.seed, [own, *other], lengths)
+    others = usable_costs(parts.networks) if own["name"] == "cost_to_go" else {}
+    tried = [own, *(other_cost(own, name) for name in config.other_costs if name in others)]
+    played = play_settings(parts, task, pairs, config.seed, tried, lengths)
     outcomes = played[parts.config["cost"]["name"]]
     agent, best = make_agent(parts, seed=config.seed), outcomes[planner["horizon"]]
     return {

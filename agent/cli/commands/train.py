@@ -22,6 +22,7 @@ from typing import Any
 from latent_mpc.agent.build import Parts, make_agent, open_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts, save_parts
 from latent_mpc.agent.checkpoints.shipped import by_path
+from latent_mpc.agent.costs.cost import require_costs
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.evaluate import origin
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
@@ -61,6 +62,7 @@ def run(config: TrainConfig) -> int:
     """
     begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
     require_folder(folder)
+    require_costs(config.other_costs)
     if config.data:
         require_data(config)
     task, completed = open_task(config.task, config.observations)

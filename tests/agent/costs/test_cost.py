@@ -11,6 +11,7 @@ from latent_mpc.agent.costs.latent import LatentCost, latent_distance
 from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.heads.reader import Reader, ReaderConfig
+from latent_mpc.agent.heads.value import Value, ValueConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 
 
@@ -29,6 +30,10 @@ def make_problem(B=3, N=5, H=4):
 
 
 class Fitted(Reader):
+    knows = True
+
+
+class FittedValue(Value):
     knows = True
 
 
@@ -221,8 +226,9 @@ def test_costs_live_where_the_model_lives(kind, device):
         CostToGo(4, CostToGoConfig(hidden=16, metric=8)).to(device),
     )
     reader = Fitted(4, 3, ReaderConfig(hidden=8))
+    value = FittedValue(4, 3, ValueConfig(hidden=8))
     cost = plan_cost(
-        Networks(model, learned, reader=reader.to(device)),
+        Networks(model, learned, reader=reader.to(device), value=value.to(device)),
         model.memory(2),
         torch.zeros(2, 4, device=device),
         costs.costs()[kind](),

@@ -73,7 +73,7 @@ def test_the_learned_cost_stays_where_it_is_better(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("task", "words"),
-    [(Arm, ["try_coordinates=false"]), (Arm, ["cost=latent"]), (Reacher, [])],
+    [(Arm, ["other_costs=[]"]), (Arm, ["cost=latent"]), (Reacher, [])],
 )
 def test_nothing_else_is_tried_where_it_is_not_asked_for_or_nothing_is_counted(
     monkeypatch: pytest.MonkeyPatch, task: type[Reacher], words: list[str]

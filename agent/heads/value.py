@@ -1,0 +1,148 @@
+"""The cost-to-go of a goal in part: how many model steps until what counts is at the goal, wherever
+the rest is then. Trained on frozen latents of random rollouts, without reward.
+
+The quasimetric of `cost_to_go.py` measures between whole states. Here a goal is only the numbers
+on which success depends, as the reader tells them (goal-conditioned temporal differences with
+hindsight goals, Andrychowicz et al. 2017, by expectile regression, Kostrikov et al. 2022). A step
+counts as arrived when they are nearer to the goal than they usually move in one.
+
+Shapes: N rows of data, D latent, C numbers on which success depends.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from latent_mpc.agent.heads.cost_to_go_fit import expectile_loss
+from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
+from latent_mpc.agent.heads.reader import Reader
+from latent_mpc.agent.models.networks import mlp
+from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.errors import LatentMPCError
+
+SCALE = 10.0  # [model steps] typical value, so that the network's outputs are of order one
+MOVING = 0.1  # of what is a large change: from here on what counts is moving
+CHUNK = 65_536  # rows that are read at a time
+
+
+@dataclass
+class ValueConfig:
+    """Size and training of the cost-to-go of a goal in part."""
+
+    hidden: int = 256  # width of the hidden layers
+    steps: int = 5000  # number of temporal-difference updates; 0 = no such head
+    batch: int = 512  # transitions per update, each with a goal of its own
+    learning_rate: float = 1e-3  # initial learning rate of Adam, falling by a cosine
+    expectile: float = 0.05  # below 0.5 biases towards the shortest way
+    hindsight: float = 0.5  # share of goals from later in the same episode; others from anywhere
+    reach: int = 40  # how much later at most [model steps]
+    target_rate: float = 0.03  # Polyak rate of the target network
+
+    def __post_init__(self) -> None:
+        at_least(self, hidden=1, steps=0, batch=1, reach=1)
+        for name in ("expectile", "target_rate"):
+            if not 0 < getattr(self, name) < 1:
+                raise LatentMPCError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
+        if not 0 <= self.hindsight <= 1:
+            raise LatentMPCError(f"hindsight must lie in [0, 1], got {self.hindsight}")
+        if not self.learning_rate > 0:
+            raise LatentMPCError(f"learning_rate must be above 0, got {self.learning_rate}")
+
+
+class Value(Head):
+    """(z, what counts of it, of the goal) -> model steps."""
+
+    name: ClassVar[str] = "value"
+    Config = ValueConfig
+    config: ValueConfig
+    unit: Tensor
+
+    def __init__(self, latent: int, counted: int, config: ValueConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = mlp(latent + counted + 1, 1, config.hidden)
+        # what each number that counts changes in a step while they move; 0 = not learned
+        self.register_buffer("unit", torch.zeros(counted))
+
+    @classmethod
+    def build(cls, sizes: Sizes, config: ValueConfig) -> Value | None:
+        """None where the whole state counts."""
+        return cls(sizes.latent, sizes.counted, config) if sizes.counted and config.steps else None
+
+    @property
+    def knows(self) -> bool:
+        """False once its data did not tell what counts, or nothing that counts moved in them."""
+        return bool(self.unit.any())
+
+    def error(
+        self, now: Float[Tensor, "*#B C"], goal: Float[Tensor, "*#B C"]
+    ) -> Float[Tensor, "*#B"]:
+        """How far what counts is from the goal, in usual steps of it."""
+        return ((now - goal) / self.unit).square().sum(dim=-1).sqrt()
+
+    def forward(
+        self, z: Float[Tensor, "*B D"], now: Float[Tensor, "*B C"], goal: Float[Tensor, "*#B C"]
+    ) -> Float[Tensor, "*B"]:
+        near = torch.log1p(self.error(now, goal))[..., None]
+        seen = torch.cat([z, goal.expand(now.shape), near], dim=-1)
+        return SCALE * softplus(self.layers(seen)[..., 0])
+
+    def fit(
+        self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
+    ) -> None:
+        """Temporal differences, towards goals of the same episode and of any other."""
+        self.unit.zero_()
+        reader, config, z, last = others["reader"], self.config, data.z, data.last
+        assert isinstance(reader, Reader)
+        if not reader.knows:
+            return
+        with torch.no_grad():
+            counts = torch.cat([reader(some) for some in z.split(CHUNK)])
+        rows = np.flatnonzero(np.arange(len(z)) < last)  # that have a successor
+        unit = usual_change(counts[rows + 1] - counts[rows])
+        if not unit.all():
+            return
+        self.unit.copy_(unit)
+        slow = copy.deepcopy(self).requires_grad_(False)
+        both = nn.ModuleDict({"online": self, "target": slow})
+        steps = updates or config.steps
+        schedule = Schedule(steps, config.learning_rate, final=0.05, weight_decay=0.0, clip=10.0)
+        for step in trainer("value", both, schedule):
+            _follow(slow, self, config.target_rate if step.number else 1.0)
+            rng = step.rng
+            row = rows[rng.integers(len(rows), size=config.batch)]
+            span = np.minimum(last[row] - row, config.reach)
+            later = row + 1 + (rng.random(config.batch) * span).astype(np.int64)
+            other = rng.integers(len(z), size=config.batch)
+            goal = counts[np.where(rng.random(config.batch) < config.hindsight, later, other)]
+            with torch.no_grad():
+                ahead = counts[row + 1]
+                arrived = self.error(ahead, goal) < 1
+                target = 1.0 + torch.where(arrived, 0.0, slow(z[row + 1], ahead, goal))
+                target = torch.where(self.error(counts[row], goal) < 1, 0.0, target)
+            said = self(z[row], counts[row], goal)
+            loss = expectile_loss(said / SCALE, target / SCALE, config.expectile)
+            step.minimise({"loss": loss, "mean": said.mean()})
+
+
+def usual_change(change: Float[Tensor, "M C"]) -> Float[Tensor, " C"]:
+    """Root mean square of each number's changes in the steps in which they move at all."""
+    size = change.norm(dim=-1)
+    moving = size > MOVING * torch.quantile(size[:: -(-len(size) // 1_000_000)], 0.99)
+    return change[moving].square().mean(dim=0).sqrt() if moving.any() else 0 * change[0]
+
+
+@torch.no_grad()
+def _follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
+    """Polyak averaging."""
+    for one, other in zip(slow.parameters(), fast.parameters(), strict=True):
+        one.lerp_(other, rate)
