@@ -277,6 +277,14 @@ def collect_two(folder: Path) -> Any:
                 " and 8"
             ),
         ),
+        (
+            ["cost=value"],
+            "cost=value is for goals of which a part counts, but all of it counts; use cost=cost_to_go",
+        ),
+        (
+            ["other_costs=[values]"],
+            "no cost 'values'; there are: coordinates, cost_to_go, latent, ",
+        ),
         (["collect.start=[1,1]"], "start must be empty for reacher: only mazes have cells"),
         (
             ["task=pointmaze-umaze", "collect.start=[0,0]"],

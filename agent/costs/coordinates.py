@@ -22,6 +22,7 @@ class CoordinatesCost(Cost):
     """Distance of what counts, and of nothing else."""
 
     name: ClassVar[str] = "coordinates"
+    in_part: ClassVar[bool] = True
 
     @classmethod
     def usable(cls, networks: Networks) -> bool:

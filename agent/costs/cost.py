@@ -55,6 +55,7 @@ class Cost(ABC):
     """How the distances of a plan's steps are added up, and how they are computed."""
 
     name: ClassVar[str]
+    in_part: ClassVar[bool] = False  # whether it needs to know what counts of a goal
     # weight of the mean over all steps; a sum over steps keeps the robot from hovering round the
     # goal
     running: float = 1.0

@@ -20,6 +20,7 @@ class ValueCost(Cost):
     """Learned cost-to-go of what counts [model steps]."""
 
     name: ClassVar[str] = "value"
+    in_part: ClassVar[bool] = True
 
     @classmethod
     def usable(cls, networks: Networks) -> bool:

@@ -70,8 +70,8 @@ class Value(Head):
         super().__init__()
         self.config = config
         self.layers = mlp(latent + counted + 1, 1, config.hidden)
-        # what each number that counts changes in a step while they move; 0 = not learned
-        self.register_buffer("unit", torch.zeros(counted))
+        # what each number that counts changes in a step while they move; 0 = nothing was learned
+        self.register_buffer("unit", torch.ones(counted))
 
     @classmethod
     def build(cls, sizes: Sizes, config: ValueConfig) -> Value | None:

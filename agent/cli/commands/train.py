@@ -22,7 +22,7 @@ from typing import Any
 from latent_mpc.agent.build import Parts, make_agent, open_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts, save_parts
 from latent_mpc.agent.checkpoints.shipped import by_path
-from latent_mpc.agent.costs.cost import require_costs
+from latent_mpc.agent.costs.cost import costs, require_costs
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.evaluate import origin
 from latent_mpc.agent.evaluation.pairs import Pairs, pairs_of
@@ -77,8 +77,10 @@ def run(config: TrainConfig) -> int:
     parts = initialise(describe(config, task), config.seed)
     for part in parts.modules().values():
         part.to(device)
+    require_part(parts, None)
     make_agent(parts)  # a planner and a cost that fit the model
     given = open_rollouts(config, task) if config.data else None
+    require_part(parts, given)
     if config.collect.start and given is None:
         make(config.task.name, **task_options(config.task, config.collect))
     require_length(config, task, given)
@@ -86,6 +88,20 @@ def run(config: TrainConfig) -> int:
     make_folder(folder)
     with only_writer(folder):
         return run_locked(config, folder, task, parts, given, pairs, begin)
+
+
+def require_part(parts: Parts, given: Rollouts | None) -> None:
+    """Raise ValueError for a cost of a part of the goal where nothing tells which part."""
+    name, whole = parts.config["cost"]["name"], given is not None and "physics" not in given.keys
+    if costs()[name].in_part and (parts.reader is None or whole):
+        reason = (
+            "the data hold no simulator states, which say what counts"
+            if whole
+            else "all of it counts"
+        )
+        raise LatentMPCError(
+            f"cost={name} is for goals of which a part counts, but {reason}; use cost=cost_to_go"
+        )
 
 
 def require_data(config: TrainConfig) -> None:

@@ -74,7 +74,9 @@ def test_a_step_is_what_it_usually_is_while_it_moves(parts: tuple[Reader, Value]
     expected = step.square().mean().sqrt() / z[:, 0].std(correction=0)
     torch.testing.assert_close(value.unit[0], expected, rtol=0.15, atol=0)
     still = torch.cat([step, torch.zeros(10 * len(step))])[:, None]
-    torch.testing.assert_close(usual_change(still)[0], usual_change(step[:, None])[0], rtol=0.1, atol=0)
+    torch.testing.assert_close(
+        usual_change(still)[0], usual_change(step[:, None])[0], rtol=0.1, atol=0
+    )
 
 
 def test_nothing_is_learned_where_what_counts_never_moves(tmp_path: Path) -> None:
