@@ -57,6 +57,7 @@ from latent_mpc.envs.adapters.possible import (
 )
 from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.adapters.settle import hold
+from latent_mpc.envs.adapters.swings import swing_time
 from latent_mpc.envs.adapters.timed_by import timed_by
 from latent_mpc.envs.cameras.looks import make_plain
 from latent_mpc.envs.cameras.share import choose_near_view
@@ -176,6 +177,8 @@ class CoordinateTask(DrawnStates):
             rule = time_scale.follow_rule(poses, moved, step, timed.base, timed.most)
             if self.incremented.any() and not roles.bases:
                 rule = rule.at_least(time_scale.DECISIONS, step)
+            if not roles.bases:
+                rule = rule.lasting(swing_time(model, roles.driven))
             self._uncut = 0 if episode_steps or seconds else rule.uncut_steps
             control_period, episode_steps = (
                 control_period or rule.control_period,

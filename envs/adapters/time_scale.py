@@ -8,7 +8,7 @@ coordinate is the median time after which it is a third of its range away. Then
 - the collector's noise and rests, meant for control steps of 0.1 s, are stretched by the same
   factor: `pace`;
 - an episode is seven times the longest T, that of a mobile robot's base included, between 20 and 60
-  control steps, in tens.
+  control steps, in tens; longer, up to 120, where a joint must swing itself up (`swings.py`).
 Which coordinates these are: `timed_by.py`.
 Reacher (T 0.9 and 0.8 s) gets 0.1 s and 50 steps; it was given 0.1 s and 60 by hand.
 
@@ -18,7 +18,7 @@ Shapes: K probes, T steps of the environment, n positions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,7 @@ PART = 1 / 3  # of the range
 STEPS = 6  # model steps in which a typical coordinate covers that part under full action
 EPISODE = 7  # times the slowest coordinate's T
 SHORTEST, MOST = 20, 60  # [control steps] of an episode
+SWINGING = 120  # at most, of one whose actuators cannot lift it
 DECISIONS = 0.1  # [s] between decisions of a robot on servos that is bolted down
 USUAL = 0.1  # [s] the control period for which the collector's times are meant
 
@@ -51,6 +52,12 @@ class TimeScale:
         """
         held = step * max(1, round(max(period, self.control_period) / step))
         return TimeScale(held, MOST, MOST)
+
+    def lasting(self, seconds: float) -> TimeScale:
+        """With an episode of at least so many seconds, up to SWINGING control steps."""
+        needed = int(np.ceil(seconds / self.control_period / 10) * 10)
+        steps = max(self.episode_steps, min(needed, SWINGING))
+        return replace(self, episode_steps=steps, uncut_steps=max(self.uncut_steps, needed))
 
 
 def probe(
