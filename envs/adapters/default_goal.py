@@ -28,6 +28,7 @@ from latent_mpc.envs.adapters.sizes import (
     held_by_nothing,
     initial,
     radius,
+    thickness,
     two_digits,
     weighs,
 )
@@ -148,6 +149,8 @@ def _base(model: mujoco.MjModel, data: mujoco.MjData, body: int, roles: Roles) -
     tips = bool(free) or any(kinds[j] != SLIDE and axes[j] < 1 - HORIZONTAL for j in carrying)
     # without geoms there is no radius
     size = BASE * radius(model, geoms_of_tree(model, tree), data) or SHARE * model.stat.extent
+    if not tips:  # it crawls or rolls, slowly for its size
+        size = min(size, thickness(model, body))
     entries = [f"body:{name}{'' if lifts and flies else '.' + PLANE}:{two_digits(size):g}"]
     return [*entries, f"upright:{name}:{UPRIGHT:g}"] if tips and weighs(model) else entries
 

@@ -42,6 +42,18 @@ def radius(model: mujoco.MjModel, geoms: np.ndarray, data: mujoco.MjData) -> flo
     return float(min(far.max(), np.linalg.norm(corners - middle, axis=-1).max()))
 
 
+def thickness(model: mujoco.MjModel, body: int) -> float:
+    """Of a body's largest geom, half its second smallest extent [m]: a rod's radius, half a plate's
+    width; inf without geoms.
+    """
+    start = int(model.body_geomadr[body])
+    geoms = np.arange(start, start + int(model.body_geomnum[body]))
+    if not len(geoms):
+        return np.inf
+    largest = geoms[int(model.geom_rbound[geoms].argmax())]
+    return float(np.sort(model.geom_aabb[largest, 3:])[1])
+
+
 def can_touch(model: mujoco.MjModel, geoms: np.ndarray, others: np.ndarray) -> bool:
     """Whether any of the geoms can touch any of the others, by their masks or a pair of the
     model's.
