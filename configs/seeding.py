@@ -7,6 +7,7 @@ whatever else was drawn before.
     (seed, SPLIT)           which episodes are held out
     (seed, GOALS, i)        goals of the round of exploration that begins with episode i
     (seed, WEIGHTS)         fresh networks
+    (seed, MOTION)          windows in which imagined motion is compared with what was
     (seed, phase, step)     batches and noise of an update; phase is the name that metrics.jsonl has
     (seed, landmarks)       which rows are landmarks of the cost-to-go, by how many there are
     (seed, LANDSCAPE, …)    states and goals that a cost is judged on; with a 1 behind it
@@ -31,6 +32,7 @@ PAIRS = 2
 GOALS = 3
 LANDSCAPE = 8
 WEIGHTS = "weights"
+MOTION = "motion"
 
 
 def sequence(*key: int | str) -> np.random.SeedSequence:

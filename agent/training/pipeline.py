@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from latent_mpc.agent.build import Parts, build, make_agent
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
@@ -78,9 +77,9 @@ def train(
     config: TrainConfig,
     folder: Path,
     updates: int = 0,
-) -> Tensor:
-    """World model, then the heads on its latents, which are returned; each goes on from its own
-    state on disk.
+) -> FrozenData:
+    """World model, then the heads on what it makes of the data, which is returned; each goes on
+    from its own state on disk.
 
     `updates` of the world model, and of heads that take as many, if not those of the config.
     """
@@ -96,7 +95,7 @@ def train(
     for name, head in parts.heads.items():
         head.fit(data, fitted, trainer, updates)
         fitted[name] = head
-    return z
+    return data
 
 
 def explore_once(
@@ -106,7 +105,7 @@ def explore_once(
     more; the folder is a checkpoint.
     """
     first = config.collect.episodes + number * config.explore.episodes
-    z = train(parts, task, rollouts, config, folder, config.explore.steps)
+    data = train(parts, task, rollouts, config, folder, config.explore.steps)
     save(parts, rollouts, folder)
     job = Job(
         config.task.name,
@@ -123,7 +122,7 @@ def explore_once(
         agent,
         job,
         rollouts,
-        z,
+        data.z,
         numbers,
         config.explore.novelty,
         progress=f"round {number + 1} of {config.explore.rounds}",

@@ -35,6 +35,7 @@ from latent_mpc.agent.evaluation.results import (
 from latent_mpc.agent.training.curves import draw_curves
 from latent_mpc.agent.training.episode_length import require_length
 from latent_mpc.agent.training.imagined_frames import draw_imagined
+from latent_mpc.agent.training.imagined_motion import about, imagined_motion
 from latent_mpc.agent.training.open_data import MODEL, open_rollouts, require_task
 from latent_mpc.agent.training.pipeline import (
     describe,
@@ -49,6 +50,7 @@ from latent_mpc.agent.training.pipeline import (
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
+from latent_mpc.configs.seeding import MOTION, stream
 from latent_mpc.envs.files import only_writer
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
@@ -148,9 +150,14 @@ def run_locked(
     rollouts = given or gathered(config, folder / "data")
     for number in range(config.explore.rounds):
         rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
-    train(parts, task, rollouts, config, folder)
+    data = train(parts, task, rollouts, config, folder)
     save(parts, rollouts, folder)
-    result = validate(parts, task, config, pairs)
+    motion = (
+        imagined_motion(parts.model, parts.reader, data, stream(config.seed, MOTION))
+        if parts.networks.knows_counted and parts.reader
+        else None
+    )
+    result = validate(parts, task, config, pairs) | {"imagined_motion": motion}
     save_parts(parts, folder)  # with the horizon that was chosen
     # collecting and validating too; of this call, so after a kill less than all
     seconds = time.perf_counter() - begin
@@ -158,6 +165,7 @@ def run_locked(
     result |= {"train_seconds": seconds, "resumed": resumed}
     write_json(folder / "results.json", result)
     print_results(result)
+    print(*about(motion), sep="\n", end="\n" if motion else "")
     draw_curves(folder)
     draw_imagined(parts, rollouts, config.training.validation, config.seed, folder)
     then = {

@@ -57,6 +57,7 @@ def test_the_better_cost_is_kept_with_the_weights_of_the_other(
     assert config["cost"]["running"] == 0.5
     assert {name: some[3]["success_end"] for name, some in result["costs"].items()} == {
         "cost_to_go": 0.5,
+        "value": 0.5,
         "coordinates": 1.0,
     }
     assert result["horizons"] == result["costs"]["coordinates"]
@@ -67,6 +68,7 @@ def test_the_learned_cost_stays_where_it_is_better(monkeypatch: pytest.MonkeyPat
     result, config = validate(monkeypatch, Arm(), "cost_to_go")
     assert config["cost"]["name"] == "cost_to_go" and set(result["costs"]) == {
         "cost_to_go",
+        "value",
         "coordinates",
     }
 
