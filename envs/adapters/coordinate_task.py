@@ -27,10 +27,7 @@ from latent_mpc.envs.adapters.bodies import (
     tracked_body,
 )
 from latent_mpc.envs.adapters.coordinates import (
-    HINGE,
     first_few,
-    joint_names,
-    joint_of_position,
     read_coordinates,
     require_named,
     to_change,
@@ -46,6 +43,7 @@ from latent_mpc.envs.adapters.drawn_states import DrawnStates
 from latent_mpc.envs.adapters.feasible import usual_depth
 from latent_mpc.envs.adapters.given_goals import GivenGoals
 from latent_mpc.envs.adapters.increments import SHARE, change_to
+from latent_mpc.envs.adapters.joints import HINGE, joint_names, joint_of_position, joint_trees
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.places import SITE, split_places
 from latent_mpc.envs.adapters.possible import (
@@ -391,7 +389,7 @@ class CoordinateTask(DrawnStates):
     def _leave_out_markers(self) -> None:
         """Find the joints that the state leaves out, and the degrees of freedom that it shows."""
         model, owner = self.model, joint_of_position(self.model)
-        tree = model.dof_treeid[model.jnt_dofadr]
+        tree = joint_trees(model)
         markers = marker_trees(model, {int(tree[j]) for j in owner[self._counting]})
         self._markers = [j for j in range(model.njnt) if int(tree[j]) in markers]
         self._moving_dofs = np.flatnonzero(~np.isin(model.dof_treeid, list(markers)))

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import HINGE, Coordinates
+from latent_mpc.envs.adapters.coordinates import Coordinates
+from latent_mpc.envs.adapters.joints import HINGE, SLIDE, joint_of_position, tree_of
 from latent_mpc.envs.adapters.places import Place
-from latent_mpc.envs.adapters.roles import Roles, tree_of
+from latent_mpc.envs.adapters.roles import Roles
 
 
 class Counted:
@@ -34,12 +35,12 @@ class Counted:
         self.places = list[Place]()
         for place in places:
             joints = place.joints(model)
-            if all(tree_of(model, j) not in mobile and _single(model, j) for j in joints):
+            if all(tree_of(model, j) not in mobile and model.jnt_type[j] >= SLIDE for j in joints):
                 carried |= {int(model.jnt_qposadr[j]) for j in joints}
             else:
                 self.places.append(place)
         self.index = np.array(sorted(carried), int)
-        joint = np.searchsorted(model.jnt_qposadr, self.index, side="right") - 1
+        joint = joint_of_position(model)[self.index]
         self.wraps = (model.jnt_type[joint] == HINGE) & (model.jnt_limited[joint] == 0)
 
     def __call__(self, qpos: np.ndarray) -> np.ndarray:
@@ -55,8 +56,3 @@ class Counted:
         self._data.qpos[:] = qpos
         mujoco.mj_kinematics(self.model, self._data)
         return np.concatenate([place.value(self._data) for place in self.places])
-
-
-def _single(model: mujoco.MjModel, joint: int) -> bool:
-    """Whether a joint is a hinge or a slide."""
-    return int(model.jnt_type[joint]) >= int(mujoco.mjtJoint.mjJNT_SLIDE)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import ANGLE, FREE, HINGE, SLIDE, actuator_moment
+from latent_mpc.envs.adapters.coordinates import ANGLE
 from latent_mpc.envs.adapters.feasible import constraint_violation
+from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, first_body, joint_trees
 from latent_mpc.envs.adapters.settle import (
     FILTERS,
     INTEGRATOR,
     Hold,
+    actuator_moment,
     control_range,
     hold,
     servos,
@@ -49,7 +51,7 @@ class Beginning:
             return
         moment = _moment(model)
         robots, mobile = driven_trees(model, moment), mobile_trees(model, moment)
-        tree = model.dof_treeid[model.jnt_dofadr]
+        tree = joint_trees(model)
         # what is passive begins near the key too, where no robot is bolted down
         self._near[:] = robots == mobile or np.isin(tree, list(mobile))
         self._objects = np.flatnonzero(
@@ -64,7 +66,7 @@ class Beginning:
         mujoco.mj_forward(model, data)
         self._lengths = data.actuator_length.copy()
         self.mobile = bool(mobile)
-        bases = {int(np.flatnonzero(model.body_treeid == each)[0]) for each in mobile}
+        bases = {first_body(model, each) for each in mobile}
         self._down = {body: _gravity(data, body) for body in bases}
         settle(model, data, held=self.held(data))
         if not self.stands(data):  # nor will it anywhere near

@@ -12,8 +12,9 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import actuator_moment
 from latent_mpc.envs.adapters.feasible import linked_trees
+from latent_mpc.envs.adapters.joints import joint_trees
+from latent_mpc.envs.adapters.settle import actuator_moment
 
 STILL = 1e-9  # [rad/s^2, m/s^2] acceleration of what no force acts on
 
@@ -37,11 +38,7 @@ def marker_trees(model: mujoco.MjModel, counting: set[int]) -> set[int]:
     moved |= {
         int(model.body_treeid[body]) for pair in range(model.npair) for body in _bodies(model, pair)
     }
-    spring = {
-        int(model.dof_treeid[model.jnt_dofadr[j]])
-        for j in range(model.njnt)
-        if model.jnt_stiffness[j]
-    }
+    spring = set(joint_trees(model)[model.jnt_stiffness != 0].tolist())
     return set(range(model.ntree)) - linked_trees(model, moved | spring | counting)
 
 

@@ -17,19 +17,19 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.driven import (
+from latent_mpc.envs.adapters.driven import coupled_joints, driven_joints
+from latent_mpc.envs.adapters.feasible import linked_trees
+from latent_mpc.envs.adapters.joints import (
     FREE,
-    coupled_joints,
-    driven_joints,
+    SLIDE,
+    first_body,
     joint_kinds,
     joints_above,
+    tree_of,
 )
-from latent_mpc.envs.adapters.feasible import linked_trees
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.sizes import can_touch, geoms_of_tree
 from latent_mpc.envs.adapters.tools import Chains, Tool
-
-SLIDE = int(mujoco.mjtJoint.mjJNT_SLIDE)
 
 
 class Roles(NamedTuple):
@@ -73,16 +73,6 @@ def read_roles(model: mujoco.MjModel) -> Roles:
         ),
         markers=tuple(first_body(model, tree) for tree in sorted(markers)),
     )
-
-
-def tree_of(model: mujoco.MjModel, joint: int) -> int:
-    """The kinematic tree of a joint."""
-    return int(model.dof_treeid[model.jnt_dofadr[joint]])
-
-
-def first_body(model: mujoco.MjModel, tree: int) -> int:
-    """The body that a kinematic tree begins with."""
-    return int(np.flatnonzero(model.body_treeid == tree)[0])
 
 
 def _base(model: mujoco.MjModel, tree: int, driven: set[int]) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import mujoco
 import pytest
 
-from latent_mpc.envs.adapters.coordinates import joint_names
 from latent_mpc.envs.adapters.driven import driven_joints
+from latent_mpc.envs.adapters.joints import joint_names
 from latent_mpc.envs.adapters.places import body_names
 from latent_mpc.envs.adapters.roles import read_roles
 from tests.envs.adapters import robots
