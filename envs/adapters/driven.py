@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mujoco
 
-from latent_mpc.envs.adapters.joints import FREE, joints_above
+from latent_mpc.envs.adapters.joints import FREE, joint_trees, joints_above
 
 JOINTS = tuple(int(getattr(mujoco.mjtTrn, f"mjTRN_{name}")) for name in ("JOINT", "JOINTINPARENT"))
 CRANK, TENDON, SITE, BODY = (
@@ -36,6 +36,11 @@ def driven_joints(model: mujoco.MjModel) -> set[int]:
         if any(model.body_mocapid[end] >= 0 for end in ends):
             driven |= set[int]().union(*(joints_above(model, end) for end in ends))
     return driven
+
+
+def driven_trees(model: mujoco.MjModel) -> set[int]:
+    """Kinematic trees that hold such joints: those of robots."""
+    return set(joint_trees(model)[sorted(driven_joints(model))].tolist())
 
 
 def coupled_joints(model: mujoco.MjModel, driven: set[int]) -> set[int]:

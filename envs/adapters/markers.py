@@ -12,9 +12,9 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from latent_mpc.envs.adapters.driven import driven_trees
 from latent_mpc.envs.adapters.feasible import linked_trees
 from latent_mpc.envs.adapters.joints import joint_trees
-from latent_mpc.envs.adapters.settle import actuator_moment
 
 STILL = 1e-9  # [rad/s^2, m/s^2] acceleration of what no force acts on
 
@@ -29,12 +29,10 @@ def marker_trees(model: mujoco.MjModel, counting: set[int]) -> set[int]:
     """
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    driven = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 0
     forced = np.abs(data.qfrc_bias - data.qfrc_passive) > STILL
     touching = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
-    moved = {int(tree) for tree in model.dof_treeid[driven | forced]} | {
-        int(tree) for tree in model.body_treeid[model.geom_bodyid[touching]]
-    }
+    moved = driven_trees(model) | set(model.dof_treeid[forced].tolist())
+    moved |= set(model.body_treeid[model.geom_bodyid[touching]].tolist())
     moved |= {
         int(model.body_treeid[body]) for pair in range(model.npair) for body in _bodies(model, pair)
     }

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.driven import coupled_joints, driven_joints
+from latent_mpc.envs.adapters.driven import coupled_joints, driven_joints, driven_trees
 from latent_mpc.envs.adapters.feasible import linked_trees
 from latent_mpc.envs.adapters.joints import (
     FREE,
@@ -46,7 +46,7 @@ class Roles(NamedTuple):
 def read_roles(model: mujoco.MjModel) -> Roles:
     """The roles of a model's joints and bodies."""
     driven = driven_joints(model)
-    robots = {tree_of(model, joint) for joint in driven}
+    robots = driven_trees(model)
     base_of = {tree: _base(model, tree, driven) for tree in robots}
     bases = {body for body in base_of.values() if body}
     carrying = {joint for base in bases for joint in joints_above(model, base)} - driven

@@ -10,8 +10,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.adapters.driven import driven_trees
 from latent_mpc.envs.adapters.joints import HINGE, joint_names, joint_of_position, joint_trees
-from latent_mpc.envs.adapters.settle import actuator_moment
 from latent_mpc.envs.cameras.ray import RayCamera, drawn_geoms
 from latent_mpc.envs.cameras.share import least_pixels, pixels_covered
 from latent_mpc.envs.cameras.view import PREFIX
@@ -125,9 +125,6 @@ def _robots(model: mujoco.MjModel, index: np.ndarray) -> np.ndarray:
     """Those of the coordinates that lie in kinematic trees which actuators move; all of them if
     none does.
     """
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    moved = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 1e-9
     trees = joint_trees(model)[joint_of_position(model)[index]]
-    robots = index[np.isin(trees, model.dof_treeid[moved])]
+    robots = index[np.isin(trees, list(driven_trees(model)))]
     return robots if len(robots) else index
