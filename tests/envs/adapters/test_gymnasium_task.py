@@ -228,11 +228,11 @@ def test_an_environment_that_draws_from_the_global_generator_repeats_too_and_lea
 def test_a_rail_without_limits_is_met_by_the_model_s_size_or_by_the_range_seen_if_named() -> None:
     task = registry.make("gymnasium", id="RailCart-v0")
     assert isinstance(task, CoordinateTask)
-    assert task.coordinates.tolerance[0] == pytest.approx(0.05 * task.model.stat.extent)
+    assert task.success.coordinates.tolerance[0] == pytest.approx(0.05 * task.model.stat.extent)
     task = registry.make("gymnasium", id="RailCart-v0", success=["x"])
     assert isinstance(task, CoordinateTask)
     # pushed at up to 5 m/s for 6 s, either way: 60 m at most
-    assert 0.5 < task.coordinates.tolerance[0] < 3.0
+    assert 0.5 < task.success.coordinates.tolerance[0] < 3.0
 
 
 def test_an_environment_that_builds_its_model_at_the_first_reset_is_a_task() -> None:
