@@ -25,7 +25,7 @@ from latent_mpc.agent.evaluation.statistics import THIRDS, spearman, third_of
 from latent_mpc.agent.horizon.model_quality import Latents
 from latent_mpc.agent.oracle import privileged
 from latent_mpc.configs.seeding import LANDSCAPE, stream
-from latent_mpc.envs.adapters.coordinates import HINGE
+from latent_mpc.envs.adapters.joints import HINGE
 from latent_mpc.envs.task import Task
 
 GOALS, STATES = 50, 300  # goals at rest, and states of random episodes that are ranked for each

@@ -24,7 +24,7 @@ from latent_mpc.agent.models.networks import mlp
 from latent_mpc.agent.training.windows import encode_rollouts
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.seeding import stream
-from latent_mpc.envs.adapters.coordinates import HINGE
+from latent_mpc.envs.adapters.joints import HINGE
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.rollouts.reader import Rollouts

@@ -38,8 +38,9 @@ def compare(name: str) -> tuple[int, int, int]:
     rng, ours, theirs = np.random.default_rng(0), [], []
     for _ in range(STATES):
         goal, state = task.draw_state(rng), task.draw_state(rng)
-        qpos = 1 + task.coordinates.index  # behind the time
-        state[qpos] = goal[qpos] + rng.normal(size=len(qpos)) * task.coordinates.tolerance * SPREAD
+        counted = task.success.coordinates
+        qpos = 1 + counted.index  # behind the time
+        state[qpos] = goal[qpos] + rng.normal(size=len(qpos)) * counted.tolerance * SPREAD
         ours.append(task.reached(state, goal))
         theirs.append(ogbench_says(task, state, goal))
     return sum(ours), sum(theirs), sum(a != b for a, b in zip(ours, theirs, strict=True))
@@ -47,8 +48,8 @@ def compare(name: str) -> tuple[int, int, int]:
 
 def ogbench_says(task: GymnasiumTask, state: np.ndarray, goal: np.ndarray) -> bool:
     """Its own answer, its goal put at ours."""
-    env: Any = task.env
-    place = task.qpos_qvel(goal)[0][task.coordinates.index]
+    env: Any = task.foreign.env
+    place = task.qpos_qvel(goal)[0][task.success.coordinates.index]
     task.restore(state)
     if not hasattr(env, "_compute_successes"):
         env.cur_goal_xy = place

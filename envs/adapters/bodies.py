@@ -7,13 +7,16 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import (
-    FREE,
-    Coordinates,
-    joint_of_position,
-)
-from latent_mpc.envs.adapters.driven import driven_joints, joint_kinds
+from latent_mpc.envs.adapters.coordinates import Coordinates
+from latent_mpc.envs.adapters.driven import driven_joints
 from latent_mpc.envs.adapters.feasible import linked_trees
+from latent_mpc.envs.adapters.joints import (
+    FREE,
+    joint_kinds,
+    joint_of_position,
+    joint_trees,
+    joints_of,
+)
 from latent_mpc.envs.cameras.ray import geom_rgba
 
 
@@ -21,10 +24,9 @@ def bystanders(model: mujoco.MjModel, counting_positions: np.ndarray) -> np.ndar
     """Positions bool `[nq]` of the kinematic trees that hold none of those that count and are tied
     to none that does.
     """
-    owner = joint_of_position(model)
-    tree = model.dof_treeid[model.jnt_dofadr]
-    counting = linked_trees(model, set(tree[owner[counting_positions]].tolist()))
-    return ~np.isin(tree[owner], list(counting))
+    tree = joint_trees(model)[joint_of_position(model)]
+    counting = linked_trees(model, set(tree[counting_positions].tolist()))
+    return ~np.isin(tree, list(counting))
 
 
 def tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
@@ -35,8 +37,7 @@ def tracked_body(model: mujoco.MjModel, coordinates: Coordinates) -> int:
             return int(model.jnt_bodyid[joint])
     moved = np.zeros(model.nbody, int)
     for body in range(1, model.nbody):  # parents come first
-        own = range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body])
-        moved[body] = moved[model.body_parentid[body]] + len(joints.intersection(own))
+        moved[body] = moved[model.body_parentid[body]] + len(joints & joints_of(model, body))
     return int(np.flatnonzero(moved == moved.max())[-1])
 
 
@@ -45,8 +46,7 @@ def moving_bodies(model: mujoco.MjModel) -> np.ndarray:
     fixed if there is none.
     """
     joints = driven_joints(model) | set(np.flatnonzero(joint_kinds(model) == FREE).tolist())
-    trees = {int(model.dof_treeid[model.jnt_dofadr[j]]) for j in joints}
-    moving = np.isin(model.body_treeid, list(trees)) & (model.body_treeid >= 0)
+    moving = np.isin(model.body_treeid, joint_trees(model)[sorted(joints)])
     return moving if moving.any() else model.body_weldid != 0
 
 

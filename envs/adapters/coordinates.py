@@ -19,15 +19,13 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_names, joint_of_position
 
 SHARE = 0.05  # of its range: a coordinate's tolerance
 ANGLE = 0.1  # [rad] tolerance of an unlimited hinge
 SHOWN = 8  # names in a line for people
 LIMIT = 0.01  # of its range: how far outside it a joint may be, where its limits count as kept
 PLANE = "xy"  # the horizontal part of a free body's position
-HINGE, SLIDE, FREE = (
-    int(getattr(mujoco.mjtJoint, f"mjJNT_{name}")) for name in ("HINGE", "SLIDE", "FREE")
-)
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Coordinates:
         """The same of all positions that the joints' limits allow; inf where a joint that counts
         has none.
         """
-        owner = np.searchsorted(model.jnt_qposadr, self.index, side="right") - 1
+        owner = joint_of_position(model)[self.index]
         limits = np.where(
             model.jnt_limited[owner],
             np.ptp(model.jnt_range[owner], axis=-1) * (1 + 2 * LIMIT),
@@ -150,30 +148,6 @@ def tolerances_written(model: mujoco.MjModel, written: Sequence[str]) -> bool:
     return bool(written) and all(_split(entry, known)[1] for entry in written)
 
 
-def joint_names(model: mujoco.MjModel) -> list[str]:
-    """Names of all joints; `joint3` for one without a name, with as many `_` behind it as tell it
-    from those that have one.
-    """
-    return numbered([model.joint(j).name for j in range(model.njnt)], "joint")
-
-
-def numbered(names: list[str], kind: str) -> list[str]:
-    """The names, `KIND3` in the place of an empty one, told from those that are given."""
-    given = set(names)
-    found = list(names)
-    for i, name in enumerate(names):
-        if not name:
-            found[i] = f"{kind}{i}"
-            while found[i] in given:
-                found[i] += "_"
-    return found
-
-
-def joint_of_position(model: mujoco.MjModel) -> np.ndarray:
-    """The joint of each position, `[nq]`."""
-    return np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
-
-
 def first_few(each: list[str]) -> list[str]:
     """Of many the first, and how many more."""
     if len(each) <= SHOWN:
@@ -185,20 +159,6 @@ def to_change(written: list[str]) -> str:
     """How another goal is asked for; the whole of it where it is short enough to paste."""
     setting = f"task.success='[{','.join(written)}]'"
     return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
-
-
-def actuator_moment(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-    """How forces of actuators act on the degrees of freedom, `[nu, nv]`."""
-    dense = np.zeros((model.nu, model.nv))
-    if model.nu:
-        mujoco.mju_sparse2dense(
-            dense,
-            data.actuator_moment.ravel(),
-            data.moment_rownnz,
-            data.moment_rowadr,
-            data.moment_colind.ravel(),
-        )
-    return dense
 
 
 def _split(entry: str, known: list[str]) -> tuple[str, float]:

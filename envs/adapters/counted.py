@@ -12,34 +12,30 @@ Shapes: M states, n positions (`nq`), C numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import HINGE, Coordinates
+from latent_mpc.envs.adapters.joints import HINGE, SLIDE, joint_of_position, tree_of
 from latent_mpc.envs.adapters.places import Place
-from latent_mpc.envs.adapters.roles import Roles, tree_of
+from latent_mpc.envs.adapters.roles import Roles
+from latent_mpc.envs.adapters.success import Success
 
 
 class Counted:
     """Which numbers they are, and what they are in given positions."""
 
-    def __init__(
-        self, model: mujoco.MjModel, roles: Roles, coordinates: Coordinates, places: Sequence[Place]
-    ) -> None:
-        self.model, self._data = model, mujoco.MjData(model)
+    def __init__(self, success: Success, roles: Roles) -> None:
+        self._success, model = success, success.model
         mobile = {int(model.body_treeid[body]) for body in roles.bases}
-        carried = set(coordinates.index.tolist())
+        carried = set(success.coordinates.index.tolist())
         self.places = list[Place]()
-        for place in places:
+        for place in success.places:
             joints = place.joints(model)
-            if all(tree_of(model, j) not in mobile and _single(model, j) for j in joints):
+            if all(tree_of(model, j) not in mobile and model.jnt_type[j] >= SLIDE for j in joints):
                 carried |= {int(model.jnt_qposadr[j]) for j in joints}
             else:
                 self.places.append(place)
         self.index = np.array(sorted(carried), int)
-        joint = np.searchsorted(model.jnt_qposadr, self.index, side="right") - 1
+        joint = joint_of_position(model)[self.index]
         self.wraps = (model.jnt_type[joint] == HINGE) & (model.jnt_limited[joint] == 0)
 
     def __call__(self, qpos: np.ndarray) -> np.ndarray:
@@ -48,15 +44,6 @@ class Counted:
         turning = own[:, self.wraps]
         parts = [own[:, ~self.wraps], np.cos(turning), np.sin(turning)]
         if self.places:
-            parts.append(np.stack([self._values(one) for one in qpos]))
+            each = (self._success.values(one, self.places) for one in qpos)
+            parts.append(np.stack([np.concatenate(values) for values in each]))
         return np.concatenate(parts, axis=1)
-
-    def _values(self, qpos: np.ndarray) -> np.ndarray:
-        self._data.qpos[:] = qpos
-        mujoco.mj_kinematics(self.model, self._data)
-        return np.concatenate([place.value(self._data) for place in self.places])
-
-
-def _single(model: mujoco.MjModel, joint: int) -> bool:
-    """Whether a joint is a hinge or a slide."""
-    return int(model.jnt_type[joint]) >= int(mujoco.mjtJoint.mjJNT_SLIDE)

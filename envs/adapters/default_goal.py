@@ -17,10 +17,17 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import ANGLE, HINGE, PLANE, SHARE, joint_names
-from latent_mpc.envs.adapters.driven import FREE, joint_kinds, joints_above
+from latent_mpc.envs.adapters.coordinates import ANGLE, PLANE, SHARE
+from latent_mpc.envs.adapters.joints import (
+    FREE,
+    HINGE,
+    SLIDE,
+    joint_kinds,
+    joint_names,
+    joints_above,
+)
 from latent_mpc.envs.adapters.places import body_names
-from latent_mpc.envs.adapters.roles import SLIDE, Roles, read_roles
+from latent_mpc.envs.adapters.roles import Roles, read_roles
 from latent_mpc.envs.adapters.sizes import (
     carried_from_below,
     chain_length,

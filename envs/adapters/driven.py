@@ -7,9 +7,9 @@ Joints coupled to these by an equality are not among them, ball and free joints 
 from __future__ import annotations
 
 import mujoco
-import numpy as np
 
-FREE = int(mujoco.mjtJoint.mjJNT_FREE)
+from latent_mpc.envs.adapters.joints import FREE, joint_trees, joints_above
+
 JOINTS = tuple(int(getattr(mujoco.mjtTrn, f"mjTRN_{name}")) for name in ("JOINT", "JOINTINPARENT"))
 CRANK, TENDON, SITE, BODY = (
     int(getattr(mujoco.mjtTrn, f"mjTRN_{name}"))
@@ -24,16 +24,6 @@ COUPLING = int(mujoco.mjtEq.mjEQ_JOINT)
 OF_SITE = int(mujoco.mjtObj.mjOBJ_SITE)
 
 
-def joints_above(model: mujoco.MjModel, body: int) -> set[int]:
-    """Joints that move a body: its own and those of all that carry it."""
-    found = set[int]()
-    while body > 0:
-        first = int(model.body_jntadr[body])
-        found |= set(range(first, first + int(model.body_jntnum[body])))
-        body = int(model.body_parentid[body])
-    return found
-
-
 def moved_joints(model: mujoco.MjModel) -> list[set[int]]:
     """The joints that each actuator moves."""
     return [_of_actuator(model, i) for i in range(model.nu)]
@@ -46,6 +36,11 @@ def driven_joints(model: mujoco.MjModel) -> set[int]:
         if any(model.body_mocapid[end] >= 0 for end in ends):
             driven |= set[int]().union(*(joints_above(model, end) for end in ends))
     return driven
+
+
+def driven_trees(model: mujoco.MjModel) -> set[int]:
+    """Kinematic trees that hold such joints: those of robots."""
+    return set(joint_trees(model)[sorted(driven_joints(model))].tolist())
 
 
 def coupled_joints(model: mujoco.MjModel, driven: set[int]) -> set[int]:
@@ -105,9 +100,3 @@ def _between(model: mujoco.MjModel, bodies: list[int]) -> set[int]:
     above = [joints_above(model, body) for body in bodies]
     every = set[int]().union(*above)
     return {joint for joint in every if not all(joint in one for one in above)}
-
-
-def joint_kinds(model: mujoco.MjModel) -> np.ndarray:
-    """Kind of each joint, plain numbers `[njnt]`."""
-    kinds: np.ndarray = np.asarray(model.jnt_type, int)
-    return kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from latent_mpc.envs.adapters.joints import first_body
 from latent_mpc.envs.adapters.settle import hold
 
 SECONDS = 4  # [s] of falling: what was dropped onto something lies there by then
@@ -21,13 +22,12 @@ def falling_body(model: mujoco.MjModel, data: mujoco.MjData, trees: set[int]) ->
     data.qvel[:] = 0.0
     data.ctrl[:], data.act[:] = hold(model, data)
     down, steps = model.opt.gravity / gravity, round(1.0 / model.opt.timestep)
-    bases = {tree: int(np.flatnonzero(model.body_treeid == tree)[0]) for tree in sorted(trees)}
     for _ in range(SECONDS):
         before = data.subtree_com.copy()
         mujoco.mj_step(model, data, steps)
     way = (data.subtree_com - before) @ down  # [m] in the last second
     free = gravity * (SECONDS - 0.5)
-    for body in bases.values():
+    for body in (first_body(model, tree) for tree in sorted(trees)):
         if way[body] > SHARE * free:
             return model.body(body).name or f"body {body}"
     return ""

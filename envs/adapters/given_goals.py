@@ -19,8 +19,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
-from latent_mpc.envs.adapters.coordinates import FREE, HINGE, SLIDE, joint_names
 from latent_mpc.envs.adapters.feasible import EQUALITY, constraint_violation
+from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_names
 from latent_mpc.envs.adapters.keyframes import home_key
 from latent_mpc.envs.adapters.settle import control_range, hold, servos
 from latent_mpc.envs.task import integration_state

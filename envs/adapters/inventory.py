@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 import mujoco
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import HINGE, joint_names, to_change
+from latent_mpc.envs.adapters.coordinates import to_change
 from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
-from latent_mpc.envs.adapters.driven import FREE, joint_kinds
-from latent_mpc.envs.adapters.gymnasium_task import open_environment
+from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_kinds, joint_names
 from latent_mpc.envs.adapters.mjcf_files import read_model
+from latent_mpc.envs.adapters.opening import open_environment
 from latent_mpc.envs.adapters.own_success import own_success
 from latent_mpc.envs.adapters.places import body_names, site_names
-from latent_mpc.envs.adapters.roles import SLIDE, Roles, read_roles
+from latent_mpc.envs.adapters.roles import Roles, read_roles
 
 WIDTH = 96  # columns of a line of names
 KINDS = {HINGE: "hinge", SLIDE: "slide", FREE: "free"}

@@ -10,8 +10,10 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import ANGLE, FREE, HINGE, SLIDE, actuator_moment
+from latent_mpc.envs.adapters.coordinates import ANGLE
+from latent_mpc.envs.adapters.driven import driven_joints, driven_trees, moved_joints
 from latent_mpc.envs.adapters.feasible import constraint_violation
+from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, first_body, joint_trees, joints_of
 from latent_mpc.envs.adapters.settle import (
     FILTERS,
     INTEGRATOR,
@@ -47,24 +49,21 @@ class Beginning:
         self._down: dict[int, np.ndarray] = {}  # of each mobile base: gravity in its frame
         if self.key is None:
             return
-        moment = _moment(model)
-        robots, mobile = driven_trees(model, moment), mobile_trees(model, moment)
-        tree = model.dof_treeid[model.jnt_dofadr]
+        robots, mobile, tree = driven_trees(model), unheld_trees(model), joint_trees(model)
         # what is passive begins near the key too, where no robot is bolted down
         self._near[:] = robots == mobile or np.isin(tree, list(mobile))
         self._objects = np.flatnonzero(
             (model.jnt_type == FREE) & ~np.isin(tree, list(robots))
         ).tolist()
         if model.key_ctrl[self.key].any():  # else nobody wrote any
-            pushed = np.where(moment.any(axis=1), model.dof_treeid[moment.argmax(axis=1)], -1)
-            positions = servos(model) & (model.actuator_dyntype != INTEGRATOR)
-            self._commanded = positions & np.isin(pushed, list(mobile))
+            pushing = [not mobile.isdisjoint(tree[list(m)].tolist()) for m in moved_joints(model)]
+            self._commanded = servos(model) & (model.actuator_dyntype != INTEGRATOR) & pushing
         data = mujoco.MjData(model)
         self.reset(data)
         mujoco.mj_forward(model, data)
         self._lengths = data.actuator_length.copy()
         self.mobile = bool(mobile)
-        bases = {int(np.flatnonzero(model.body_treeid == each)[0]) for each in mobile}
+        bases = {first_body(model, each) for each in mobile}
         self._down = {body: _gravity(data, body) for body in bases}
         settle(model, data, held=self.held(data))
         if not self.stands(data):  # nor will it anywhere near
@@ -126,21 +125,19 @@ def home_key(model: mujoco.MjModel) -> int | None:
     return next((key for key in keys if _usable(model, key)), None)
 
 
-def driven_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
-    """Kinematic trees that actuators of these moments `[nu, nv]` move."""
-    return set(model.dof_treeid[moment.any(axis=0)].tolist())
+def unheld_trees(model: mujoco.MjModel) -> set[int]:
+    """Kinematic trees of robots whose base no actuator moves: it is free, slides, rolls or swings,
+    and where it is follows from the pose above it.
 
-
-def mobile_trees(model: mujoco.MjModel, moment: np.ndarray) -> set[int]:
-    """Those of them whose base is free or rolls and slides: no actuator moves it."""
-    moved = np.any(moment, axis=0)
-    mobile = set[int]()
-    for tree in driven_trees(model, moment):
-        first = int(np.flatnonzero(model.dof_treeid == tree)[0])
-        base = np.flatnonzero(model.dof_bodyid == model.dof_bodyid[first])
-        if not moved[base].any():
-            mobile.add(tree)
-    return mobile
+    Not those of `Roles.bases`, which say what a robot travels with. An acrobot's base swings, so
+    that its pose matters, and travels nowhere; a quadrotor travels, and its rotors hold its base.
+    """
+    driven = driven_joints(model)
+    return {
+        tree
+        for tree in driven_trees(model)
+        if driven.isdisjoint(joints_of(model, first_body(model, tree)))
+    }
 
 
 def _usable(model: mujoco.MjModel, key: int) -> bool:
@@ -158,11 +155,3 @@ def _gravity(data: mujoco.MjData, body: int) -> np.ndarray:
     """Which way is down in the body's frame `[3]`, of `data` whose kinematics are up to date."""
     down: np.ndarray = -data.xmat[body].reshape(3, 3)[2]
     return down
-
-
-def _moment(model: mujoco.MjModel) -> np.ndarray:
-    """Which degrees of freedom each actuator pushes in the model's own pose, bool `[nu, nv]`."""
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    pushed: np.ndarray = np.abs(actuator_moment(model, data)) > 1e-9
-    return pushed

@@ -12,8 +12,9 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import actuator_moment
+from latent_mpc.envs.adapters.driven import driven_trees
 from latent_mpc.envs.adapters.feasible import linked_trees
+from latent_mpc.envs.adapters.joints import joint_trees
 
 STILL = 1e-9  # [rad/s^2, m/s^2] acceleration of what no force acts on
 
@@ -28,20 +29,14 @@ def marker_trees(model: mujoco.MjModel, counting: set[int]) -> set[int]:
     """
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    driven = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 0
     forced = np.abs(data.qfrc_bias - data.qfrc_passive) > STILL
     touching = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
-    moved = {int(tree) for tree in model.dof_treeid[driven | forced]} | {
-        int(tree) for tree in model.body_treeid[model.geom_bodyid[touching]]
-    }
+    moved = driven_trees(model) | set(model.dof_treeid[forced].tolist())
+    moved |= set(model.body_treeid[model.geom_bodyid[touching]].tolist())
     moved |= {
         int(model.body_treeid[body]) for pair in range(model.npair) for body in _bodies(model, pair)
     }
-    spring = {
-        int(model.dof_treeid[model.jnt_dofadr[j]])
-        for j in range(model.njnt)
-        if model.jnt_stiffness[j]
-    }
+    spring = set(joint_trees(model)[model.jnt_stiffness != 0].tolist())
     return set(range(model.ntree)) - linked_trees(model, moved | spring | counting)
 
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import FREE, PLANE, joint_names
+from latent_mpc.envs.adapters.coordinates import PLANE
+from latent_mpc.envs.adapters.joints import FREE, joint_names
 
 CUBE = 0.04  # [m] from a cube's centre to that of its goal: `CubeEnv._compute_successes`
 MAZE = 0.45  # [m] to the goal: `MazeEnv.compute_terminated`

@@ -18,8 +18,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import PLANE, joint_names, numbered
-from latent_mpc.envs.adapters.driven import joints_above
+from latent_mpc.envs.adapters.coordinates import PLANE
+from latent_mpc.envs.adapters.joints import joint_names, joints_above, numbered
 
 SITE, BODY, UPRIGHT, JOINT = KINDS = ("site", "body", "upright", "joint")
 

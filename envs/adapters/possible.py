@@ -13,16 +13,11 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.coordinates import (
-    FREE,
-    SLIDE,
-    Coordinates,
-    first_few,
-    joint_of_position,
-)
+from latent_mpc.envs.adapters.coordinates import Coordinates, first_few
 from latent_mpc.envs.adapters.default_goal import OBJECTS, robot_success
+from latent_mpc.envs.adapters.joints import FREE, SLIDE, joint_of_position, joint_trees
 from latent_mpc.envs.adapters.places import body_names
-from latent_mpc.envs.adapters.roles import Roles, tree_of
+from latent_mpc.envs.adapters.roles import Roles
 from latent_mpc.envs.cameras.ray import find_camera
 from latent_mpc.envs.cameras.view import split_names
 
@@ -110,7 +105,7 @@ def untouched(
     if len(roles.objects) != OBJECTS:
         return []
     tree = int(model.body_treeid[roles.objects[0]])
-    mine = [i for i, j in enumerate(joint_of_position(model)) if tree_of(model, int(j)) == tree]
+    mine = np.flatnonzero(joint_trees(model)[joint_of_position(model)] == tree)
     moved = float(np.abs(poses[:, -1, mine] - poses[:, 0, mine]).max())
     if moved > float(success[0].rpartition(":")[2]):
         return []

@@ -17,19 +17,19 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.driven import (
+from latent_mpc.envs.adapters.driven import coupled_joints, driven_joints, driven_trees
+from latent_mpc.envs.adapters.feasible import linked_trees
+from latent_mpc.envs.adapters.joints import (
     FREE,
-    coupled_joints,
-    driven_joints,
+    SLIDE,
+    first_body,
     joint_kinds,
     joints_above,
+    tree_of,
 )
-from latent_mpc.envs.adapters.feasible import linked_trees
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.sizes import can_touch, geoms_of_tree
 from latent_mpc.envs.adapters.tools import Chains, Tool
-
-SLIDE = int(mujoco.mjtJoint.mjJNT_SLIDE)
 
 
 class Roles(NamedTuple):
@@ -46,7 +46,7 @@ class Roles(NamedTuple):
 def read_roles(model: mujoco.MjModel) -> Roles:
     """The roles of a model's joints and bodies."""
     driven = driven_joints(model)
-    robots = {tree_of(model, joint) for joint in driven}
+    robots = driven_trees(model)
     base_of = {tree: _base(model, tree, driven) for tree in robots}
     bases = {body for body in base_of.values() if body}
     carrying = {joint for base in bases for joint in joints_above(model, base)} - driven
@@ -73,16 +73,6 @@ def read_roles(model: mujoco.MjModel) -> Roles:
         ),
         markers=tuple(first_body(model, tree) for tree in sorted(markers)),
     )
-
-
-def tree_of(model: mujoco.MjModel, joint: int) -> int:
-    """The kinematic tree of a joint."""
-    return int(model.dof_treeid[model.jnt_dofadr[joint]])
-
-
-def first_body(model: mujoco.MjModel, tree: int) -> int:
-    """The body that a kinematic tree begins with."""
-    return int(np.flatnonzero(model.body_treeid == tree)[0])
 
 
 def _base(model: mujoco.MjModel, tree: int, driven: set[int]) -> int:

@@ -14,8 +14,6 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import actuator_moment
-
 LONGEST = 2.0  # [s]
 CHECKED = 0.1  # [s] between looks
 STILL = 0.01  # [rad/s, m/s] largest velocity that counts as rest
@@ -120,6 +118,20 @@ def control_range(model: mujoco.MjModel) -> np.ndarray:
 def servos(model: mujoco.MjModel) -> np.ndarray:
     """Actuators that pull towards a position, bool `[nu]`."""
     return (model.actuator_biastype == AFFINE) & (model.actuator_biasprm[:, 1] < 0)
+
+
+def actuator_moment(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+    """How forces of actuators act on the degrees of freedom, `[nu, nv]`."""
+    dense = np.zeros((model.nu, model.nv))
+    if model.nu:
+        mujoco.mju_sparse2dense(
+            dense,
+            data.actuator_moment.ravel(),
+            data.moment_rownnz,
+            data.moment_rowadr,
+            data.moment_colind.ravel(),
+        )
+    return dense
 
 
 def _linear_force(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import HINGE
+from latent_mpc.envs.adapters.joints import HINGE
 from latent_mpc.envs.adapters.settle import control_range
 from latent_mpc.envs.adapters.sizes import initial
 

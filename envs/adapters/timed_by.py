@@ -10,9 +10,16 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import HINGE, Coordinates, joint_names
-from latent_mpc.envs.adapters.driven import FREE, joint_kinds, joints_above
-from latent_mpc.envs.adapters.roles import SLIDE, Roles
+from latent_mpc.envs.adapters.coordinates import Coordinates
+from latent_mpc.envs.adapters.joints import (
+    FREE,
+    HINGE,
+    SLIDE,
+    joint_kinds,
+    joint_names,
+    joints_above,
+)
+from latent_mpc.envs.adapters.roles import Roles
 from latent_mpc.envs.adapters.sizes import geoms_of_tree, initial, radius
 
 AWAY = 10.0  # of its radius: a base that went further takes part as if it went so far

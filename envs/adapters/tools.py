@@ -15,16 +15,14 @@ import mujoco
 from latent_mpc.envs.adapters.driven import (
     CRANK,
     coupled_joints,
-    joint_kinds,
-    joints_above,
     moved_joints,
     tied_bodies,
 )
+from latent_mpc.envs.adapters.joints import BALL, SLIDE, joint_kinds, joints_above, joints_of
 from latent_mpc.envs.adapters.sizes import chain_length, geoms_of_tree, initial, radius
 
 GRIPPER = 2  # actuators that a gripper has at most
 OUT = 0.8  # of the robot's radius: an arm reaches as far at least
-SLIDE, BALL = (int(getattr(mujoco.mjtJoint, f"mjJNT_{kind}")) for kind in ("SLIDE", "BALL"))
 ARM = 6  # joints in line that actuators move: more than a finger has
 JAW = re.compile("jaw|finger|grip|claw|clamp", re.IGNORECASE)
 
@@ -55,8 +53,7 @@ class Chains:
 
     def own(self, body: int) -> set[int]:
         """Driven joints of a body."""
-        first = int(self.model.body_jntadr[body])
-        return self.driven & set(range(first, first + int(self.model.body_jntnum[body])))
+        return self.driven & joints_of(self.model, body)
 
     def tools(self, carrier: int, roots: list[int]) -> list[Tool]:
         """Ends of the trees that begin with the bodies `roots`, all that stand on one body."""

@@ -10,12 +10,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import (
-    HINGE,
-    actuator_moment,
-    joint_names,
-    joint_of_position,
-)
+from latent_mpc.envs.adapters.driven import driven_trees
+from latent_mpc.envs.adapters.joints import HINGE, joint_names, joint_of_position, joint_trees
 from latent_mpc.envs.cameras.ray import RayCamera, drawn_geoms
 from latent_mpc.envs.cameras.share import least_pixels, pixels_covered
 from latent_mpc.envs.cameras.view import PREFIX
@@ -58,7 +54,7 @@ def require_visible(
                 _require_large_enough(name, model, cameras, poses, bodies)
                 return
     shown = drawn_geoms(model) & np.isin(
-        model.body_treeid[model.geom_bodyid], model.dof_treeid[model.jnt_dofadr[joints]]
+        model.body_treeid[model.geom_bodyid], joint_trees(model)[joints]
     )
     names = ", ".join(dict.fromkeys(joint_names(model)[j] for j in joints))
     if shown.any():
@@ -78,8 +74,7 @@ def counting_bodies(model: mujoco.MjModel, index: np.ndarray) -> np.ndarray:
     where the robot's do not.
     """
     joints = joint_of_position(model)[_robots(model, index)]
-    trees = model.dof_treeid[model.jnt_dofadr[joints]]
-    return np.isin(model.body_treeid, trees)
+    return np.isin(model.body_treeid, joint_trees(model)[joints])
 
 
 def _require_large_enough(
@@ -130,9 +125,6 @@ def _robots(model: mujoco.MjModel, index: np.ndarray) -> np.ndarray:
     """Those of the coordinates that lie in kinematic trees which actuators move; all of them if
     none does.
     """
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    moved = np.abs(actuator_moment(model, data)).max(axis=0, initial=0.0) > 1e-9
-    trees = model.dof_treeid[model.jnt_dofadr[joint_of_position(model)[index]]]
-    robots = index[np.isin(trees, model.dof_treeid[moved])]
+    trees = joint_trees(model)[joint_of_position(model)[index]]
+    robots = index[np.isin(trees, list(driven_trees(model)))]
     return robots if len(robots) else index

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.adapters.coordinates import HINGE
+from latent_mpc.envs.adapters.joints import HINGE, joint_of_position
 from latent_mpc.envs.task import Task, integration_state, set_integration_state
 
 PROBES = 16  # random states that are shown
@@ -199,8 +199,7 @@ def _numbers(data: mujoco.MjData) -> np.ndarray:
 def _names(model: mujoco.MjModel) -> np.ndarray:
     """What each simulator number is, `[M]`."""
     joints = [model.joint(j).name or f"joint {j}" for j in range(model.njnt)]
-    owner = np.searchsorted(model.jnt_qposadr, np.arange(model.nq), side="right") - 1
-    positions = [f"position of {joints[j]}" for j in owner]
+    positions = [f"position of {joints[j]}" for j in joint_of_position(model)]
     return np.array(
         [
             *positions,

@@ -13,7 +13,6 @@ import pytest
 
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.envs import registry
-from latent_mpc.envs.adapters.coordinates import joint_names
 from latent_mpc.envs.adapters.feasible import constraint_violation, linked_trees
 
 LINK = '<geom type="capsule" fromto="0 0 0 .3 0 0" size=".03"/>'
@@ -77,19 +76,6 @@ def test_trees_that_constraints_tie_belong_together() -> None:
     )
     assert linked_trees(free, {0}) == {0}
     assert linked_trees(mujoco.MjModel.from_xml_string(FINGERS), {1}) == {0, 1}
-
-
-def test_names_made_up_for_joints_are_nobodys() -> None:
-    xml = """<mujoco><worldbody><body><freejoint/><geom size=".1"/><body><joint name="joint0"/><geom size=".1"/>
-    <body><joint name="joint3"/><geom size=".1"/><body><joint/><geom size=".1"/><body><joint/><geom size=".1"/>
-    </body></body></body></body></body></worldbody></mujoco>"""
-    assert joint_names(mujoco.MjModel.from_xml_string(xml)) == [
-        "joint0_",
-        "joint0",
-        "joint3",
-        "joint3_",
-        "joint4",
-    ]
 
 
 def test_both_joints_of_a_name_that_was_made_up_once_count_and_can_be_named(tmp_path: Path) -> None:

@@ -1,108 +1,24 @@
-"""Any Gymnasium environment on MuJoCo as a task: the contract, on Pusher; what cannot be one is
-refused in one line.
-"""
+"""Any Gymnasium environment on MuJoCo as a task: the contract, on Pusher and carts."""
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
-import mujoco
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Discrete
 
 from latent_mpc.agent.oracle import Simulator
 from latent_mpc.envs import registry
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
-from latent_mpc.envs.adapters.packages import require_known
-
-CART = """<mujoco><option timestep="0.01"/><worldbody><body><joint name="x" type="slide" axis="1 0 0" damping="2" {}/>
-<geom size=".1" rgba="1 1 1 0"/></body></worldbody><actuator><motor joint="x" gear="5"/></actuator></mujoco>"""
-
-
-class Cart(gymnasium.Env[np.ndarray, np.ndarray]):
-    """Pushed along a rail; its step and its reset can be spoilt."""
-
-    def __init__(
-        self, spoilt: str = "", actions: Any = None, limits: str = 'range="-1 1" limited="true"'
-    ) -> None:
-        self.action_space = actions or Box(-2.0, 2.0, (1,))
-        self.spoilt = spoilt
-        if spoilt != "no model":
-            self.model = mujoco.MjModel.from_xml_string(CART.format(limits))
-            self.data = mujoco.MjData(self.model)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        super().reset(seed=seed)
-        if self.spoilt == "rebuilt":
-            self.data = mujoco.MjData(self.model)
-        mujoco.mj_resetData(self.model, self.data)
-        self.data.qpos[:] = (
-            np.random.uniform(-0.5, 0.5)
-            if self.spoilt == "global"
-            else self.np_random.uniform(-0.5, 0.5)
-        )
-        return np.array([np.nan if self.spoilt == "nan" else 0.0]), {}
-
-    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        self.data.ctrl[:] = action
-        if self.spoilt == "pushed":
-            self.data.qvel[:] += 0.5
-        if self.spoilt != "still":
-            mujoco.mj_step(self.model, self.data, 2)
-        return np.zeros(1), 0.0, False, False, {}
-
-
-class LateCart(Cart):
-    """Builds its model at the first reset, as OGBench's cubes do."""
-
-    def __init__(self) -> None:
-        self.built = True
-        super().__init__()
-        self.built = False
-
-    @property
-    def model(self) -> mujoco.MjModel:
-        if not self.built:
-            raise ValueError("not yet")
-        return self._model
-
-    @model.setter
-    def model(self, model: mujoco.MjModel) -> None:
-        self._model = model
-
-    def reset(self, **options: Any) -> tuple[np.ndarray, dict[str, Any]]:
-        self.built = True
-        return super().reset(**options)
+from tests.envs.adapters.carts import registered_carts
 
 
 @pytest.fixture(autouse=True)
-def registered() -> Any:
-    """The carts, for one test."""
-    spoilt: dict[str, dict[str, Any]] = {
-        "": {},
-        "NaN": {"spoilt": "nan"},
-        "Still": {"spoilt": "still"},
-        "Rebuilt": {"spoilt": "rebuilt"},
-        "Global": {"spoilt": "global"},
-        "Pushed": {"spoilt": "pushed"},
-        "Bare": {"spoilt": "no model"},
-        "Discrete": {"actions": Discrete(3)},
-        "Endless": {"actions": Box(-np.inf, np.inf, (1,))},
-        "Idle": {"actions": Box(-1.0, 1.0, (0,))},
-        "Rail": {"limits": ""},
-    }
-    for name, kwargs in spoilt.items():
-        gymnasium.register(f"{name}Cart-v0", partial(Cart, **kwargs))
-    gymnasium.register("LateCart-v0", partial(LateCart))
-    yield
-    for name in [*spoilt, "Late"]:
-        gymnasium.registry.pop(f"{name}Cart-v0")
+def registered() -> Iterator[None]:
+    with registered_carts():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -228,89 +144,8 @@ def test_an_environment_that_draws_from_the_global_generator_repeats_too_and_lea
 def test_a_rail_without_limits_is_met_by_the_model_s_size_or_by_the_range_seen_if_named() -> None:
     task = registry.make("gymnasium", id="RailCart-v0")
     assert isinstance(task, CoordinateTask)
-    assert task.coordinates.tolerance[0] == pytest.approx(0.05 * task.model.stat.extent)
+    assert task.success.coordinates.tolerance[0] == pytest.approx(0.05 * task.model.stat.extent)
     task = registry.make("gymnasium", id="RailCart-v0", success=["x"])
     assert isinstance(task, CoordinateTask)
     # pushed at up to 5 m/s for 6 s, either way: 60 m at most
-    assert 0.5 < task.coordinates.tolerance[0] < 3.0
-
-
-def test_an_environment_that_builds_its_model_at_the_first_reset_is_a_task() -> None:
-    task = registry.make("gymnasium", id="LateCart-v0", control_period=0.1)
-    assert task.reset(seed=0)[0]["state"].shape == (2,)
-
-
-@pytest.mark.parametrize(
-    ("id", "said"),
-    [
-        ("", "task.id must be given: task.id=Pusher-v5"),
-        ("Pusher-v55", "no environment 'Pusher-v55': did you mean Pusher-v5"),
-        ("Pushr-v5", "no environment 'Pushr-v5': did you mean Pusher-v5"),
-        (
-            "CartPole-v1",
-            (
-                r"CartPole-v1: an environment must have a MuJoCo model and data"
-                r" \(env.unwrapped.model, .data\) once it is made, CartPoleEnv"
-            ),
-        ),
-        ("BareCart-v0", "BareCart-v0: an environment must have a MuJoCo model and data"),
-        (
-            "DiscreteCart-v0",
-            (
-                r"DiscreteCart-v0: actions must be a vector of numbers \(a Box\), got"
-                r" Discrete\(3\); discrete actions cannot"
-            ),
-        ),
-        ("EndlessCart-v0", "EndlessCart-v0: actions must have finite bounds, got Box"),
-        ("IdleCart-v0", "IdleCart-v0: there is no actuator, so nothing can be planned"),
-        (
-            "NaNCart-v0",
-            (
-                r"NaNCart-v0: its observation after reset\(seed=0\) holds NaN or infinity; mend the"
-                r" environment first"
-            ),
-        ),
-        ("RebuiltCart-v0", "RebuiltCart-v0: its reset builds another MuJoCo model or data"),
-        (
-            "StillCart-v0",
-            "StillCart-v0: its step must advance the simulation's clock, which stood still",
-        ),
-        (
-            "no_such_module:Cart-v0",
-            (
-                "no_such_module:Cart-v0 needs the Python module 'no_such_module', which is not"
-                " installed; install it, or"
-            ),
-        ),
-    ],
-)
-def test_what_cannot_be_a_task_is_refused_in_one_line(id: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as caught:
-        registry.make("gymnasium", id=id)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_stored_id_imports_nothing_unless_the_user_repeats_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "elsewhere.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(
-        ValueError,
-        match=(
-            "the checkpoint wants the Python module 'elsewhere' imported.*:"
-            " task.id=elsewhere:Mine-v0"
-        ),
-    ):
-        require_known("elsewhere:Mine-v0")
-    with pytest.raises(
-        ValueError, match="was trained on task.id=elsewhere:Mine-v0, got task.id=Pusher-v5"
-    ):
-        require_known("elsewhere:Mine-v0", "Pusher-v5")
-    for id, repeated in (
-        ("elsewhere:Mine-v0", "elsewhere:Mine-v0"),
-        ("Pusher-v5", ""),
-        ("gymnasium_robotics:PointMaze_UMaze-v3", ""),
-    ):
-        require_known(id, repeated)
-    assert not (tmp_path / "ran").exists()
+    assert 0.5 < task.success.coordinates.tolerance[0] < 3.0

@@ -13,9 +13,11 @@ import pytest
 
 from latent_mpc.envs import registry
 from latent_mpc.envs.adapters.feasible import constraint_violation, penetration, usual_depth
-from latent_mpc.envs.adapters.keyframes import Beginning, home_key
+from latent_mpc.envs.adapters.keyframes import Beginning, home_key, unheld_trees
 from latent_mpc.envs.adapters.mjcf_task import MjcfTask
 from latent_mpc.envs.adapters.settle import settle
+from tests.envs.adapters import robots
+from tests.envs.adapters.robots import arm, model_of
 
 PLACES = {"fl": (0.2, 0.12), "fr": (0.2, -0.12), "bl": (-0.2, 0.12), "br": (-0.2, -0.12)}
 LEG = """<body pos="{} {} 0"><joint name="{}" axis="0 1 0" range="-150 150" damping=".5"/>
@@ -96,6 +98,34 @@ def test_objects_begin_about_where_the_key_has_them_and_the_arm_anywhere(tmp_pat
     assert (np.abs(cube - [1, -1]) <= 0.02 * task.model.stat.extent + 1e-3).all()
     assert (np.ptp(cube, axis=0) > 0.02 * task.model.stat.extent).all()
     assert np.ptp(arm) > 2.5, "rad"
+
+
+@pytest.mark.parametrize(
+    ("model", "unheld"),
+    [
+        (model_of(robots.QUADRUPED, "hip0"), True),
+        (model_of(arm(), "a b"), False),
+        (model_of(arm(), "b"), True),  # an acrobot
+        (model_of(robots.QUADROTOR, tail=f"<actuator>{robots.LIFTED}</actuator>"), False),
+        (model_of(robots.CUBE.format("cube", 1)), False),  # no robot
+    ],
+)
+def test_a_base_is_held_by_an_actuator_or_by_nothing(model: mujoco.MjModel, unheld: bool) -> None:
+    assert unheld_trees(model) == ({0} if unheld else set())
+
+
+def test_feet_that_stick_to_the_floor_bolt_nothing_to_it() -> None:
+    """The model's own pose touches the floor."""
+    sticky = QUADRUPED.replace('pos="0 0 .33"', 'pos="0 0 .299"').replace(
+        "</actuator>", '<adhesion body="paw" ctrlrange="0 1"/></actuator>'
+    )
+    model = mujoco.MjModel.from_xml_string(
+        sticky.replace('<body pos="0.2 0.12', '<body name="paw" pos="0.2 0.12')
+    )
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    assert data.ncon
+    assert Beginning(model).mobile
 
 
 def test_the_home_is_taken_else_the_first_key_that_can_be() -> None:

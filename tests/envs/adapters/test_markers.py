@@ -1,11 +1,9 @@
 """What nothing moves or touches is no part of the state; what could be moved is."""
 
 import mujoco
-import numpy as np
 import pytest
 
 from latent_mpc.envs.adapters.markers import marker_trees
-from latent_mpc.envs.registry import make
 
 SCENE = """<mujoco><option gravity="{gravity}"/><worldbody><geom type="plane" size="2 2 .1"/>
   <body pos="0 0 .1"><joint name="x" type="slide" axis="1 0 0"/><geom name="a" size=".05"/></body>
@@ -45,24 +43,3 @@ def test_a_marker_is_what_nothing_moves_or_touches(change, marker):
     model = mujoco.MjModel.from_xml_string(SCENE.format(**fields))
     assert marker_trees(model, set()) == ({1} if marker else set())
     assert marker_trees(model, {1}) == set(), "what has to come to the goal is none"
-
-
-def test_the_target_of_gymnasium_s_reacher_is_left_out_of_the_state_and_said():
-    task = make("gymnasium", id="Reacher-v5", obs=("state",))
-    pair = task.draw_start_and_goal(np.random.default_rng(0))
-    start, goal = pair.start, pair.goal
-    elsewhere = start.copy()
-    elsewhere[1 + 2 : 1 + 4] += 0.05  # the target's place, behind the time and the two joints
-    assert task.observation(start)["state"].shape == (8,)  # the fingertip, too
-    np.testing.assert_array_equal(
-        task.observation(start)["state"], task.observation(elsewhere)["state"]
-    )
-    assert not np.array_equal(task.observation(start)["state"], task.observation(goal)["state"])
-    assert (
-        "  left out of the state, as nothing moves or touches them: target_x, target_y"
-        in task.about()
-    )
-    again = make("gymnasium", obs=("state",), **{"id": "Reacher-v5", **task.settings()})
-    np.testing.assert_array_equal(
-        again.observation(start)["state"], task.observation(start)["state"]
-    )

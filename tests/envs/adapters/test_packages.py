@@ -1,5 +1,5 @@
-"""Packages that bring environments: which id is suggested, which MuJoCo one fails on, and what of
-their notices reaches the terminal.
+"""Packages that bring environments: which may be imported, which id is suggested, which MuJoCo one
+fails on, and what of their notices reaches the terminal.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 
 from latent_mpc.envs.adapters import foreign_code, packages
 from latent_mpc.envs.adapters.foreign_code import failure
+from latent_mpc.envs.adapters.packages import require_known
 
 PACKAGE = """
 import sys, gymnasium
@@ -97,3 +98,29 @@ def test_warnings_of_libraries_are_kept_off_and_an_environments_own_are_not() ->
             warnings.warn_explicit("display", UserWarning, "glfw.py", 1, "glfw")
             warnings.warn_explicit("mine", UserWarning, "my_robot.py", 1, "my_robot")
     assert [str(one.message) for one in shown] == ["mine"]
+
+
+def test_a_stored_id_imports_nothing_unless_the_user_repeats_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ValueError,
+        match=(
+            "the checkpoint wants the Python module 'elsewhere' imported.*:"
+            " task.id=elsewhere:Mine-v0"
+        ),
+    ):
+        require_known("elsewhere:Mine-v0")
+    with pytest.raises(
+        ValueError, match="was trained on task.id=elsewhere:Mine-v0, got task.id=Pusher-v5"
+    ):
+        require_known("elsewhere:Mine-v0", "Pusher-v5")
+    for id, repeated in (
+        ("elsewhere:Mine-v0", "elsewhere:Mine-v0"),
+        ("Pusher-v5", ""),
+        ("gymnasium_robotics:PointMaze_UMaze-v3", ""),
+    ):
+        require_known(id, repeated)
+    assert not (tmp_path / "ran").exists()

@@ -117,35 +117,3 @@ def test_a_joint_whose_name_looks_like_a_place_is_a_joint():
     model = mujoco.MjModel.from_xml_string(text)
     joints, places = split_places(model, ["site:tip:0.1"])
     assert (joints, places) == (["site:tip:0.1"], [])
-
-
-def test_an_episode_may_be_given_in_seconds_and_is_stored_in_steps(xml):
-    options = {
-        "xml": xml,
-        "obs": ("state",),
-        "success": ["a:0.1"],
-        "control_period": 0.1,
-        "camera": "view:0:0:0:5:90:-45",
-    }
-    one = make("mjcf", seconds=7.0, **options)
-    assert (one.episode_steps, one.settings()["episode_steps"], one.settings()["seconds"]) == (
-        70,
-        70,
-        0.0,
-    )
-    with pytest.raises(
-        ValueError, match=r"length must be given once: task\.seconds or task\.episode_steps"
-    ):
-        make("mjcf", seconds=7.0, episode_steps=20, **options)
-
-
-def test_where_the_longest_episode_cuts_it_is_said(xml, monkeypatch):
-    def line(one):
-        return next(line for line in one.about() if "an episode of" in line)
-
-    assert "cut" not in line(task(xml, "a:0.1"))
-    monkeypatch.setattr("latent_mpc.envs.adapters.time_scale.MOST", 20)
-    monkeypatch.setattr("latent_mpc.envs.adapters.time_scale.EPISODE", 30)
-    assert "by its slowest part, cut to 20 to 20: longer ones by task.seconds" in line(
-        make("mjcf", xml=xml, obs=("state",))
-    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import mujoco
 import pytest
 
-from latent_mpc.envs.adapters.coordinates import joint_names
-from latent_mpc.envs.adapters.driven import driven_joints
+from latent_mpc.envs.adapters.joints import joint_names
 from latent_mpc.envs.adapters.places import body_names
 from latent_mpc.envs.adapters.roles import read_roles
 from tests.envs.adapters import robots
@@ -118,26 +117,6 @@ def test_fingers_on_one_palm_that_stands_still_are_a_hand_and_long_arms_are_not(
 def test_a_closed_loop_has_no_tool():
     loop = '<equality><connect body1="fore" body2="world" anchor=".4 0 0"/></equality>'
     assert "tools" not in roles_of(model_of(arm(), "a b", tail=loop))
-
-
-@pytest.mark.parametrize(
-    ("actuator", "driven"),
-    [
-        ('<motor jointinparent="b"/>', "b"),
-        ('<motor site="s" gear="1 0 0 0 0 0"/>', "a b"),
-        ('<motor site="s" refsite="r" gear="1 0 0 0 0 0"/>', "b"),
-        ('<motor cranksite="s" slidersite="r" cranklength="1"/>', "b"),
-        ('<adhesion body="fore" ctrlrange="0 1"/>', "a b"),
-        ('<motor tendon="fixed"/>', "a"),
-    ],
-)
-def test_every_transmission_drives_the_joints_that_it_spans(actuator, driven):
-    bodies = arm('<site name="s"/>').replace(
-        '<body name="fore"', '<site name="r"/><body name="fore"'
-    )
-    tendon = '<tendon><fixed name="fixed"><joint joint="a" coef="1"/></fixed></tendon>'
-    model = model_of(bodies, tail=f"{tendon}<actuator>{actuator}</actuator>")
-    assert " ".join(joint_names(model)[j] for j in sorted(driven_joints(model))) == driven
 
 
 def test_a_body_without_a_name_has_a_number_told_from_given_names():
