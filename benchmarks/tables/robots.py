@@ -23,6 +23,7 @@ from benchmarks.tables.robots_page import page
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters.coordinate_task import CoordinateTask
 from latent_mpc.envs.adapters.inventory import described_roles
+from latent_mpc.envs.adapters.lines import few
 from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.files import replace
 from latent_mpc.envs.registry import make
@@ -106,7 +107,7 @@ def measure(model: Model, judged: dict[str, dict[str, str]]) -> Row:
     assert isinstance(task, CoordinateTask)
     roles = described_roles(task.model, read_roles(task.model), most=4)
     success = task.settings()["success"]
-    goal = ", ".join(success[:4]) + (f" and {len(success) - 4} more" if success[4:] else "")
+    goal = few(success)
     return Row(
         model.name,
         "; ".join(" ".join(role.split()) for role in roles if "driven" not in role),

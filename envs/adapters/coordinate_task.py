@@ -97,7 +97,6 @@ class CoordinateTask(DrawnStates):
         # what can be refused without it is, before seconds of simulation
         named = AskedSuccess(model, roles, success, self.given_goals.joints)
         timed = AskedTiming(control_period, episode_steps, seconds)
-        timed.require_once()
         self._notes, poses, flat = named.notes, None, None
         if not (timed.complete and camera and named.complete):
             goal = named.coordinates()

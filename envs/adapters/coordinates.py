@@ -23,7 +23,6 @@ from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_names, joi
 
 SHARE = 0.05  # of its range: a coordinate's tolerance
 ANGLE = 0.1  # [rad] tolerance of an unlimited hinge
-SHOWN = 8  # names in a line for people
 LIMIT = 0.01  # of its range: how far outside it a joint may be, where its limits count as kept
 PLANE = "xy"  # the horizontal part of a free body's position
 
@@ -146,19 +145,6 @@ def tolerances_written(model: mujoco.MjModel, written: Sequence[str]) -> bool:
     """
     known = joint_names(model)
     return bool(written) and all(_split(entry, known)[1] for entry in written)
-
-
-def first_few(each: list[str]) -> list[str]:
-    """Of many the first, and how many more."""
-    if len(each) <= SHOWN:
-        return each
-    return [*each[: SHOWN - 1], f"and {len(each) - SHOWN + 1} more"]
-
-
-def to_change(written: list[str]) -> str:
-    """How another goal is asked for; the whole of it where it is short enough to paste."""
-    setting = f"task.success='[{','.join(written)}]'"
-    return f"({setting})" if len(written) <= SHOWN else "(others: task.success=[JOINT:TOLERANCE,…])"
 
 
 def _split(entry: str, known: list[str]) -> tuple[str, float]:

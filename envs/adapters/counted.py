@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from latent_mpc.envs.adapters.joints import HINGE, SLIDE, joint_of_position, tree_of
+from latent_mpc.envs.adapters.joints import HINGE, SLIDE, joint_of_position, joint_trees
 from latent_mpc.envs.adapters.places import Place
 from latent_mpc.envs.adapters.roles import Roles
 from latent_mpc.envs.adapters.success import Success
@@ -25,12 +25,13 @@ class Counted:
 
     def __init__(self, success: Success, roles: Roles) -> None:
         self._success, model = success, success.model
+        tree = joint_trees(model)
         mobile = {int(model.body_treeid[body]) for body in roles.bases}
         carried = set(success.coordinates.index.tolist())
         self.places = list[Place]()
         for place in success.places:
             joints = place.joints(model)
-            if all(tree_of(model, j) not in mobile and model.jnt_type[j] >= SLIDE for j in joints):
+            if all(tree[j] not in mobile and model.jnt_type[j] >= SLIDE for j in joints):
                 carried |= {int(model.jnt_qposadr[j]) for j in joints}
             else:
                 self.places.append(place)

@@ -26,6 +26,7 @@ from latent_mpc.envs.adapters.joints import (
     joint_names,
     joints_above,
 )
+from latent_mpc.envs.adapters.lines import few
 from latent_mpc.envs.adapters.places import body_names
 from latent_mpc.envs.adapters.roles import Roles, read_roles
 from latent_mpc.envs.adapters.sizes import (
@@ -95,9 +96,8 @@ def objects_not_counted(model: mujoco.MjModel, roles: Roles) -> list[str]:
     """A line that names the objects that could be the goal, where there are several."""
     if len(roles.objects) <= OBJECTS:
         return []
-    given = [_object(model, body) for body in roles.objects[:4]]
-    more = f" and {len(roles.objects) - 4} more" if len(roles.objects) > 4 else ""
-    return [f"objects that can be the goal too, by task.success: {', '.join(given)}{more}"]
+    given = few([_object(model, body) for body in roles.objects])
+    return [f"objects that can be the goal too, by task.success: {given}"]
 
 
 def _object(model: mujoco.MjModel, root: int) -> str:

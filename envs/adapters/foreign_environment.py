@@ -109,7 +109,10 @@ class ForeignEnvironment:
 
     def _step(self, control: np.ndarray) -> None:
         action = control.astype(self._dtype)
-        draws = self._seeded_by_state() if self.noisy else contextlib.nullcontext()
+        draws: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        if self.noisy:
+            state = integration_state(self.model, self.data)
+            draws = seeded(zlib.crc32(state.tobytes()), self.env)
         try:
             with draws:
                 returned = self.env.step(action)
@@ -118,7 +121,3 @@ class ForeignEnvironment:
         # (terminated, truncated), or the older (done,)
         ends = returned[2:-1] if isinstance(returned, tuple) else ()
         self._ended = any(ends)
-
-    def _seeded_by_state(self) -> contextlib.AbstractContextManager[None]:
-        state = integration_state(self.model, self.data)
-        return seeded(zlib.crc32(state.tobytes()), self.env)

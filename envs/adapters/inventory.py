@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import mujoco
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.coordinates import to_change
 from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
 from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_kinds, joint_names
+from latent_mpc.envs.adapters.lines import few, to_change
 from latent_mpc.envs.adapters.mjcf_files import read_model
 from latent_mpc.envs.adapters.opening import open_environment
 from latent_mpc.envs.adapters.own_success import own_success
@@ -63,7 +63,7 @@ def described_roles(model: mujoco.MjModel, roles: Roles, most: int = 8) -> list[
         "object": [bodies[b] for b in roles.objects],
         "marker": [bodies[b] for b in roles.markers],
     }
-    return [f"  {role:<9} {_few(names, most)}" for role, names in rows.items() if names]
+    return [f"  {role:<9} {few(names, most)}" for role, names in rows.items() if names]
 
 
 def _goal(model: mujoco.MjModel, roles: Roles, own: Sequence[str]) -> list[str]:
@@ -73,7 +73,7 @@ def _goal(model: mujoco.MjModel, roles: Roles, own: Sequence[str]) -> list[str]:
         success = default_success(model, roles)
     except LatentMPCError as error:
         return [str(error)]
-    return [f"{_few(success, 8)}  {to_change(success)}", *objects_not_counted(model, roles)]
+    return [f"{few(success, 8)}  {to_change(success)}", *objects_not_counted(model, roles)]
 
 
 def _joint(model: mujoco.MjModel, joint: int, roles: Roles) -> str:
@@ -97,9 +97,3 @@ def _names(title: str, names: Sequence[str]) -> list[str]:
             line = " "
         line += f" {name}"
     return [title, *lines, line]
-
-
-def _few(names: Iterable[str], most: int) -> str:
-    every = list(names)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return f"{', '.join(every[:most])}{more}"

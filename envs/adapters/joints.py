@@ -48,11 +48,6 @@ def joint_trees(model: mujoco.MjModel) -> np.ndarray:
     return trees
 
 
-def tree_of(model: mujoco.MjModel, joint: int) -> int:
-    """The kinematic tree of a joint."""
-    return int(model.dof_treeid[model.jnt_dofadr[joint]])
-
-
 def first_body(model: mujoco.MjModel, tree: int) -> int:
     """The body that a kinematic tree begins with."""
     return int(np.flatnonzero(model.body_treeid == tree)[0])

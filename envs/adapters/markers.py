@@ -32,16 +32,8 @@ def marker_trees(model: mujoco.MjModel, counting: set[int]) -> set[int]:
     forced = np.abs(data.qfrc_bias - data.qfrc_passive) > STILL
     touching = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
     moved = driven_trees(model) | set(model.dof_treeid[forced].tolist())
+    # pairs may touch though their masks say otherwise
+    touching[model.pair_geom1] = touching[model.pair_geom2] = True
     moved |= set(model.body_treeid[model.geom_bodyid[touching]].tolist())
-    moved |= {
-        int(model.body_treeid[body]) for pair in range(model.npair) for body in _bodies(model, pair)
-    }
     spring = set(joint_trees(model)[model.jnt_stiffness != 0].tolist())
     return set(range(model.ntree)) - linked_trees(model, moved | spring | counting)
-
-
-def _bodies(model: mujoco.MjModel, pair: int) -> tuple[int, int]:
-    """Of a pair of geoms that may touch though their masks say otherwise."""
-    return int(model.geom_bodyid[model.pair_geom1[pair]]), int(
-        model.geom_bodyid[model.pair_geom2[pair]]
-    )

@@ -13,9 +13,10 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
-from latent_mpc.envs.adapters.coordinates import Coordinates, first_few
+from latent_mpc.envs.adapters.coordinates import Coordinates
 from latent_mpc.envs.adapters.default_goal import OBJECTS, robot_success
 from latent_mpc.envs.adapters.joints import FREE, SLIDE, joint_of_position, joint_trees
+from latent_mpc.envs.adapters.lines import first_few
 from latent_mpc.envs.adapters.places import body_names
 from latent_mpc.envs.adapters.roles import Roles
 from latent_mpc.envs.cameras.ray import find_camera

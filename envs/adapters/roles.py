@@ -24,8 +24,8 @@ from latent_mpc.envs.adapters.joints import (
     SLIDE,
     first_body,
     joint_kinds,
+    joint_trees,
     joints_above,
-    tree_of,
 )
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.sizes import can_touch, geoms_of_tree
@@ -45,7 +45,7 @@ class Roles(NamedTuple):
 
 def read_roles(model: mujoco.MjModel) -> Roles:
     """The roles of a model's joints and bodies."""
-    driven = driven_joints(model)
+    driven, trees = driven_joints(model), joint_trees(model)
     robots = driven_trees(model)
     base_of = {tree: _base(model, tree, driven) for tree in robots}
     bases = {body for body in base_of.values() if body}
@@ -62,7 +62,7 @@ def read_roles(model: mujoco.MjModel) -> Roles:
         passive=tuple(
             joint
             for joint in range(model.njnt)
-            if tree_of(model, joint) in robots and joint not in driven | carrying | coupled
+            if trees[joint] in robots and joint not in driven | carrying | coupled
         ),
         bases=tuple(sorted(bases)),
         tools=tuple(_tools(model, driven, [tree for tree in robots if not base_of[tree]])),
@@ -81,13 +81,13 @@ def _base(model: mujoco.MjModel, tree: int, driven: set[int]) -> int:
     A pole that hangs on a hinge without an actuator turns and does not travel: it takes a slide.
     """
     root = first_body(model, tree)
-    kinds = joint_kinds(model)
+    kinds, trees = joint_kinds(model), joint_trees(model)
     if kinds[model.body_jntadr[root]] == FREE:
         return root
     above = [
         {j for j in joints_above(model, int(model.jnt_bodyid[joint])) if j < joint} - driven
         for joint in sorted(driven)
-        if tree_of(model, joint) == tree
+        if trees[joint] == tree
     ]
     carrying = set.intersection(*above)
     if any(kinds[joint] == SLIDE for joint in carrying):

@@ -13,6 +13,7 @@ import numpy as np
 
 from latent_mpc.envs.adapters.bodies import sensor_numbers
 from latent_mpc.envs.adapters.joints import HINGE, joint_names, joint_of_position, joint_trees
+from latent_mpc.envs.adapters.lines import few
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.success import Success
 
@@ -55,8 +56,5 @@ class ShownState:
         """A line where markers are left out; in pictures they are seen."""
         if not self._left_out:
             return []
-        more = f" and {len(self._left_out) - 4} more" if len(self._left_out) > 4 else ""
-        return [
-            "  left out of the state, as nothing moves or touches them:"
-            f" {', '.join(self._left_out[:4])}{more}"
-        ]
+        names = few(self._left_out)
+        return [f"  left out of the state, as nothing moves or touches them: {names}"]

@@ -17,10 +17,8 @@ import numpy as np
 from latent_mpc.envs.adapters.bodies import tracked_body
 from latent_mpc.envs.adapters.coordinates import (
     Coordinates,
-    first_few,
     read_coordinates,
     require_named,
-    to_change,
     tolerances_written,
 )
 from latent_mpc.envs.adapters.default_goal import (
@@ -28,6 +26,7 @@ from latent_mpc.envs.adapters.default_goal import (
     joints_success,
     objects_not_counted,
 )
+from latent_mpc.envs.adapters.lines import first_few, to_change
 from latent_mpc.envs.adapters.places import SITE, Place, split_places
 from latent_mpc.envs.adapters.roles import Roles
 

@@ -6,6 +6,7 @@ Shapes: K probes, T steps of the adapter's own, n positions.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import mujoco
@@ -55,24 +56,26 @@ class Timing(NamedTuple):
         ]
 
 
-class AskedTiming(NamedTuple):
-    """What a config says of it; 0 where it leaves that open."""
+@dataclass(frozen=True)
+class AskedTiming:
+    """What a config says of it; 0 where it leaves that open. Raises ValueError where an episode's
+    length is given twice.
+    """
 
     control_period: float  # [s]
     episode_steps: int  # [control steps]
     seconds: float  # of an episode, in the place of its steps
 
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left open."""
-        return bool(self.control_period and (self.episode_steps or self.seconds))
-
-    def require_once(self) -> None:
-        """Raise ValueError where an episode's length is given twice."""
+    def __post_init__(self) -> None:
         if self.episode_steps and self.seconds:
             raise LatentMPCError(
                 "an episode's length must be given once: task.seconds or task.episode_steps"
             )
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left open."""
+        return bool(self.control_period and (self.episode_steps or self.seconds))
 
     def timing(self, name: str, step: float, rule: time_scale.TimeScale | None) -> Timing:
         """The timing in steps of the adapter's own [s], by the rule where something is open.

@@ -12,12 +12,7 @@ from typing import NamedTuple
 
 import mujoco
 
-from latent_mpc.envs.adapters.driven import (
-    CRANK,
-    coupled_joints,
-    moved_joints,
-    tied_bodies,
-)
+from latent_mpc.envs.adapters.driven import CRANK, coupled_joints, moved_joints, tied_bodies
 from latent_mpc.envs.adapters.joints import BALL, SLIDE, joint_kinds, joints_above, joints_of
 from latent_mpc.envs.adapters.sizes import chain_length, geoms_of_tree, initial, radius
 
