@@ -48,7 +48,7 @@ def compare(name: str) -> tuple[int, int, int]:
 
 def ogbench_says(task: GymnasiumTask, state: np.ndarray, goal: np.ndarray) -> bool:
     """Its own answer, its goal put at ours."""
-    env: Any = task.foreign.env
+    env: Any = task.env
     place = task.qpos_qvel(goal)[0][task.success.coordinates.index]
     task.restore(state)
     if not hasattr(env, "_compute_successes"):

@@ -112,9 +112,9 @@ class CoordinateTask(DrawnStates):
         if poses is not None and not timed.complete:
             commanded = bool(self.incremented.any())
             rule = time_scale_of(model, roles, self.success.coordinates, poses, step, commanded)
-        self.timing = timed.timing(self.name, step, rule)
-        self.control_period, self.pace = self.timing.control_period, self.timing.pace
-        self.episode_steps = self.timing.episode_steps
+        self._timing = timed.timing(self.name, step, rule)
+        self.steps_held, self.control_period, self.episode_steps, _ = self._timing
+        self.pace = self._timing.pace
         self._kept = bystanders(model, self.success.positions)
         self._counting_dofs = np.flatnonzero(
             ~np.isin(model.dof_jntid, joint_of_position(model)[self._kept])
@@ -144,7 +144,7 @@ class CoordinateTask(DrawnStates):
     # The contract of a task
 
     def advance(self, control: np.ndarray) -> None:
-        for _ in range(self.timing.steps_held):
+        for _ in range(self.steps_held):
             self.advance_step(control)
 
     def state_vector(self) -> np.ndarray:
@@ -228,7 +228,7 @@ class CoordinateTask(DrawnStates):
             *(f"  {note}" for note in self._notes),
             *self._shown.about(),
             *self.about_goals(),
-            *self.timing.about(),
+            *self._timing.about(),
             f"  pixels from {self.camera_names}  (task.camera={self.camera_names})",
         ]
 

@@ -57,8 +57,9 @@ class GymnasiumTask(CoordinateTask):
                 f" they have {self.fingerprint or 'none'}: they were changed since"
             )
         self.id, self.name = id, id.partition(":")[2].replace("/", "-") or id.replace("/", "-")
-        self.foreign = foreign = ForeignEnvironment(id, self.kwargs)
-        own = OwnSuccess() if options.get("success") else own_success(foreign.env)
+        self._foreign = foreign = ForeignEnvironment(id, self.kwargs)
+        self.env = foreign.env
+        own = OwnSuccess() if options.get("success") else own_success(self.env)
         self._note = own.note
         shown = self.begin_env(0)
         foreign.freeze()
@@ -90,19 +91,19 @@ class GymnasiumTask(CoordinateTask):
         foreign.freeze()  # where nothing was probed
 
     def begin(self, rng: np.random.Generator) -> None:
-        self.foreign.freeze()
+        self._foreign.freeze()
         self.begin_env(int(rng.integers(2**31)))
 
     def begin_env(self, seed: int) -> Any:
         """The environment's own reset, and what it shows, as of `ForeignEnvironment`."""
-        return self.foreign.reset(seed)
+        return self._foreign.reset(seed)
 
     def advance_step(self, control: np.ndarray) -> None:
-        self.foreign.step(control)
+        self._foreign.step(control)
 
     def advance(self, control: np.ndarray) -> None:
         super().advance(control)
-        self.foreign.put_back()
+        self._foreign.put_back()
 
     def actuator_range(self) -> np.ndarray | None:
         return self._actuators
@@ -111,7 +112,7 @@ class GymnasiumTask(CoordinateTask):
         lines = super().about()
         if self._note:
             lines.append(f"  {self._note}")
-        return lines + self.foreign.about()
+        return lines + self._foreign.about()
 
     def settings(self) -> dict[str, Any]:
         own = {"id": self.id, "kwargs": self.kwargs, "fingerprint": self.fingerprint}
@@ -121,12 +122,12 @@ class GymnasiumTask(CoordinateTask):
         """What the environment's step gives the actuators at the ends of the actions `[A, 2]`; None
         if it does not scale each by itself.
         """
-        low, high = self.foreign.controls.T
+        low, high = self._foreign.controls.T
         shares = (0.0, 1.0, 0.5, np.resize([0.25, 0.75], len(low)))
         given = []
         for share in shares:
             self.advance_step(low + share * (high - low))
-            given.append(self.foreign.data.ctrl.copy())
+            given.append(self._foreign.data.ctrl.copy())
         at_low, at_high, *between = given
         scaled = (
             [at_low + share * (at_high - at_low) for share in shares[2:]]
