@@ -1,7 +1,7 @@
 """MuJoCo tasks and the rollouts they give; knows MuJoCo and Gymnasium, not torch.
 
-`task.py` is the contract of a task, `reacher.py` and `pointmaze.py` are the families,
-`registry.make("pointmaze-umaze")` builds one by name; `cameras/` makes their pixels.
+`task.py` is the contract of a task, of which `reacher.py`, `pointmaze.py` and `tabletop.py` are
+families, `registry.make("pointmaze-umaze")` builds one by name; `cameras/` makes their pixels.
 """
 
 from latent_mpc.envs.cameras.gl_library import mend_choice

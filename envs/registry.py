@@ -13,11 +13,13 @@ from latent_mpc.envs.adapters.mjcf_task import MjcfTask
 from latent_mpc.envs.mazes import MAPS
 from latent_mpc.envs.pointmaze import PointMaze
 from latent_mpc.envs.reacher import Reacher
+from latent_mpc.envs.tabletop import OBJECTS, Tabletop
 from latent_mpc.envs.task import Task
 
 TASKS: dict[str, Callable[..., Task]] = {
     "reacher": Reacher,
     **{f"pointmaze-{maze}": partial(PointMaze, maze) for maze in MAPS},
+    **{f"tabletop-{name}": partial(Tabletop, name) for name in OBJECTS},
 }
 # need to know what of
 ADAPTERS: dict[str, Callable[..., Task]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}

@@ -247,6 +247,18 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """
         return None
 
+    def guide(self, goal: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
+        """A privileged controller to the goal `[n]`, simulator state `[n]` -> action `[A]`, where
+        the oracle's search would take too long: it is then played in its place. None by default.
+        """
+        return None
+
+    def lost(self, states: np.ndarray) -> np.ndarray | None:
+        """Which of simulator states `[..., n]` no action leads back from, bool `[...]`; None, the
+        default, where there are none.
+        """
+        return None
+
     def snapshot(self) -> np.ndarray:
         """The full integration state of the simulator, float64 `[n]`."""
         return integration_state(self.model, self.data)

@@ -59,6 +59,7 @@ def evaluate(
         "plan_ms_batch": {**milliseconds(decided), "batch": len(pairs.pairs)},
         "pairs": {"drawn": pairs.drawn, "rejected": pairs.rejected},
         "missed": missed(task, pairs, outcome),
+        "lost": lost(task, outcome),
         "constraints": violations(agent, task, outcome),
     }
     return result, outcome
@@ -93,6 +94,14 @@ def missed(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, dict[str, fl
         for name, far in values.items()
     }
     return dict(sorted(rows.items(), key=lambda row: -row[1]["outside"]))
+
+
+def lost(task: Task, outcome: Outcome) -> float | None:
+    """Share of episodes that ended where no action leads back from, such as a cup that fell from
+    its table; None where there is no such place.
+    """
+    ends = task.lost(outcome.states[-1])
+    return None if ends is None else float(ends.mean())
 
 
 def violations(agent: Agent, task: Task, outcome: Outcome) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from latent_mpc.agent.evaluation.cache import Cache, address, code_of
 from latent_mpc.agent.evaluation.episodes import play
 from latent_mpc.agent.evaluation.evaluate import fingerprint, milliseconds, time_decisions
 from latent_mpc.agent.evaluation.pairs import Pairs
-from latent_mpc.agent.evaluation.results import versions
+from latent_mpc.agent.evaluation.results import GUIDE, versions
 from latent_mpc.agent.evaluation.statistics import rate
 from latent_mpc.agent.oracle import SEEN, Oracle
 from latent_mpc.envs.task import Task
@@ -87,7 +87,7 @@ def measure_oracle(
     return {
         "success_end": rate(episodes.end),
         "success_any": rate(episodes.any),
-        "planner": planner["name"],
+        "planner": GUIDE if oracle.guides else planner["name"],
         "horizon": horizon,
         "horizon_seconds": horizon * action_repeat * task.control_period,
         "distance_end": {"median": float(np.median(episodes.distance[-1])), "unit": task.unit},

@@ -21,6 +21,7 @@ from latent_mpc.agent.evaluation.episodes import play
 from latent_mpc.agent.evaluation.evaluate import rate
 from latent_mpc.agent.evaluation.oracle_cache import cached_oracle, see
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
+from latent_mpc.agent.evaluation.results import GUIDE
 from latent_mpc.agent.oracle import Oracle, Simulator, SimulatorCost, privileged
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Pair, Task
@@ -283,3 +284,20 @@ def test_a_damaged_cache_is_worked_out_anew(cache: Cache) -> None:
     again = cached_oracle(cache, task, short(task, 0), PLANNER, CostToGoCost(), **ONE_CORE)
     assert again["success_end"] == first["success_end"]
     assert again["cached"] is False
+
+
+def test_a_task_that_brings_a_controller_is_played_by_it(cache: Cache) -> None:
+    task = make("tabletop-disc")
+    drawn = draw_pairs(task, 2, seed=0)
+    result = cached_oracle(cache, task, drawn, PLANNER, CostToGoCost(), **ONE_CORE)
+    assert result["planner"] == GUIDE
+    assert result["success_end"]["rate"] == 1.0
+    ends = []
+    for pair in drawn.pairs:
+        act = task.guide(pair.goal)
+        assert act is not None
+        task.restore(pair.start)
+        for _ in range(drawn.steps):
+            task.apply(act(task.snapshot()).astype(np.float32))
+        ends.append(task.distance(task.snapshot(), pair.goal))
+    assert result["distance_end"]["median"] == pytest.approx(np.median(ends), rel=1e-9)

@@ -105,9 +105,11 @@ def test_observing_another_state_leaves_the_run_as_it_was(task):
 
 
 def test_observations_are_finite_inside_their_space_and_not_constant(name):
-    task = registry.make(name, obs=BOTH)
-    seen = [task.reset(seed=0)[0]]
-    for action in actions_of(task, 60):
+    task, seen = registry.make(name, obs=BOTH), []
+    tries = 6 if name.startswith("tabletop") else 1  # until an object was touched, too
+    for count, action in enumerate(actions_of(task, 60 * tries)):
+        if count % 60 == 0:
+            seen.append(task.reset(seed=count)[0])
         obs, reward, terminated, _, info = task.step(action)
         assert (reward, terminated) == (0.0, False)
         assert obs in task.observation_space
@@ -118,7 +120,10 @@ def test_observations_are_finite_inside_their_space_and_not_constant(name):
         np.array([obs["pixels"] for obs in seen]),
     )
     assert np.isfinite(states).all()
-    assert (states.std(axis=0) > 1e-3).all(), "a coordinate of the state never changes"
+    fixed = states.std(axis=0) <= 1e-3
+    if name == "tabletop-cup":
+        fixed[4:8] = False  # height and tilt of a cup that did not fall
+    assert not fixed.any(), "a coordinate of the state never changes"
     assert pixels.std(axis=0).max() > 10
     assert pixels.std(axis=(1, 2)).min() > 1, "a picture of one colour"
 
@@ -146,9 +151,13 @@ def test_starts_and_goals_are_states_at_rest_inside_the_limits(task):
         qpos, qvel = task.qpos_qvel(state)
         limited = task.model.jnt_limited.astype(bool)
         low, high = task.model.jnt_range[limited].T
+        there = qpos[task.model.jnt_qposadr[limited]]
         assert not qvel.any()
-        assert ((low <= qpos[limited]) & (qpos[limited] <= high)).all()
-        assert task.data.ncon == 0
+        assert ((low <= there) & (there <= high)).all()
+        touching = task.model.geom_bodyid[task.data.contact.geom]
+        assert (
+            (touching.min(axis=1) == 0).all() if task.name == "tabletop-cup" else not len(touching)
+        )
         for _ in range(20):
             task.apply(np.zeros(task.model.nu))
         np.testing.assert_allclose(task.qpos_qvel(task.snapshot())[0], qpos, atol=1e-3)
@@ -242,6 +251,8 @@ def test_going_down_steps_to_go_one_step_at_a_time_in_the_simulator_reaches_the_
     """No local minimum holds a planner that looks a single step ahead, and the estimate is of the
     right size.
     """
+    if task.name.startswith("tabletop"):
+        pytest.skip("a push has to be prepared: tests/envs/test_tabletop.py plays the controller")
     grid = np.stack(
         np.meshgrid(*[[-1.0, -0.4, -0.1, -0.03, 0.0, 0.03, 0.1, 0.4, 1.0]] * task.model.nu), axis=-1
     ).reshape(-1, task.model.nu)

@@ -9,12 +9,19 @@ from latent_mpc.agent.build import make_planner
 from latent_mpc.agent.costs.latent import LatentCost
 from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.evaluation.episodes import Floor, Outcome, begin, play
-from latent_mpc.agent.evaluation.evaluate import evaluate, fingerprint, milliseconds, time_decisions
+from latent_mpc.agent.evaluation.evaluate import (
+    evaluate,
+    fingerprint,
+    lost,
+    milliseconds,
+    time_decisions,
+)
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.statistics import rate, thirds
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.envs.pointmaze import PointMaze, follow
+from latent_mpc.envs.registry import make as make_task
 from latent_mpc.envs.task import Pair
 
 
@@ -259,3 +266,14 @@ def test_floors_of_a_task_seen_in_pixels_are_those_of_its_states():
     of_states, _ = evaluate(make_agent(), blind, drawn)
     of_pixels, _ = evaluate(make_agent(shapes={"pixels": (16, 16, 3)}), seeing, drawn)
     assert of_pixels["floors"] == of_states["floors"]
+
+
+def test_the_share_of_cups_that_fell_is_told_and_of_other_tasks_nothing():
+    cup = make_task("tabletop-cup")
+    stands = cup.draw_state(np.random.default_rng(0))
+    qpos = cup.qpos_qvel(stands)[0].copy()
+    qpos[2:5] = 0.7, 0.0, -0.3
+    ends = np.stack([stands, cup.rest_state(qpos), stands, stands])
+    outcome = Outcome(ends[None], np.zeros((1, 4), bool), np.zeros((1, 4)), [])
+    assert lost(cup, outcome) == 0.25
+    assert lost(make_task("tabletop-t"), outcome) is None

@@ -231,7 +231,8 @@ def test_an_unknown_camera_is_answered_with_the_valid_ones():
 def test_a_tasks_picture_has_something_at_the_tracked_point(name):
     """What is to reach the goal is drawn where `tracked_point` says, and nothing hides it."""
     task, rng = registry.make(name, obs=("pixels",)), np.random.default_rng(0)
-    body = "ball" if name.startswith("pointmaze") else "forearm"
+    bodies = {"reacher": "forearm", "pointmaze": "ball", "tabletop": "object"}
+    body = bodies[name.partition("-")[0]]
     colour = task.model.geom(body).rgba[:3]
     for _ in range(20):
         state = task.draw_state(rng)
