@@ -155,7 +155,7 @@ def test_rays_are_cast_only_near_the_ball():
     task = registry.make("pointmaze-umaze", obs=("pixels",))
     eye, cast = task.camera, []
     whole = eye._cast
-    eye._cast = lambda data, rays: cast.append(rays.size // 3) or whole(data, rays)
+    eye._cast = lambda data, rays, mask: cast.append(rays.size // 3) or whole(data, rays, mask)
     for _ in range(3):
         cast.append(-1)
         eye.render(task.data)
