@@ -162,13 +162,10 @@ class RayCamera:
         radius = self.model.geom_rbound[shown]  # 0: a mocap body's infinite plane
         if (radius == 0).any():
             return np.ones((self.size, self.size), bool)
+        centres, radius = _outer_spheres(data.geom_xpos[shown], radius)
         position, axes = self._pose(data)
-        return self.lens.meets(
-            self._coarse.rays[:, :, 0],
-            (data.geom_xpos[shown] - position) @ axes,
-            radius,
-            self.size,
-        )
+        rays = self._coarse.rays[:, :, 0]
+        return self.lens.meets(rays, (centres - position) @ axes, radius, self.size)
 
     def _cast(
         self, data: mujoco.MjData, rays: np.ndarray, mask: np.ndarray
@@ -213,6 +210,15 @@ def _hidden(model: mujoco.MjModel, geoms: np.ndarray) -> Iterator[None]:
         yield
     finally:
         model.geom_group[geoms] = groups
+
+
+def _outer_spheres(centres: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the spheres, centres `[M, 3]` and radius `[M]`, that lie in no other one."""
+    order = np.argsort(-radius, kind="stable")
+    centres, radius = centres[order], radius[order]
+    apart = np.linalg.norm(centres[:, None] - centres, axis=-1)
+    outer = ~np.tril(apart + radius[:, None] <= radius, -1).any(axis=1)
+    return centres[outer], radius[outer]
 
 
 def geom_rgba(model: mujoco.MjModel) -> np.ndarray:

@@ -50,7 +50,7 @@ class Triangles:
         turn = axes.T @ data.geom_xmat[self.geoms].reshape(-1, 3, 3)
         shift = (data.geom_xpos[self.geoms] - position) @ axes
         x, y, z = self._vertices
-        # sums of products one by one: a matrix product rounds as the machine's library does
+        # product by product: a library's matrix product may round as the processor suits it
         turn, shift = np.repeat(turn, self._count, axis=0).T, np.repeat(shift, self._count, 0).T
         place = np.stack([turn[0, i] * x + turn[1, i] * y + turn[2, i] * z for i in range(3)])
         place += shift
@@ -79,14 +79,15 @@ class Triangles:
         near, met = np.zeros(count * per_pixel), np.full(count * per_pixel, -1)
         triangles, columns, rows = self._touched(mask, fine)
         edges, volume = _edges(*(self._place.take(i, axis=1) for i in self._faces[:, triangles]))
-        flat = np.ascontiguousarray(rays.reshape(-1, 3).T)
+        flat, numbers = np.ascontiguousarray(rays.reshape(-1, 3).T), _numbers(mask, fine)
         for part in _parts(np.flatnonzero(volume < 0), columns, rows):
-            which, ray = _samples(part, columns, rows, mask, fine)
+            which, ray = _samples(part, columns, rows, numbers)
             close = np.zeros(len(which))
             for edge in edges:
                 side = _dot(edge.take(which, axis=1), flat.take(ray, axis=1))
                 kept = np.flatnonzero(side <= 0)
-                which, ray, close = which[kept], ray[kept], close[kept] + side[kept]
+                which, ray = which.take(kept), ray.take(kept)
+                close = close.take(kept) + side.take(kept)
             close /= volume[which]
             np.maximum.at(near, ray, close)
             nearest = close == near[ray]
@@ -163,18 +164,25 @@ def _parts(triangles: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> list
 
 
 def _samples(
-    part: np.ndarray, columns: np.ndarray, rows: np.ndarray, mask: np.ndarray, fine: int
+    part: np.ndarray, columns: np.ndarray, rows: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles `[S]` and rays `[S]`: those of the mask's pixels in the triangle's bounds."""
-    pixel = np.full(mask.shape, -1, np.int32)
-    pixel[mask] = np.arange(mask.sum(), dtype=np.int32)
+    """Triangles `[S]` and rays `[S]`: those asked for in the triangle's bounds."""
     line, row = _runs(*rows.take(part, axis=1))
-    owner, column = _runs(*columns.take(part[line], axis=1))
-    row = row.take(owner)
-    number = pixel.ravel().take(row // fine * len(mask) + column // fine)
-    asked = np.flatnonzero(number >= 0)
-    ray = (number * fine + row % fine) * fine + column % fine
-    return part[line[owner[asked]]], ray[asked]
+    triangle = part.take(line)
+    owner, column = _runs(*columns.take(triangle, axis=1))
+    ray = numbers.ravel().take((row * len(numbers)).take(owner) + column)
+    asked = np.flatnonzero(ray >= 0)
+    return triangle.take(owner.take(asked)), ray.take(asked)
+
+
+def _numbers(mask: np.ndarray, fine: int) -> np.ndarray:
+    """Numbers of the rays through the mask's pixels where they stand in the picture, -1 elsewhere,
+    `[H fine, W fine]`.
+    """
+    numbers = np.full((*mask.shape, fine, fine), -1, np.int32)
+    count = int(mask.sum()) * fine**2
+    numbers[mask] = np.arange(count, dtype=np.int32).reshape(-1, fine, fine)
+    return numbers.swapaxes(1, 2).reshape(len(mask) * fine, -1)
 
 
 def _runs(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

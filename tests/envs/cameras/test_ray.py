@@ -214,6 +214,13 @@ def test_whatever_moves_is_seen_to_move(shape, view, moved):
     assert len(seen) > 1 or (view, moved) == ("inside", "mocap")
 
 
+def test_spheres_in_other_spheres_are_left_out():
+    """Two equal ones, one inside that touches, one that looks out, one beside."""
+    centres = np.array([[0, 0, 0], [0, 0, 0], [0.5, 0, 0], [0.6, 0, 0], [3, 0, 0]], float)
+    kept, radius = ray._outer_spheres(centres, np.array([1, 1, 0.5, 0.5, 0.2]))
+    assert sorted(zip(kept[:, 0], radius, strict=True)) == [(0, 1), (0.6, 0.5), (3, 0.2)]
+
+
 def test_where_nothing_is_the_background_is():
     model, data = scene(50.0, 0.0)
     picture = RayCamera(model, "above", 16).render(data)
