@@ -78,9 +78,9 @@ class Perspective:
         position: np.ndarray,
         axes: np.ndarray,
         rays: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Geoms `[N]` that the rays `[N, 3]` meet, -1 for none, and their normals `[N, 3]` in the
-        world; the camera's pose in the world.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Geoms `[N]` that the rays `[N, 3]` meet, -1 for none, their distances `[N]` [m] and their
+        normals `[N, 3]` in the world; the camera's pose in the world.
         """
         count, world = len(rays), rays @ axes.T
         geom, distance, normal = np.empty(count, np.int32), np.empty(count), np.zeros((count, 3))
@@ -105,7 +105,7 @@ class Perspective:
             )
         finally:
             model.body_bvhadr[:] = boxes
-        return geom, normal
+        return geom, distance, normal
 
 
 @dataclass(frozen=True)
@@ -142,12 +142,14 @@ class Orthographic:
         position: np.ndarray,
         axes: np.ndarray,
         rays: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         geom, normal = np.empty((len(rays), 1), np.int32), np.zeros((len(rays), 3))
         forward = -axes[:, 2]
-        for i, begin in enumerate(position + rays @ axes.T):
+        distance = [
             mujoco.mj_ray(model, data, begin, forward, VISIBLE_GROUPS, True, -1, geom[i], normal[i])
-        return geom[:, 0], normal
+            for i, begin in enumerate(position + rays @ axes.T)
+        ]
+        return geom[:, 0], np.array(distance), normal
 
 
 Lens = Perspective | Orthographic

@@ -5,6 +5,9 @@ It is the default for observations; `envs/cameras/gl.py` draws handsome large fr
 here: textures, shadows, lights of the model; nor sites, tendons, skins and soft bodies, which rays
 do not meet. What is partly transparent is opaque.
 
+Meshes are simplified to half a pixel and found triangle by triangle (`envs/cameras/triangles.py`);
+an orthographic camera casts its rays at them as they are.
+
 Rays that cannot meet a moving geom are cast once, not for every picture; the bytes are those of
 casting all of them (a test).
 
@@ -21,8 +24,9 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import UnknownNameError
-from latent_mpc.envs.cameras.lens import VISIBLE_GROUPS, find_lens
-from latent_mpc.envs.cameras.ray_grid import RayGrid
+from latent_mpc.envs.cameras.lens import VISIBLE_GROUPS, Perspective, find_lens
+from latent_mpc.envs.cameras.ray_grid import Cast, RayGrid
+from latent_mpc.envs.cameras.triangles import NEAR, Triangles
 from latent_mpc.envs.cameras.view import PREFIX, View, read_view
 
 BACKGROUND = np.array([0.10, 0.11, 0.13])  # [0..1 RGB] where no geom is hit
@@ -31,6 +35,10 @@ AMBIENT = 0.35  # share of a geom's colour seen where no light falls
 LIGHT = np.array([0.25, 0.35, 0.90]) / np.linalg.norm([0.25, 0.35, 0.90])
 # a geom's rgba in MuJoCo if none is given: the material's counts, any other one stands above it
 UNSET = (0.5, 0.5, 0.5, 1.0)
+MESH = int(mujoco.mjtGeom.mjGEOM_MESH)
+DETAIL = (
+    0.5  # [pixels] to which meshes are simplified, as large as they are at the model's own pose
+)
 
 
 class RayCamera:
@@ -72,14 +80,16 @@ class RayCamera:
         # rays would meet those whose material is opaque
         self._unseen = np.flatnonzero(rgba[:, 3] == 0)
         self._movable = model.body_weldid[model.geom_bodyid] != 0  # geoms not welded to the world
+        self._triangles = self._mesh_triangles()
+        if self._triangles:
+            self._unseen = np.union1d(self._unseen, self._triangles.geoms)
         self._scene = np.empty(0)  # where the camera and the other geoms were in the last picture
 
     def render(self, data: mujoco.MjData) -> np.ndarray:
         """The picture of the current state: uint8 `[H, W, 3]`. Needs up-to-date kinematics
         (`mj_forward`).
         """
-        self._forget_another_scene(data)
-        moving, cast = self._moving_pixels(data), partial(self._cast, data)
+        moving, cast = self._prepare(data)
         with _hidden(self.model, self._unseen):
             geom, colour = self._coarse.look(np.ones_like(moving), moving, cast)
             edge = _edges(geom)
@@ -91,10 +101,9 @@ class RayCamera:
         """The geom that is seen in the middle of each pixel, int `[H, W]`; -1 for none. Needs
         up-to-date kinematics.
         """
-        self._forget_another_scene(data)
-        moving = self._moving_pixels(data)
+        moving, cast = self._prepare(data)
         with _hidden(self.model, self._unseen):
-            return self._coarse.look(np.ones_like(moving), moving, partial(self._cast, data))[0]
+            return self._coarse.look(np.ones_like(moving), moving, cast)[0]
 
     def project(self, data: mujoco.MjData, points: np.ndarray) -> np.ndarray:
         """World points `[..., 3]` [m] -> picture positions `[..., 2]` as shares of width and height
@@ -112,6 +121,29 @@ class RayCamera:
     def _rays(self, pixels: np.ndarray) -> np.ndarray:
         return self.lens.rays(pixels / self.size * 2 - 1)
 
+    def _mesh_triangles(self) -> Triangles | None:
+        """Of the meshes that are drawn. A cell's length is a power of the root of 2: a model that
+        differs by rounding has the same ones.
+        """
+        model, data = self.model, mujoco.MjData(self.model)
+        meshes = np.flatnonzero(drawn_geoms(model) & (model.geom_type == MESH))
+        if not (len(meshes) and isinstance(self.lens, Perspective)):
+            return None
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)  # cameras that track a centre of mass
+        mujoco.mj_camlight(model, data)
+        away = np.linalg.norm(data.geom_xpos[meshes] - self._pose(data)[0], axis=-1)
+        nearest = np.maximum(away - model.geom_rbound[meshes], NEAR)
+        pixel = nearest * 2 * self.lens.half.min() / self.size  # [m]
+        return Triangles(model, meshes, 2.0 ** (np.floor(2 * np.log2(DETAIL * pixel)) / 2))
+
+    def _prepare(self, data: mujoco.MjData) -> tuple[np.ndarray, Cast]:
+        """For a picture: pixels `[H, W]` that may show what moves, and how rays are cast."""
+        self._forget_another_scene(data)
+        if self._triangles and isinstance(self.lens, Perspective):
+            self._triangles.place(data, *self._pose(data), self.lens.centre, self.lens.half)
+        return self._moving_pixels(data), partial(self._cast, data)
+
     def _forget_another_scene(self, data: mujoco.MjData) -> None:
         """Cast all rays again if the camera moved, or a geom welded to the world (the model was
         edited).
@@ -126,41 +158,47 @@ class RayCamera:
 
     def _moving_pixels(self, data: mujoco.MjData) -> np.ndarray:
         """Pixels `[H, W]` with a ray that may meet the bounding sphere of a movable geom."""
-        radius = self.model.geom_rbound[self._movable]  # 0: a mocap body's infinite plane
+        shown = self._movable & (VISIBLE_GROUPS[np.clip(self.model.geom_group, 0, 5)] > 0)
+        radius = self.model.geom_rbound[shown]  # 0: a mocap body's infinite plane
         if (radius == 0).any():
             return np.ones((self.size, self.size), bool)
+        centres, radius = _outer_spheres(data.geom_xpos[shown], radius)
         position, axes = self._pose(data)
-        return self.lens.meets(
-            self._coarse.rays[:, :, 0],
-            (data.geom_xpos[self._movable] - position) @ axes,
-            radius,
-            self.size,
-        )
+        rays = self._coarse.rays[:, :, 0]
+        return self.lens.meets(rays, (centres - position) @ axes, radius, self.size)
 
-    def _cast(self, data: mujoco.MjData, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rays `[N, K, 3]` in the camera's frame -> geom hit `[N, K]` (-1: none) and shaded colour
-        `[N, K, 3]` in 0..1.
+    def _cast(
+        self, data: mujoco.MjData, rays: np.ndarray, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rays `[N, K, 3]` of the pixels in a mask `[H, W]`, in the camera's frame -> geom hit
+        `[N, K]` (-1: none) and shaded colour `[N, K, 3]` in 0..1.
         """
-        geom, normal = self._hits(data, rays.reshape(-1, 3))
+        geom, distance, normal = self._hits(data, rays.reshape(-1, 3))
+        if self._triangles:
+            near, mesh, facing = self._triangles.cast(rays, mask)
+            first = (mesh >= 0) & ((geom < 0) | (near * distance > 1))
+            geom[first], normal[first] = mesh[first], facing[first] @ self._pose(data)[1].T
         colour = self._colour[geom]  # geom -1 reads the last row
         hit = geom >= 0
         colour[hit] *= AMBIENT + (1 - AMBIENT) * np.clip(normal[hit] @ LIGHT, 0.0, 1.0)[:, None]
         return geom.reshape(rays.shape[:-1]), colour.reshape(rays.shape)
 
-    def _hits(self, data: mujoco.MjData, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Geoms `[N]` and normals `[N, 3]` that rays `[N, 3]` meet. What the camera stands in is
-        seen through, as in OpenGL.
+    def _hits(
+        self, data: mujoco.MjData, rays: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Geoms `[N]` that rays `[N, 3]` meet, distances `[N]` and normals `[N, 3]`. What the
+        camera stands in is seen through, as in OpenGL.
         """
         position, axes = self._pose(data)
-        geom, normal = self.lens.cast(self.model, data, position, axes, rays)
+        geom, distance, normal = self.lens.cast(self.model, data, position, axes, rays)
         around = self.lens.within((data.geom_xpos - position) @ axes, self.model.geom_rbound)
         if around.any():
             behind = (geom >= 0) & around[geom] & (self.lens.along(rays, normal @ axes) > 0)
             for one in np.unique(geom[behind]):
                 again = behind & (geom == one)
                 with _hidden(self.model, one):
-                    geom[again], normal[again] = self._hits(data, rays[again])
-        return geom, normal
+                    geom[again], distance[again], normal[again] = self._hits(data, rays[again])
+        return geom, distance, normal
 
 
 @contextlib.contextmanager
@@ -172,6 +210,15 @@ def _hidden(model: mujoco.MjModel, geoms: np.ndarray) -> Iterator[None]:
         yield
     finally:
         model.geom_group[geoms] = groups
+
+
+def _outer_spheres(centres: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the spheres, centres `[M, 3]` and radius `[M]`, that lie in no other one."""
+    order = np.argsort(-radius, kind="stable")
+    centres, radius = centres[order], radius[order]
+    apart = np.linalg.norm(centres[:, None] - centres, axis=-1)
+    outer = ~np.tril(apart + radius[:, None] <= radius, -1).any(axis=1)
+    return centres[outer], radius[outer]
 
 
 def geom_rgba(model: mujoco.MjModel) -> np.ndarray:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-# rays [N, K, 3] -> geoms [N, K], colours [N, K, 3]
-Cast = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+# rays [N, K, 3] of the pixels in a mask [H, W] -> geoms [N, K], colours [N, K, 3]
+Cast = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class RayGrid:
@@ -44,7 +44,7 @@ class RayGrid:
         geom, colour = self._geom.copy(), self._colour.copy()
         new = mask & (moving | ~self._known)
         if new.any():
-            geoms, colours = cast(self.rays[new])
+            geoms, colours = cast(self.rays[new], new)
             geom[new], colour[new] = geoms[:, 0], colours.mean(axis=1)
         still = new & ~moving
         self._known |= still

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 import mujoco
 import numpy as np
@@ -40,12 +41,12 @@ class View:
             ]
         )
 
-    @property
+    @cached_property
     def position(self) -> np.ndarray:
         """Of the camera, `[3]` [m]."""
         return np.array(self.at) + self.distance * self.axes[:, 2]
 
-    @property
+    @cached_property
     def axes(self) -> np.ndarray:
         """The camera's axes as columns `[3, 3]`: right, up, backwards."""
         azimuth, elevation = np.deg2rad([self.azimuth, self.elevation])

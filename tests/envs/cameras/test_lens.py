@@ -202,7 +202,7 @@ def test_all_rays_at_once_meet_what_each_ray_alone_does(inertia: str) -> None:
         alone, normals = np.empty((400, 1), np.int32), np.empty((400, 3))
         for i, ray in enumerate(rays):
             mujoco.mj_ray(model, data, position, ray, groups, True, -1, alone[i], normals[i])
-        geom, normal = find_lens(model, View((0.0, 0.0, 0.0), 1.0, 0.0, 0.0)).cast(
+        geom, _, normal = find_lens(model, View((0.0, 0.0, 0.0), 1.0, 0.0, 0.0)).cast(
             model, data, position, axes, rays
         )
         assert len(set(geom.tolist())) >= 3

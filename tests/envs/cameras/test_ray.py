@@ -155,7 +155,7 @@ def test_rays_are_cast_only_near_the_ball():
     task = registry.make("pointmaze-umaze", obs=("pixels",))
     eye, cast = task.camera, []
     whole = eye._cast
-    eye._cast = lambda data, rays: cast.append(rays.size // 3) or whole(data, rays)
+    eye._cast = lambda data, rays, mask: cast.append(rays.size // 3) or whole(data, rays, mask)
     for _ in range(3):
         cast.append(-1)
         eye.render(task.data)
@@ -212,6 +212,13 @@ def test_whatever_moves_is_seen_to_move(shape, view, moved):
         np.testing.assert_array_equal(picture, cast_anew(plain, data))
         seen.add(picture.tobytes())
     assert len(seen) > 1 or (view, moved) == ("inside", "mocap")
+
+
+def test_spheres_in_other_spheres_are_left_out():
+    """Two equal ones, one inside that touches, one that looks out, one beside."""
+    centres = np.array([[0, 0, 0], [0, 0, 0], [0.5, 0, 0], [0.6, 0, 0], [3, 0, 0]], float)
+    kept, radius = ray._outer_spheres(centres, np.array([1, 1, 0.5, 0.5, 0.2]))
+    assert sorted(zip(kept[:, 0], radius, strict=True)) == [(0, 1), (0.6, 0.5), (3, 0.2)]
 
 
 def test_where_nothing_is_the_background_is():
