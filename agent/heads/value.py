@@ -123,7 +123,10 @@ class Value(Head):
             span = np.minimum(last[row] - row, config.reach)
             later = row + 1 + (rng.random(config.batch) * span).astype(np.int64)
             other = rng.integers(len(z), size=config.batch)
-            goal = counts[np.where(rng.random(config.batch) < config.hindsight, later, other)]
+            # where it stands still, what comes later says nothing
+            moved = (self.error(counts[later], counts[row]) >= 1).cpu().numpy()
+            hindsight = moved & (rng.random(config.batch) < config.hindsight)
+            goal = counts[np.where(hindsight, later, other)]
             with torch.no_grad():
                 ahead = counts[row + 1]
                 arrived = self.error(ahead, goal) < 1
