@@ -4,7 +4,7 @@ launcher: no working directory, no log files; sweeps are in `multirun.py`.
 
 Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and
 cost, the command line. A group that nobody names starts from the choice named after the task where
-there is one; the model of another's robot, seen by its states, is `identity`.
+there is one; the model of another's robot and of the tabletop, seen by states, is `identity`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ QUOTES, BRACKETS = ("'", '"'), ("[", "{")
 SPECIAL = re.compile(r"[^\w\s/+.:,\[\]-]", re.ASCII)
 ELEMENT = re.compile(rf"(?<=[\[,])\s*({ASSIGNED.pattern})\s*(?=[,\]])", re.ASCII)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-ROBOTS_OF_OTHERS = ("mjcf", "gymnasium")  # tasks whose states need no encoder
+# tasks whose states need no encoder: robots of others, and objects to be pushed
+STATES = re.compile("mjcf|gymnasium|tabletop-.*")
 KEPT = {"planner": ("horizon",)}  # what stays of the stored node when another choice is made
 
 
@@ -86,13 +87,14 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
 
 
 def states_suffice(task: str, values: Sequence[Setting]) -> bool:
-    """Whether `model=identity` is the default: for robots of others seen by their states, unless a
-    key is set that only another model has.
+    """Whether `model=identity` is the default: for some tasks seen by their states, unless a key is
+    set that only another model has.
     """
     obs = [item.text.strip("'\"") for item in values if item.key == "obs"]
     keys = {item.key.split(".")[1] for item in values if item.key.startswith("model.")}
     known = {field.name for field in hydra_groups.part_fields("model", "identity")}
-    return task in ROBOTS_OF_OTHERS and (obs or ["state"])[-1] == "state" and keys <= known
+    whole = STATES.fullmatch(task) is not None
+    return whole and (obs or ["state"])[-1] == "state" and keys <= known
 
 
 def read_words(command: str, arguments: Sequence[str]) -> list[Setting]:

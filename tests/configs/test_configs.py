@@ -103,6 +103,8 @@ def test_a_choice_named_after_the_task_goes_before_the_default_and_gives_way_to_
     [
         ("task=mjcf task.xml=r.xml", "identity"),
         ("task=gymnasium task.id=Reacher-v5 obs=state model.hidden=16", "identity"),
+        ("task=tabletop-t obs=state", "identity"),
+        ("task=tabletop-t obs=pixels", "jepa"),
         ("task=mjcf task.xml=r.xml obs=pixels", "jepa"),
         ("task=mjcf task.xml=r.xml obs=state+pixels", "jepa"),
         ("task=mjcf task.xml=r.xml model.latent=8", "jepa"),
