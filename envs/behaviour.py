@@ -1,7 +1,9 @@
 """What the collector does: sequences of actions that do not look at the observation.
 
 "coloured" is noise with a correlation time, so that the robot gets somewhere, interrupted by rests,
-so that it also stops: goals at rest are what teaches an agent to stop. "random" is white.
+so that it also stops: goals at rest are what teaches an agent to stop. "random" is white. "play" is
+coloured noise that the simulator chose, so that objects are moved (`guided_play.py`); where nothing
+can be simulated it is "coloured".
 
 Shapes: T control steps, A action width.
 """
@@ -19,7 +21,8 @@ from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 
 @dataclass(frozen=True)
 class BehaviourConfig:
-    """How the collector moves. All but `name` concern "coloured" only.
+    """How the collector moves. All but `name` concern "coloured" only, correlation and std "play"
+    too.
 
     Raises:
         KeyError: an unknown name. ValueError: a number out of its range.
@@ -110,11 +113,19 @@ def coloured(
     rng: np.random.Generator, steps: int, width: int, period: float, config: BehaviourConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """A stationary Ornstein-Uhlenbeck process, clipped, interrupted by rests."""
-    decay = np.exp(-period / config.correlation) if config.correlation else 0.0
+    noise = ornstein_uhlenbeck(rng, steps, width, period, config.correlation)
+    return np.clip(config.std * noise, -1.0, 1.0), resting(rng, steps, period, config)
+
+
+def ornstein_uhlenbeck(
+    rng: np.random.Generator, steps: int, width: int, period: float, correlation: float
+) -> np.ndarray:
+    """Stationary noise `[T, A]` of std 1 with a correlation time [s]."""
+    decay = np.exp(-period / correlation) if correlation else 0.0
     noise = rng.standard_normal((steps, width))
     for t in range(1, steps):
         noise[t] = decay * noise[t - 1] + np.sqrt(1 - decay**2) * noise[t]
-    return np.clip(config.std * noise, -1.0, 1.0), resting(rng, steps, period, config)
+    return noise
 
 
 def white(
@@ -162,4 +173,4 @@ def _rest_lengths(
 Behaviour = Callable[
     [np.random.Generator, int, int, float, BehaviourConfig], tuple[np.ndarray, np.ndarray]
 ]
-BEHAVIOURS: dict[str, Behaviour] = {"coloured": coloured, "random": white}
+BEHAVIOURS: dict[str, Behaviour] = {"coloured": coloured, "random": white, "play": coloured}

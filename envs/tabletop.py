@@ -58,7 +58,7 @@ OBJECTS = {
     "disc": Object(50, Shape(_boxes(), 0.08, 0.0), turns=False),  # 20 / 33.0
     "cube": Object(70, Shape(_boxes((0, 0, 0.07, 0.07)), 0.0, 1 / 0.05**2)),  # 30 / 44.0
     "t": Object(120, Shape(T_BOXES, 0.0, 1 / 0.06**2), angle=True),  # 43 / 75.0
-    "cup": Object(60, Shape(_boxes(), 0.055, 0.0), turns=False, falls=True),  # 23 / 40.0
+    "cup": Object(60, Shape(_boxes(), 0.055, 0.0), turns=False, falls=True),  # 23 / 39.0
 }
 
 

@@ -21,6 +21,7 @@ from latent_mpc.configs.plugins import package_version
 from latent_mpc.configs.seeding import stream
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.collection.workers import Abandoned, Failed, in_workers, usable_cores
+from latent_mpc.envs.guided_play import Play
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.quarantine import QUARANTINE, quarantine, quarantined
@@ -129,6 +130,7 @@ def collect(
 def describe(job: Job) -> dict[str, Any]:
     """The rollouts' meta data."""
     task = job.make()
+    begin(np.random.default_rng(0), 1, task, job.behaviour)  # refused here, if at all
     shown = task.observation()
     observation = {
         key: {"dtype": str(array.dtype), "shape": list(array.shape)}
@@ -169,7 +171,7 @@ def play(task: Task, job: Job, number: int) -> Arrays:
     rng = stream(job.task_name, job.seed, number)
     task.restore(task.draw_state(rng))
     steps, width = job.steps or task.episode_steps, task.action_width
-    motion = Motion(rng, steps, width, task.control_period / task.pace, job.behaviour)
+    motion = begin(rng, steps, task, job.behaviour)
     observations, physics, done = [task.observation()], [task.snapshot()], []
     for t in range(steps):
         done.append(motion.action(t, task))
@@ -180,6 +182,15 @@ def play(task: Task, job: Job, number: int) -> Arrays:
     episode = {key: np.stack([observation[key] for observation in observations]) for key in job.obs}
     episode |= {"action": np.stack(done), "physics": np.stack(physics)}
     return episode
+
+
+def begin(
+    rng: np.random.Generator, steps: int, task: Task, behaviour: BehaviourConfig
+) -> Motion | Play:
+    """The actions of an episode. Raises ValueError where the task has nothing to play with."""
+    if behaviour.name == "play":
+        return Play(rng, task, behaviour)
+    return Motion(rng, steps, task.action_width, task.control_period / task.pace, behaviour)
 
 
 def check_physics(episode: Arrays) -> None:

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 
+from latent_mpc.envs.adapters.roles import read_roles
+from latent_mpc.envs.guided_play import motion
 from latent_mpc.envs.registry import TASKS, make
 from latent_mpc.envs.rollouts.reader import Arrays, Rollouts
 from latent_mpc.envs.task import Task
@@ -19,6 +22,9 @@ from latent_mpc.envs.task import Task
 CELLS = 20  # per axis, in which coverage is counted
 DRAWN = 100_000  # points of the coverage at most
 CLIPPED = 0.5  # share of actions at a bound from which it is reported as an anomaly
+OBSERVED = 20_000  # frames looked at for the objects' motion: 0.2 s
+STIRRED = 1e-3  # [m] in a frame, from which an object counts as moved
+LEVER = 0.1  # [m/rad] of a turn
 FRAME = 128  # rows and columns of a frame that is rendered here [pixels]
 
 
@@ -102,6 +108,32 @@ def known_task(rollouts: Rollouts) -> Task | None:
     except (ValueError, TypeError, KeyError, OSError):  # one that needs more than its name
         return None
     return task if rollouts.arrays["physics"].shape[1:] == task.snapshot().shape else None
+
+
+def object_motion(rollouts: Rollouts, task: Task | None) -> str | None:
+    """In how many frames an object moved that no actuator moves, and how far it was moved in an
+    episode, in words, of the first OBSERVED frames; None where there is no object.
+    """
+    if task is None or "physics" not in rollouts.keys or not len(rollouts):
+        return None
+    objects = np.array(read_roles(task.model).objects, int)
+    if not len(objects):
+        return None
+    data, moved, way, frames, episodes = mujoco.MjData(task.model), 0, 0.0, 0, 0
+    while episodes < len(rollouts) and frames < OBSERVED:
+        physics = rollouts.episode(episodes)["physics"]
+        for row, state in enumerate(physics):
+            place, attitude = data.xpos[objects].copy(), data.xquat[objects].copy()
+            data.qpos[:] = task.qpos_qvel(state)[0]
+            mujoco.mj_kinematics(task.model, data)
+            if row:
+                moved += bool((motion(place, attitude, data, objects, LEVER) > STIRRED).any())
+                way += float(np.linalg.norm(data.xpos[objects] - place, axis=1).max())
+        episodes, frames = episodes + 1, frames + len(physics) - 1
+    return (
+        f"an object moved in {moved / max(frames, 1):.0%} of {frames:,} frames,"
+        f" {way / episodes:.2f} m in an episode"
+    )
 
 
 def positions(rollouts: Rollouts, task: Task | None) -> tuple[np.ndarray, str] | None:

@@ -37,6 +37,7 @@ from latent_mpc.envs.rollouts.report import (
     coverage,
     frames,
     known_task,
+    object_motion,
     positions,
     report,
     shorten,
@@ -81,6 +82,8 @@ def inspect_rollouts(rollouts: Rollouts, config: InspectConfig) -> None:
         f"actions      {summary.clipped:.0%} of numbers at a bound, {summary.resting:.0%} of steps"
         " at rest"
     )
+    if moved := object_motion(rollouts, known_task(rollouts)):
+        print(f"objects      {moved}")
     for anomaly in summary.anomalies() or ["none"]:
         print(f"anomaly      {anomaly}")
     for path in draw(rollouts, config.folder()):

@@ -13,7 +13,16 @@ from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.reacher import Reacher
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
-from latent_mpc.envs.rollouts.report import CELLS, coverage, frames, known_task, positions, report
+from latent_mpc.envs.rollouts.report import (
+    CELLS,
+    coverage,
+    frames,
+    known_task,
+    object_motion,
+    positions,
+    report,
+)
+from latent_mpc.envs.tabletop import Tabletop
 
 
 def write(path: Path, episodes: Sequence[Mapping[str, Any]], meta: dict | None = None) -> Rollouts:
@@ -150,3 +159,17 @@ def test_a_task_that_is_not_known_is_none(tmp_path: Path, said: dict) -> None:
         "action": np.zeros((4, 2), np.float32),
     }
     assert known_task(write(tmp_path / "r", [physics], {"task": said})) is None
+
+
+def test_in_how_many_frames_an_object_moved_and_how_far(tmp_path: Path) -> None:
+    task = Tabletop("t")
+    poses = [(0.3, 0.3, 0.0, 0.0, 0.0), (0.2, 0.3, 0.0, 0.0, 0.0)]  # the puck moves
+    poses += [(0.2, 0.3, 0.1, 0.0, 0.0), (0.2, 0.3, 0.1, 0.0, 0.5)]  # the T moves, and turns
+    poses += [(0.2, 0.3, 0.1003, 0.0, 0.5)]  # by less than counts
+    physics = np.stack([task.rest_state(np.array(pose)) for pose in poses])
+    rollouts = write(tmp_path / "a", [{**episode(0, steps=4), "physics": physics}] * 2)
+    assert (
+        object_motion(rollouts, task) == "an object moved in 50% of 8 frames, 0.10 m in an episode"
+    )
+    assert object_motion(rollouts, Reacher()) is None
+    assert object_motion(rollouts, None) is None

@@ -1,0 +1,123 @@
+"""Play: the collector looks ahead in the simulator for what moves an object, with any robot and any
+object, from the model alone. No goal, no controller, no learning; random noise that was chosen.
+
+Every STRETCH steps some coloured sequences are simulated from where the robot is. The one is played
+that moves an object most which no actuator moves; if none does, that which comes nearest to one.
+
+Shapes: T control steps, A action width.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import mujoco
+import numpy as np
+
+from latent_mpc.configs.errors import LatentMPCError
+from latent_mpc.envs.adapters.roles import read_roles
+from latent_mpc.envs.behaviour import BehaviourConfig, ornstein_uhlenbeck
+from latent_mpc.envs.task import Task, integration_state, set_integration_state
+
+STRETCH = 8  # [control steps]
+REST = 0.1  # share of stretches in which the robot is held where it is
+CHOSEN = 0.8  # share of stretches that are chosen; the others are the first sequence
+SEQUENCES = 16
+SCALE = (0.4, 1.2)  # of the noise's std, uniform
+TURN = (0.02, 0.2)  # [m/rad] what a turn counts beside a way, uniform
+AFTER = 5  # [control steps] in which what tips over the edge falls
+MOVED = 0.002  # [m] from which an object counts as moved
+
+
+class Play:
+    """One episode's actions, as `behaviour.Motion` gives them.
+
+    Args:
+        task: that is played with; simulated is a copy at twice its timestep, where that divides its
+            control period.
+        config: correlation and std of the noise.
+
+    Raises:
+        ValueError: the task has no object that the robot can only touch.
+    """
+
+    def __init__(self, rng: np.random.Generator, task: Task, config: BehaviourConfig) -> None:
+        roles = read_roles(task.model)
+        if not roles.objects:
+            raise LatentMPCError(
+                f"behaviour play needs an object that no actuator moves, {task.name} has none; give"
+                " behaviour.name=coloured"
+            )
+        self.rng, self.task, self.config = rng, task, config
+        self.objects = np.array(roles.objects)
+        trees = {int(task.model.dof_treeid[task.model.jnt_dofadr[j]]) for j in roles.driven}
+        of_robot = np.isin(task.model.body_treeid[task.model.geom_bodyid], list(trees))
+        self.robot = np.flatnonzero(of_robot)  # geoms
+        self.model, self.substeps = copy.copy(task.model), task.substeps
+        if self.substeps % 2 == 0:
+            self.model.opt.timestep *= 2
+            self.substeps //= 2
+        self.data = mujoco.MjData(self.model)
+
+    def action(self, t: int, task: Task) -> np.ndarray:
+        """The action float32 `[A]` of step t of a task that has come to it; asked of each step in
+        order.
+        """
+        if t % STRETCH == 0:
+            self._plan = self._stretch(task).astype(np.float32)
+        return self._plan[t % STRETCH]
+
+    def _stretch(self, task: Task) -> np.ndarray:
+        kind = self.rng.random()
+        period = task.control_period / task.pace
+        shape = STRETCH, task.action_width
+        noise = [
+            ornstein_uhlenbeck(self.rng, *shape, period, self.config.correlation)
+            for _ in range(SEQUENCES)
+        ]
+        scales = self.config.std * self.rng.uniform(*SCALE, SEQUENCES)
+        turn = self.rng.uniform(*TURN)
+        plans = np.clip(scales[:, None, None] * np.stack(noise), -1.0, 1.0)
+        if kind < REST:
+            return np.repeat(task.still()[None], STRETCH, axis=0)
+        if kind > REST + CHOSEN:
+            return plans[0]
+        start = task.snapshot()
+        moved, near = np.transpose([self._try(start, plan, turn) for plan in plans])
+        return plans[np.argmax(moved) if moved.max() >= MOVED else np.argmin(near)]
+
+    def _try(self, start: np.ndarray, plan: np.ndarray, turn: float) -> tuple[float, float]:
+        """How far a plan moves an object [m], and how near the robot comes to one [m]; -1 and inf
+        where the simulation breaks or what is moved is lost for good.
+        """
+        data, near = self.data, np.inf
+        set_integration_state(self.model, data, start)
+        place, attitude = data.xpos[self.objects].copy(), data.xquat[self.objects].copy()
+        for action in plan:
+            data.ctrl[:] = self.task.control(action, data.ctrl)
+            before = data.time
+            mujoco.mj_step(self.model, data, self.substeps)
+            if not data.time > before or not np.isfinite(data.qpos).all():
+                return -1.0, np.inf
+            mujoco.mj_kinematics(self.model, data)
+            gaps = data.geom_xpos[self.robot][:, None] - data.xpos[self.objects]
+            near = min(near, float(np.linalg.norm(gaps, axis=2).min()))
+        moved = float(motion(place, attitude, data, self.objects, turn).max())
+        return (-1.0, np.inf) if self._loses(data) else (moved, near)
+
+    def _loses(self, data: mujoco.MjData) -> bool:
+        """Whether what is going on ends where no action leads back from."""
+        if self.task.lost(self.task.snapshot()) is None:
+            return False
+        data.ctrl[:] = self.task.control(self.task.still(), data.ctrl)
+        mujoco.mj_step(self.model, data, AFTER * self.substeps)
+        return bool(np.any(self.task.lost(integration_state(self.model, data))))
+
+
+def motion(
+    place: np.ndarray, attitude: np.ndarray, data: mujoco.MjData, objects: np.ndarray, turn: float
+) -> np.ndarray:
+    """How far each object `[O]` is from where it was [m], its turn times `turn` [m/rad] added."""
+    way = np.linalg.norm(data.xpos[objects] - place, axis=1)
+    cos = np.abs((data.xquat[objects] * attitude).sum(axis=1))
+    return way + turn * 2 * np.arccos(np.minimum(1.0, cos))
