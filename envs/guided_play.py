@@ -15,7 +15,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.roles import read_roles
+from latent_mpc.envs.adapters.roles import Roles, read_roles, tree_of
+from latent_mpc.envs.adapters.sizes import geoms_of_tree, touched
 from latent_mpc.envs.behaviour import BehaviourConfig, ornstein_uhlenbeck
 from latent_mpc.envs.task import Task, integration_state, set_integration_state
 
@@ -50,9 +51,7 @@ class Play:
             )
         self.rng, self.task, self.config = rng, task, config
         self.objects = np.array(roles.objects)
-        trees = {int(task.model.dof_treeid[task.model.jnt_dofadr[j]]) for j in roles.driven}
-        of_robot = np.isin(task.model.body_treeid[task.model.geom_bodyid], list(trees))
-        self.robot = np.flatnonzero(of_robot)  # geoms
+        self.touching = touching_geoms(task.model, roles)
         self.model, self.substeps = copy.copy(task.model), task.substeps
         if self.substeps % 2 == 0:
             self.model.opt.timestep *= 2
@@ -100,7 +99,7 @@ class Play:
             if not data.time > before or not np.isfinite(data.qpos).all():
                 return -1.0, np.inf
             mujoco.mj_kinematics(self.model, data)
-            gaps = data.geom_xpos[self.robot][:, None] - data.xpos[self.objects]
+            gaps = data.geom_xpos[self.touching][:, None] - data.xpos[self.objects]
             near = min(near, float(np.linalg.norm(gaps, axis=2).min()))
         moved = float(motion(place, attitude, data, self.objects, turn).max())
         return (-1.0, np.inf) if self._loses(data) else (moved, near)
@@ -112,6 +111,16 @@ class Play:
         data.ctrl[:] = self.task.control(self.task.still(), data.ctrl)
         mujoco.mj_step(self.model, data, AFTER * self.substeps)
         return bool(np.any(self.task.lost(integration_state(self.model, data))))
+
+
+def touching_geoms(model: mujoco.MjModel, roles: Roles) -> np.ndarray:
+    """The robot's geoms that can touch an object."""
+    robots = {tree_of(model, joint) for joint in roles.driven}
+    objects = np.concatenate(
+        [geoms_of_tree(model, int(model.body_treeid[b])) for b in roles.objects]
+    )
+    geoms = np.concatenate([geoms_of_tree(model, tree) for tree in sorted(robots)])
+    return geoms[touched(model, objects, geoms)]
 
 
 def motion(

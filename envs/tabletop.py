@@ -23,7 +23,7 @@ HALF = 0.5  # [m] of the table
 PUCK = 0.035  # [m] the puck's radius
 TOP_SPEED = 0.6  # [m/s] of the puck's x and y: force over damping
 COAST = 0.1  # [s] time constant: mass over damping
-PUSH_SPEED = 0.39  # [m/s] of puck and object together
+PUSH_SPEED = 0.39  # [m/s] of puck and object together: 4.7 N over 12 N s/m
 TOLERANCE = 0.04  # [m] of the object's place
 ANGLE = np.deg2rad(20)  # of its yaw, or its tilt [rad]
 # [m] between object and wall at the start and at the goal: the puck fits in. With 0.08 `Follow` got

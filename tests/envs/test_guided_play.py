@@ -72,6 +72,15 @@ def test_the_sequence_that_is_played_moves_the_object_most_or_comes_nearest() ->
     assert play._try(start, away, 0.1)[1] > near
 
 
+def test_of_an_arm_those_parts_come_near_that_can_touch() -> None:
+    pytest.importorskip("gymnasium.envs.mujoco")
+    task = make("gymnasium", id="Pusher-v5")
+    play = Play(np.random.default_rng(0), task, PLAY)
+    bodies = {task.model.body(b).name for b in task.model.geom_bodyid[play.touching]}
+    assert bodies == {"r_wrist_roll_link"}
+    assert [task.model.body(b).name for b in play.objects] == ["object"]
+
+
 def test_a_turn_counts_beside_the_way() -> None:
     task = make("tabletop-t")
     data = mujoco.MjData(task.model)
