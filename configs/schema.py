@@ -160,7 +160,7 @@ class TrainConfig(_Experience):
     model: ModelConfig = MISSING
     training: TrainingConfig = MISSING
     validation_episodes: int = 100  # pairs of pairs.seed=0 evaluated at the end [episodes]
-    # costs validated beside cost_to_go where only a part of a goal counts
+    # costs that are validated too where a part of a goal counts
     other_costs: list[str] = field(default_factory=lambda: ["value", "coordinates"])
     planner: PlannerConfig = MISSING
     cost: CostConfig = MISSING

@@ -15,7 +15,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.roles import Roles, read_roles, tree_of
+from latent_mpc.envs.adapters.joints import joint_trees
+from latent_mpc.envs.adapters.roles import Roles, read_roles
 from latent_mpc.envs.adapters.sizes import geoms_of_tree, touched
 from latent_mpc.envs.behaviour import BehaviourConfig, ornstein_uhlenbeck
 from latent_mpc.envs.task import Task, integration_state, set_integration_state
@@ -115,7 +116,7 @@ class Play:
 
 def touching_geoms(model: mujoco.MjModel, roles: Roles) -> np.ndarray:
     """The robot's geoms that can touch an object."""
-    robots = {tree_of(model, joint) for joint in roles.driven}
+    robots = set(joint_trees(model)[list(roles.driven)].tolist())
     objects = np.concatenate(
         [geoms_of_tree(model, int(model.body_treeid[b])) for b in roles.objects]
     )

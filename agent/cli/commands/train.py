@@ -6,7 +6,6 @@ config, metrics.jsonl, results.json. A killed run goes on with the same `out`.
 
 Examples:
     latent-mpc train task=reacher obs=state
-    latent-mpc train task=gymnasium task.id=Pusher-v5
     latent-mpc train task=mjcf task.xml=my_robot.xml
     latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
 """
