@@ -77,6 +77,7 @@ class Tabletop(Task):
 
     unit = "m"
     control_period = 0.1
+    pushes = True
 
     def __init__(self, name: str = "disc", **options: Any) -> None:
         if name not in OBJECTS:

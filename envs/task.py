@@ -63,6 +63,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     control_period: float  # [s]
     episode_steps: int  # [control steps]
     pace: float = 1.0  # times of the collector's behaviour are multiplied by it
+    pushes: bool = False  # whether an object counts, which the robot can only push
 
     def __init__(
         self,

@@ -15,6 +15,8 @@ from latent_mpc.envs.task import Task
 # Plan lengths to choose from [model steps]: noisy models stop best with 3, thin walls of mazes need
 # 5 to 8 (docs/log.md).
 HORIZONS = (3, 5, 8)
+# and where an object is to be pushed: the robot first has to come to its right side
+PUSHING = (5, 8, 12)
 NEARLY_ALL = 0.95  # share of the pairs from which on a longer plan has to be better to be followed
 
 

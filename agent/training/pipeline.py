@@ -15,7 +15,7 @@ from latent_mpc.agent.checkpoints.validation import FORMAT
 from latent_mpc.agent.costs.cost import other_cost, usable_costs
 from latent_mpc.agent.evaluation.episodes import Outcome
 from latent_mpc.agent.evaluation.evaluate import measure
-from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, play_settings
+from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, PUSHING, play_settings
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.heads.head import FrozenData, Head, heads
@@ -38,7 +38,8 @@ def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dic
     the best, which stays in `parts`, and so does the better of two costs where both are tried.
     """
     planner, own = parts.config["planner"], parts.config["cost"]
-    lengths = [config.planner.horizon] if config.planner.horizon else HORIZONS
+    open_lengths = PUSHING if task.pushes else HORIZONS
+    lengths = [config.planner.horizon] if config.planner.horizon else open_lengths
     others = usable_costs(parts.networks) if own["name"] == "cost_to_go" else {}
     tried = [own, *(other_cost(own, name) for name in config.other_costs if name in others)]
     played = play_settings(parts, task, pairs, config.seed, tried, lengths)

@@ -25,7 +25,7 @@ from latent_mpc.envs.adapters.drawn_states import DrawnStates
 from latent_mpc.envs.adapters.feasible import usual_depth
 from latent_mpc.envs.adapters.given_goals import GivenGoals
 from latent_mpc.envs.adapters.increments import SHARE, change_to
-from latent_mpc.envs.adapters.joints import joint_of_position
+from latent_mpc.envs.adapters.joints import joint_of_position, joint_trees
 from latent_mpc.envs.adapters.possible import require_apart, require_possible, strays, untouched
 from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.adapters.settle import hold
@@ -108,6 +108,8 @@ class CoordinateTask(DrawnStates):
                 self._notes += untouched(model, roles, named.written, poses)
         self.success = named.read(flat)
         self._counted = Counted(self.success, roles)
+        counting = joint_trees(model)[joint_of_position(model)[self.success.positions]]
+        self.pushes = bool(np.isin(counting, model.body_treeid[list(roles.objects)]).any())
         rule = None
         if poses is not None and not timed.complete:
             commanded = bool(self.incremented.any())

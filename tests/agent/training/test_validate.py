@@ -90,3 +90,14 @@ def test_another_count_is_refused(counted: object) -> None:
     config = pipeline.describe(compose_config("train", TINY), Reacher())
     with pytest.raises(ValueError, match="counted must be a whole number, at least 0, got"):
         check_config({**config, "data": {"fingerprint": "0"}, "counted": counted})
+
+
+def test_longer_plans_are_tried_where_an_object_has_to_be_pushed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Pushed(Arm):
+        pushes = True
+
+    for task, lengths in ((Arm(), [3, 5]), (Pushed(), [5, 8])):
+        result, _ = validate(monkeypatch, task, "coordinates")
+        assert list(result["horizons"]) == lengths

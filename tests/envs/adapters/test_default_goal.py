@@ -205,6 +205,7 @@ def test_the_time_scale_is_the_arm_s_whether_or_not_a_cube_settles_beside_it(tmp
         assert one.control_period == pytest.approx(alone.control_period, abs=0.011)
         assert one.episode_steps == pytest.approx(alone.episode_steps, abs=10)
     assert not any("beware" in line for line in named.about())
+    assert named.pushes and beside.pushes and not alone.pushes
 
 
 def test_a_drone_is_timed_by_a_few_of_its_lengths_and_where_it_flew_to_is_said(tmp_path):
