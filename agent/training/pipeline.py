@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from latent_mpc.agent.build import Parts, build, make_agent
@@ -87,7 +88,9 @@ def train(
     repeat, trainer = config.task.action_repeat, Trainer(folder, config.seed)
     training = replace(config.training, steps=updates or config.training.steps)
     seen = with_features(rollouts, parts.model)
-    train_world_model(parts.model, seen, training, repeat, trainer)
+    train_world_model(
+        parts.model, seen, training, repeat, trainer, seldom_moving(parts, task, rollouts)
+    )
     z, last, source = encode_rollouts(parts.model, seen, repeat, folder / "training", shown=True)
     data, fitted = (
         FrozenData(z, last, source, rollouts, repeat, task.tracked_point, task.counted),
@@ -97,6 +100,17 @@ def train(
         head.fit(data, fitted, trainer, updates)
         fitted[name] = head
     return data
+
+
+def seldom_moving(parts: Parts, task: Task, rollouts: Rollouts) -> np.ndarray | None:
+    """What counts in each row `[N, C]`, standardised, where it is an object; its share of training
+    windows is raised then. Of states only: what pictures do not show stays unknown to training.
+    """
+    if not task.pushes or tuple(parts.model.shapes) != ("state",) or "physics" not in rollouts.keys:
+        return None
+    numbers = task.counted(rollouts.arrays["physics"])
+    assert numbers is not None  # the object
+    return numbers / np.maximum(numbers.std(axis=0), 1e-6)
 
 
 def explore_once(

@@ -12,16 +12,28 @@ from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts.reader import Rollouts
 
+TRIES = 8  # windows of which one is kept
 MAPPED = 2**27  # above this many values the latents are memory-mapped: 0.5 GB
 
 
 class Windows:
-    """Random windows of rollouts as tensors, action blocks assembled."""
+    """Random windows of rollouts as tensors, action blocks assembled.
+
+    Args:
+        counted: what has to be seen moving, which it seldom does: numbers of each row `[N, C]`. Of
+            half of a batch each window is then the one of TRIES in which they move most.
+    """
 
     def __init__(
-        self, rollouts: Rollouts, keys: tuple[str, ...], action_repeat: int, device: torch.device
+        self,
+        rollouts: Rollouts,
+        keys: tuple[str, ...],
+        action_repeat: int,
+        device: torch.device,
+        counted: np.ndarray | None = None,
     ) -> None:
         self.rollouts, self.keys, self.repeat, self.device = rollouts, keys, action_repeat, device
+        self.counted = counted
 
     def draw(
         self, rng: np.random.Generator, batch: int, steps: int, episodes: np.ndarray
@@ -30,15 +42,26 @@ class Windows:
 
         Raises ValueError if no episode is that long.
         """
-        rows = self.rollouts.starts(rng, batch, steps * self.repeat + 1, episodes)[
-            :, None
-        ] + np.arange(steps * self.repeat)
+        starts = self._starts(rng, batch, steps * self.repeat + 1, episodes)
+        rows = starts[:, None] + np.arange(steps * self.repeat)
         action = self.rollouts.gather(rows, ["action"])["action"].reshape(batch, steps, -1)
         frames = rows[:, :1] + self.repeat * np.arange(steps + 1)
         observed = self.rollouts.gather(frames, self.keys)
         return {
             key: torch.as_tensor(value, device=self.device) for key, value in observed.items()
         }, torch.as_tensor(action, device=self.device)
+
+    def _starts(
+        self, rng: np.random.Generator, batch: int, length: int, episodes: np.ndarray
+    ) -> np.ndarray:
+        """First rows of windows of `length` rows `[B]`."""
+        first = self.rollouts.starts(rng, batch, length, episodes)
+        if self.counted is None:
+            return first
+        half = batch // 2
+        tries = self.rollouts.starts(rng, half * TRIES, length, episodes).reshape(half, TRIES)
+        way = np.linalg.norm(self.counted[tries + length - 1] - self.counted[tries], axis=-1)
+        return np.concatenate([tries[np.arange(half), way.argmax(axis=1)], first[half:]])
 
 
 @torch.no_grad()

@@ -66,8 +66,12 @@ def train_world_model(
     config: TrainingConfig,
     action_repeat: int,
     trainer: Trainer,
+    counted: np.ndarray | None = None,
 ) -> None:
     """Train on windows of K - 1 + horizon model steps.
+
+    Args:
+        counted: as of `Windows`.
 
     Raises:
         RuntimeError: the latent collapsed, or the loss is not finite.
@@ -76,7 +80,7 @@ def train_world_model(
     device = next(model.parameters()).device
     episodes, _ = rollouts.split(config.validation, trainer.seed)
     windows, bf16 = (
-        Windows(rollouts, tuple(model.shapes), action_repeat, device),
+        Windows(rollouts, tuple(model.shapes), action_repeat, device, counted),
         use_bf16(config.precision, device),
     )
     model.fit_normalisers(sampler(rollouts, episodes))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from latent_mpc.agent.training import windows
-from latent_mpc.agent.training.windows import Windows, encode_rollouts
+from latent_mpc.agent.training.windows import TRIES, Windows, encode_rollouts
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 from tests.agent.training.test_world_model import CPU, make_model
 
@@ -86,3 +86,20 @@ def test_many_latents_stand_in_a_file_that_is_gone_when_they_are(tmp_path, monke
     assert list((tmp_path / "scratch").iterdir()) == []
     assert torch.equal(inside[0], mapped[0])
     np.testing.assert_array_equal(inside[1], mapped[1])
+
+
+def test_half_of_the_windows_show_what_seldom_moves(tmp_path):
+    """It moves in one step of 20, so two steps show it in a tenth of all windows."""
+    rollouts = numbered(tmp_path / "r", (100,) * 4)
+    rows = np.arange(len(rollouts.arrays["state"]))
+    counted = np.cumsum(rows % 20 == 0)[:, None].astype(np.float64)
+
+    def share(given: np.ndarray | None) -> float:
+        windows = Windows(rollouts, ("state",), 1, CPU, given)
+        state = windows.draw(np.random.default_rng(0), 1000, 2, np.arange(4))[0]["state"].numpy()
+        first = (rollouts.offsets[state[:, 0, 0].astype(int)] + state[:, 0, 1]).astype(int)
+        return float(np.mean(counted[first + 2] > counted[first]))
+
+    assert share(None) == pytest.approx(0.1, abs=0.03)
+    expected = (1 - 0.9**TRIES) / 2 + 0.1 / 2
+    assert share(counted) == pytest.approx(expected, abs=0.03)
