@@ -26,6 +26,7 @@ COST_NAMES = {
     "cost_to_go": "learned cost-to-go",
     "latent": "raw latent distance",
     "coordinates": "distance of what counts",
+    "value": "learned cost-to-go of what counts",
     "true": "true steps to go",
 }
 EVERY = (2, 4)  # model steps between two plans

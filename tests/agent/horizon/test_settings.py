@@ -37,6 +37,7 @@ def test_by_default_the_oracle_plays_three_horizons_on_few_pairs_and_the_rest_is
         *[
             ("cost", 3, 50),
             ("cost", 3, 50),
+            ("cost", 3, 50),
             ("oracle", 1, 24),
             ("oracle", 3, 24),
             ("oracle", 24, 8),
@@ -85,6 +86,11 @@ def test_every_other_registered_cost_is_played_with_the_weights_of_this_one_and_
         "H = 2, learned cost-to-go": {"name": "cost_to_go", "running": 0.5, "terminal": 2.0},
         "H = 2, distance of what counts": {
             "name": "coordinates",
+            "running": 0.5,
+            "terminal": 2.0,
+        },
+        "H = 2, learned cost-to-go of what counts": {
+            "name": "value",
             "running": 0.5,
             "terminal": 2.0,
         },
