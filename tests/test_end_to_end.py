@@ -73,7 +73,7 @@ ASKED: dict[str, Any] = {  # what the protocol writes
     "cost_to_go": {"rank_correlation", "pairs"},
     "versions": {"python", "latent-mpc", "torch", "mujoco", "numpy", "gymnasium"},
 }
-EXTRAS = {"horizon_seconds", "time_at_goal", "oracle", "settings", "constraints", "missed"}
+EXTRAS = {"horizon_seconds", "time_at_goal", "oracle", "settings", "constraints", "missed", "lost"}
 # what two runs may differ in
 TIMES = ("plan_ms", "plan_ms_batch", "train_seconds", "resumed", "command", "checkpoint")
 FILES = [

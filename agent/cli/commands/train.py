@@ -156,7 +156,9 @@ def run_locked(
         if parts.networks.knows_counted and parts.reader
         else None
     )
-    result = validate(parts, task, config, pairs) | {"imagined_motion": motion}
+    result = validate(parts, task, config, pairs)
+    if motion:
+        result["imagined_motion"] = motion
     save_parts(parts, folder)  # with the horizon that was chosen
     # collecting and validating too; of this call, so after a kill less than all
     seconds = time.perf_counter() - begin
