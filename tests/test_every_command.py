@@ -362,7 +362,7 @@ def test_horizon(name: str, kind: Kind, trained: Path, studied: Path) -> None:
         check_rate(one["success_end"])
         assert len(one["end"]) == one["pairs"] == 2
     # of models' tasks only some of a goal counts
-    parts = {"coordinates"} if kind.task in ("gymnasium", "mjcf") else set()
+    parts = {"coordinates", "value"} if kind.task in ("gymnasium", "mjcf") else set()
     assert set(result["guidance"]["spearman"]) == {"cost_to_go", "latent", "city_block"} | parts
     chosen = yaml.safe_load((trained / "config.yaml").read_text())["cost"]["name"]
     assert chosen in {"cost_to_go"} | parts
