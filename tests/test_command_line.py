@@ -69,6 +69,7 @@ SMALL += [
     "training.horizon=3",
     "cost_to_go.steps=6",
     "probe.steps=2",
+    "value.steps=2",
     "cost_to_go.batch=16",
     "planner.samples=8",
     "planner.iterations=1",

@@ -55,7 +55,7 @@ SMALL += [
     "planner.iterations=1",
     "planner.elites=4",
 ]
-SMALL += ["planner.horizon=2", "validation_episodes=2", "probe.steps=4"]
+SMALL += ["planner.horizon=2", "validation_episodes=2", "probe.steps=4", "value.steps=4"]
 SHORT = ["task.episode_steps=8", "task.control_period=0.1"]
 NEAR = ("pairs.kind=same_trajectory", "pairs.offset=4")
 PROPOSALS = [

@@ -36,6 +36,7 @@ STEPS = [
     "training.save_every=50000",
     "cost_to_go.steps=6",
     "probe.steps=5",
+    "value.steps=5",
     "cost_to_go.batch=16",
 ]
 PLAN = [

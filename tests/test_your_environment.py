@@ -37,6 +37,7 @@ SMALL = [
 SMALL += [
     "cost_to_go.steps=4",
     "probe.steps=5",
+    "value.steps=5",
     "cost_to_go.batch=16",
     "planner.samples=8",
     "planner.iterations=1",

@@ -247,6 +247,7 @@ TINY = [
         "training.horizon=3",
         "cost_to_go.steps=6",
         "probe.steps=5",
+        "value.steps=5",
         "cost_to_go.batch=16",
     ),
     *(
