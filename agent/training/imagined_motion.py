@@ -82,6 +82,7 @@ def about(found: dict[str, Any] | None) -> list[str]:
     if part["over_copying"] > POOR:
         lines.append(
             "the model hardly imagines that motion, so plans cannot count on it: give it more of it"
-            " (collect.behaviour.name=play, collect.episodes), longer training, or obs=state"
+            " (collect.episodes, of an object collect.behaviour.name=play), longer training, or"
+            " obs=state"
         )
     return lines

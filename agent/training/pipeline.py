@@ -36,7 +36,7 @@ from latent_mpc.envs.task import Task
 
 def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dict[str, Any]:
     """What the agent reaches on the validation pairs; where the plan's length is left open, with
-    the best, which stays in `parts`, and so does the better of two costs where both are tried.
+    the best, which stays in `parts`, and so does the best cost where several are tried.
     """
     planner, own = parts.config["planner"], parts.config["cost"]
     open_lengths = PUSHING if task.pushes else HORIZONS

@@ -166,7 +166,8 @@ def run_locked(
     result |= {"train_seconds": seconds, "resumed": resumed}
     write_json(folder / "results.json", result)
     print_results(result)
-    print(*about(motion), sep="\n", end="\n" if motion else "")
+    for line in about(motion):
+        print(line)
     draw_curves(folder)
     draw_imagined(parts, rollouts, config.training.validation, config.seed, folder)
     then = {

@@ -15,7 +15,7 @@ from latent_mpc.agent.costs.cost import costs, usable_costs
 from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.head import FrozenData, Sizes
 from latent_mpc.agent.heads.reader import Reader, ReaderConfig
-from latent_mpc.agent.heads.value import Value, ValueConfig, usual_change
+from latent_mpc.agent.heads.value import LEAST, Value, ValueConfig, usual_change
 from latent_mpc.agent.training.loop import Trainer
 from latent_mpc.configs.errors import LatentMPCError
 
@@ -77,6 +77,14 @@ def test_a_step_is_what_it_usually_is_while_it_moves(parts: tuple[Reader, Value]
     torch.testing.assert_close(
         usual_change(still)[0], usual_change(step[:, None])[0], rtol=0.1, atol=0
     )
+
+
+def test_a_number_that_never_changes_does_not_matter() -> None:
+    """As a planar robot's upward axis has one."""
+    change = torch.stack([torch.linspace(-1, 1, 50), torch.full((50,), 1e-8)], dim=-1)
+    unit = usual_change(change)
+    assert unit[1] == LEAST and unit[0] > 0.5
+    assert not usual_change(0 * change).any()
 
 
 def test_nothing_is_learned_where_what_counts_never_moves(tmp_path: Path) -> None:
