@@ -354,6 +354,7 @@ def test_a_finished_run_called_again_changes_nothing_and_says_so(
     assert {path: path.read_bytes() for path in trained.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_whose_weights_were_damaged_is_mended(trained: Path) -> None:
     whole = (trained / "model.safetensors").read_bytes()
     results = read(trained / "results.json")

@@ -181,6 +181,7 @@ def test_problems_in_a_batch_are_played_as_alone(name: str) -> None:
     np.testing.assert_array_equal(together.states[:, :1], alone.states)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_the_oracle_reaches_the_goals_and_stays(name: str) -> None:
     task = make(name)
@@ -276,6 +277,7 @@ def test_other_pairs_planner_weights_seed_or_code_are_not_answered_from_the_cach
     assert cached_oracle(cache, *calls[0])["success_end"] == len(calls) + 1
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_worked_out_anew(cache: Cache) -> None:
     task = make("pointmaze-umaze")
     first = cached_oracle(cache, task, short(task, 0), PLANNER, CostToGoCost(), **ONE_CORE)

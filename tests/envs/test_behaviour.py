@@ -67,8 +67,8 @@ def test_no_correlation_is_white() -> None:
         (0.25, 60, 0.1),
         (0.25, 8, 0.1),
         (0.6, 60, 0.1),
-        (0.9, 12, 1.0),
-        (0.25, 300, 0.01),
+        pytest.param(0.9, 12, 1.0, marks=pytest.mark.slow),
+        pytest.param(0.25, 300, 0.01, marks=pytest.mark.slow),
         (0, 60, 0.1),
     ],
 )

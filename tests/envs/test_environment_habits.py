@@ -59,7 +59,15 @@ def play(task: Task, state: np.ndarray, steps: int = 8) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "name", ["PythonReset", "NoSuper", "GlobalWhenMade", "PythonNoise", "NumpyNoise", "Damping"]
+    "name",
+    [
+        "PythonReset",
+        "NumpyNoise",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("NoSuper", "GlobalWhenMade", "PythonNoise", "Damping")
+        ),
+    ],
 )
 def test_two_runs_of_one_seed_are_equal_and_the_callers_generators_stay(name: str) -> None:
     runs = []

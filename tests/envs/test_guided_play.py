@@ -27,6 +27,7 @@ def frames_moved(one: Job, episodes: int) -> float:
     return float(np.mean(shares))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["tabletop-disc", "tabletop-cup"])
 def test_objects_move_in_many_more_frames_than_by_noise(task: str) -> None:
     assert frames_moved(job(task, "play"), 5) > 0.25 > 0.1 > frames_moved(job(task, "coloured"), 5)

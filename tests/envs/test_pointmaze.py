@@ -116,6 +116,7 @@ def test_without_force_the_ball_coasts_time_constant_times_speed_and_rests_withi
     assert abs(task.data.qvel[0]) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maze", mazes.MAPS)
 def test_full_force_for_thousands_of_steps_never_leaves_the_free_cells(maze):
     task, rng = PointMaze(maze), np.random.default_rng(0)
@@ -225,6 +226,7 @@ def dijkstra(ways: geodesic.Geodesic, goal: np.ndarray) -> np.ndarray:
     return grid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("maze", mazes.MAPS)
 def test_steps_to_go_has_no_local_minimum_but_the_goal(maze):
     task, rng = PointMaze(maze), np.random.default_rng(0)

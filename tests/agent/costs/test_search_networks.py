@@ -122,6 +122,7 @@ def test_making_bf16_copies_leaves_the_networks_alone(parts: Parts) -> None:
     assert not any(getattr(part, "inplace", False) for part in parts.modules().modules())
 
 
+@pytest.mark.slow
 def test_the_plans_cost_is_the_fp32_cost_of_its_actions_and_not_above_the_nominals(
     parts: Parts,
 ) -> None:
@@ -179,6 +180,7 @@ def test_planners_that_take_gradients_search_in_fp32(parts: Parts, planner: str)
     )
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_compiled_it_goes_on_without_and_says_so(
     parts: Parts, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,9 @@ OPTIONS: dict[str, Any] = {"control_period": 0.1, "episode_steps": 40}
 OPTIONS |= {"success": ["shoulder:0.1", "elbow:0.1"], "camera": "view:0:0:0:2:90:0"}
 
 
-@pytest.mark.parametrize("actions", ["increments", "absolute"])
+@pytest.mark.parametrize(
+    "actions", ["increments", pytest.param("absolute", marks=pytest.mark.slow)]
+)
 def test_holding_the_goals_command_reaches_on_servos(actions: str, tmp_path: Path) -> None:
     (tmp_path / "arm.xml").write_text(ARM.format(elbow=SERVO))
     task = registry.make("mjcf", xml=str(tmp_path / "arm.xml"), actions=actions, **OPTIONS)

@@ -190,7 +190,12 @@ def test_the_loss_is_its_terms_by_a_slow_loop_each_with_its_weight():
 
 
 @pytest.mark.parametrize(
-    "obs, repeat", [(("state",), 2), (("pixels",), 1), (("state", "pixels"), 1)]
+    "obs, repeat",
+    [
+        (("state",), 2),
+        (("pixels",), 1),
+        pytest.param(("state", "pixels"), 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_short_training_run_lowers_the_loss_and_predicts_better_than_nothing_changes(
     tmp_path, obs, repeat

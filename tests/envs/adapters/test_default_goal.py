@@ -196,6 +196,7 @@ def test_an_object_that_no_probe_moves_is_said_with_the_robot_s_own_goal(tmp_pat
     assert line.endswith("the robot's own goal would be task.success='[body:fore:0.02]'")
 
 
+@pytest.mark.slow
 def test_the_time_scale_is_the_arm_s_whether_or_not_a_cube_settles_beside_it(tmp_path):
     falling = robots.CUBE.format("cube", 5).replace(" .05", " 3")
     alone = task_of(tmp_path, FLOOR + damped(arm()))

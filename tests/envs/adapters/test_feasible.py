@@ -32,6 +32,7 @@ FINGERS = f"""<mujoco><option gravity="0 0 0"/><default><joint type="slide" axis
 <actuator><position joint="left" kp="20" ctrlrange="0 .2"/></actuator></mujoco>"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("xml", [LOOP, FINGERS])
 def test_starts_and_goals_are_states_that_the_mechanism_can_take(xml: str, tmp_path: Path) -> None:
     (tmp_path / "robot.xml").write_text(xml)

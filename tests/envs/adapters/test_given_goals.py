@@ -82,6 +82,7 @@ def test_a_goal_of_joints_is_written_as_it_is_typed() -> None:
     assert setting("task.goals", ["a=0.1", "b/c=-2"]) == "task.goals=[a=0.1,b/c=-2]"
 
 
+@pytest.mark.slow
 def test_from_hanging_to_upright_a_hundred_pairs_are_drawn(pendulum: str, tmp_path: Path) -> None:
     np.save(tmp_path / "upright.npy", np.zeros((1, 1)))
     for written in ("keyframe:up", "hinge=0", str(tmp_path / "upright.npy")):

@@ -112,6 +112,7 @@ def test_still_keeps_the_robot_where_it_is_and_its_poses_are_spread(robot: Coord
     assert np.ptp(poses) > 1.0, "rad, m: not one and the same pose"
 
 
+@pytest.mark.slow
 def test_pairs_and_the_floor_that_stays_know_the_same_stillness(robot: CoordinateTask) -> None:
     pairs = draw_pairs(robot, 8, 7)
     assert pairs.rejected["stay"] == 0, (

@@ -57,6 +57,7 @@ def test_a_worker_ends_with_a_parent_that_is_killed_even_at_work(tmp_path: Path)
     raise AssertionError("the worker goes on")
 
 
+@pytest.mark.slow
 def test_a_worker_is_not_killed_amid_its_imports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

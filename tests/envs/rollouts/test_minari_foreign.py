@@ -97,6 +97,7 @@ def test_a_pendulum_that_others_recorded_trains_from_the_command_line(
     assert cli.main(["train", *PENDULUM, "data=run/data", "out=again", *SMALL]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("observed", ["own", "infos"])
 def test_an_observation_of_another_layout_becomes_the_tasks_own(observed: str) -> None:
     """Reacher-v5 shows cosines, sines, the target and a difference; the task shows positions and
@@ -166,6 +167,7 @@ def test_where_velocities_are_clipped_an_episode_is_cut(capsys: pytest.CaptureFi
         np.testing.assert_allclose(episode["action"][:-1], actions[longest[:-1]], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("space", "low", "high", "apply", "control"),
     [
@@ -252,6 +254,7 @@ def test_numbers_that_fit_and_mean_something_else_are_not_an_environments(
 # Tasks that have a state of their own
 
 
+@pytest.mark.slow
 def test_data_of_an_mjcf_model_are_known_by_its_steps() -> None:
     task = ["task=mjcf", f"task.xml={ARM}", "task.actions=absolute"]
     config = compose_config("collect", task).task
