@@ -117,6 +117,10 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """
         raise NotImplementedError
 
+    def draw_beginning(self, rng: np.random.Generator) -> np.ndarray:
+        """Where an episode of rollouts begins `[n]`; as `draw_state` by default."""
+        return self.draw_state(rng)
+
     def state_vector(self) -> np.ndarray:
         """The observed state, float32 `[S]`, of `self.data`."""
         raise NotImplementedError

@@ -234,11 +234,11 @@ def gather(
 
 
 def task_options(task: TaskConfig, collection: CollectionConfig) -> dict[str, Any]:
-    """What the collecting task is made with, goals aside. Raises ValueError for a start cell where
-    there are none.
+    """What the collecting task is made with. Raises ValueError for a start cell where there are
+    none.
     """
     if collection.start and not task.name.startswith("pointmaze"):
         raise LatentMPCError(f"start must be empty for {task.name}: only mazes have cells")
-    # goals of one's own are for evaluation: the same rollouts serve any
-    options = {key: value for key, value in task.options().items() if key != "goals"}
+    # given goals are where rollouts begin, too; without them the data are those of any
+    options = {key: value for key, value in task.options().items() if key != "goals" or value}
     return {**options, **({"start": list(collection.start)} if collection.start else {})}

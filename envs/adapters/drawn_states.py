@@ -13,7 +13,6 @@ from latent_mpc.envs.adapters.falling import falling_body
 from latent_mpc.envs.adapters.feasible import constraint_violation
 from latent_mpc.envs.adapters.given_goals import GivenGoals
 from latent_mpc.envs.adapters.held_goals import (
-    FEW,
     MOVING,
     RESTING,
     TRIED,
@@ -25,6 +24,7 @@ from latent_mpc.envs.adapters.settle import settle
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_state
 
+AT_GOALS = 0.5  # share of rollouts that begin at given goals, where there are
 MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
 
 
@@ -54,6 +54,14 @@ class DrawnStates(Task):
         state = self._draw(rng, self.starts_moved).state
         self.restore(here)
         return state
+
+    def draw_beginning(self, rng: np.random.Generator) -> np.ndarray:
+        """Every second time one of the goals that were given: random actions may never lead there,
+        and what happens there has to be learned, too.
+        """
+        if self.given_goals.states and rng.random() < AT_GOALS:
+            return self.given_goals.draw(rng)
+        return self.draw_state(rng)
 
     def _draw(self, rng: np.random.Generator, moved: bool = True) -> Candidate:
         candidates: list[tuple[float, int, Candidate]] = []
@@ -93,7 +101,7 @@ class DrawnStates(Task):
                 goal, _ = self._settled(goal.state)
             return goal
 
-        goal = draw_held(self, draw, TRIED if self.goals_held() >= RESTING else FEW)
+        goal = draw_held(self, draw) if self.goals_held() >= RESTING else draw().state
         self.restore(here)
         return Pair(start, goal)
 

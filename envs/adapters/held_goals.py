@@ -26,7 +26,6 @@ LOOKS = 30  # at the drift, in an episode
 CALM = 3  # looks at which it was at rest and grew no faster: it stays
 TRIED = 20  # candidates, of which one has to hold
 RESTING = 3  # of them: fewer, and the task's goals do not rest
-FEW = 3  # candidates of such a task: the one that drifts least is taken
 
 
 class Candidate(NamedTuple):
@@ -78,10 +77,10 @@ def held_of(task: Task, draw: Draw) -> int:
     return held
 
 
-def draw_held(task: Task, draw: Draw, candidates: int) -> np.ndarray:
-    """The first candidate that holds, of so many; of others the one that drifts least `[n]`."""
+def draw_held(task: Task, draw: Draw) -> np.ndarray:
+    """The first candidate that holds, of TRIED; of others the one that drifts least `[n]`."""
     best, least = None, np.inf
-    for _ in range(candidates):
+    for _ in range(TRIED):
         state, rests = draw()
         # one that holds is taken at once, so what is there drifts more than HELD
         away = drift(task, state, max(least, HELD))

@@ -169,7 +169,7 @@ def record(task: Task, job: Job, number: int) -> Arrays:
 def play(task: Task, job: Job, number: int) -> Arrays:
     """The same, whatever comes of it."""
     rng = stream(job.task_name, job.seed, number)
-    task.restore(task.draw_state(rng))
+    task.restore(task.draw_beginning(rng))
     steps, width = job.steps or task.episode_steps, task.action_width
     motion = begin(rng, steps, task, job.behaviour)
     observations, physics, done = [task.observation()], [task.snapshot()], []

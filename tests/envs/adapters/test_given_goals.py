@@ -102,6 +102,15 @@ def test_one_of_several_goals_is_drawn_for_each_pair(pendulum: str, tmp_path: Pa
     assert {round(float(angle), 6) for angle in goals} == {0.0, 0.5, 1.0}
 
 
+def test_every_second_episode_of_rollouts_begins_at_a_given_goal(pendulum: str) -> None:
+    task, rng = task_of(pendulum, ["keyframe:up"]), np.random.default_rng(0)
+    angles = [task.qpos_qvel(task.draw_beginning(rng))[0][0] for _ in range(40)]
+    assert 10 <= sum(angle == 0.0 for angle in angles) <= 30
+    free = task_of(pendulum, [])
+    begun = free.draw_beginning(np.random.default_rng(3))
+    np.testing.assert_array_equal(begun, free.draw_state(np.random.default_rng(3)))
+
+
 def test_joints_together_are_one_goal_at_which_servos_hold(tmp_path: Path) -> None:
     (tmp_path / "arm.xml").write_text(ARM)
     task = task_of(

@@ -54,7 +54,7 @@ def test_a_goal_that_falls_is_drawn_again(tmp_path: Path) -> None:
     assert drift(pole, tilted) > 10
     assert drift(pole, hanging) < 0.01
     states = iter([tilted, tilted, hanging, tilted])
-    goal = draw_held(pole, lambda: Candidate(next(states), True), TRIED)
+    goal = draw_held(pole, lambda: Candidate(next(states), True))
     np.testing.assert_array_equal(goal, hanging)
 
 
@@ -62,13 +62,13 @@ def test_a_goal_that_still_moved_when_it_was_settled_is_drawn_again(tmp_path: Pa
     pole = task_of(tmp_path, POLE.format(damping=0.1), "hinge:0.1")
     first, second = at(pole, np.pi), at(pole, np.pi + 0.001)
     candidates = iter([Candidate(first, False), Candidate(second, True)])
-    np.testing.assert_array_equal(draw_held(pole, lambda: next(candidates), TRIED), second)
+    np.testing.assert_array_equal(draw_held(pole, lambda: next(candidates)), second)
 
 
 def test_if_none_holds_the_one_that_drifts_least_is_taken(tmp_path: Path) -> None:
     pole = task_of(tmp_path, POLE.format(damping=0.1), "hinge:0.1", episode_steps=4)
-    states = iter([at(pole, angle) for angle in (1.0, 0.3, 1.5)])
-    goal = draw_held(pole, lambda: Candidate(next(states), True), 3)
+    states = iter([at(pole, angle) for angle in (1.0, 0.3, *[1.5] * (TRIED - 2))])
+    goal = draw_held(pole, lambda: Candidate(next(states), True))
     assert pole.qpos_qvel(goal)[0][0] == pytest.approx(0.3)
 
 
