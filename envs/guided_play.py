@@ -1,8 +1,9 @@
 """Play: the collector looks ahead in the simulator for what moves an object, with any robot and any
 object, from the model alone. No goal, no controller, no learning; random noise that was chosen.
 
-Every STRETCH steps some coloured sequences are simulated from where the robot is. The one is played
-that moves an object most which no actuator moves; if none does, that which comes nearest to one.
+Every STRETCH steps some coloured sequences of AHEAD steps are simulated from where the robot is:
+what is left of the one being played, a few fresh ones, and changes of the best so far. The one is
+begun that moves an object most which no actuator moves; if none does, that which comes nearest.
 
 Shapes: T control steps, A action width.
 """
@@ -21,10 +22,14 @@ from latent_mpc.envs.adapters.sizes import geoms_of_tree, touched
 from latent_mpc.envs.behaviour import BehaviourConfig, ornstein_uhlenbeck
 from latent_mpc.envs.task import Task, integration_state, set_integration_state
 
-STRETCH = 8  # [control steps]
+STRETCH = 4  # [control steps] between choices
+AHEAD = 12  # [control steps] of a sequence; an arm needs as long to come near
 REST = 0.1  # share of stretches in which the robot is held where it is
-CHOSEN = 0.8  # share of stretches that are chosen; the others are the first sequence
+CHOSEN = 0.8  # share of stretches that are chosen; the others are a fresh sequence
 SEQUENCES = 16
+FRESH = 4  # of them, before the best is changed
+CHANGE = 0.5  # of noise that changes it
+STEADY = 16  # times the correlation of every second sequence: one direction all along
 SCALE = (0.4, 1.2)  # of the noise's std, uniform
 TURN = (0.02, 0.2)  # [m/rad] what a turn counts beside a way, uniform
 AFTER = 5  # [control steps] in which what tips over the edge falls
@@ -58,33 +63,41 @@ class Play:
             self.model.opt.timestep *= 2
             self.substeps //= 2
         self.data = mujoco.MjData(self.model)
+        self.plan = np.zeros((0, task.action_width))
 
     def action(self, t: int, task: Task) -> np.ndarray:
         """The action float32 `[A]` of step t of a task that has come to it; asked of each step in
         order.
         """
         if t % STRETCH == 0:
-            self._plan = self._stretch(task).astype(np.float32)
-        return self._plan[t % STRETCH]
+            self.plan = self._choose(task).astype(np.float32)
+        return self.plan[t % STRETCH]
 
-    def _stretch(self, task: Task) -> np.ndarray:
+    def _choose(self, task: Task) -> np.ndarray:
         kind = self.rng.random()
-        period = task.control_period / task.pace
-        shape = STRETCH, task.action_width
+        period, correlation = task.control_period / task.pace, self.config.correlation
         noise = [
-            ornstein_uhlenbeck(self.rng, *shape, period, self.config.correlation)
-            for _ in range(SEQUENCES)
+            ornstein_uhlenbeck(
+                self.rng, AHEAD, task.action_width, period, correlation * (STEADY if i % 2 else 1)
+            )
+            for i in range(SEQUENCES)
         ]
         scales = self.config.std * self.rng.uniform(*SCALE, SEQUENCES)
         turn = self.rng.uniform(*TURN)
         plans = np.clip(scales[:, None, None] * np.stack(noise), -1.0, 1.0)
         if kind < REST:
-            return np.repeat(task.still()[None], STRETCH, axis=0)
+            return np.repeat(task.still()[None], AHEAD, axis=0)
         if kind > REST + CHOSEN:
             return plans[0]
-        start = task.snapshot()
-        moved, near = np.transpose([self._try(start, plan, turn) for plan in plans])
-        return plans[np.argmax(moved) if moved.max() >= MOVED else np.argmin(near)]
+        if len(self.plan):
+            plans[0] = np.concatenate([self.plan[STRETCH:], plans[0, :STRETCH]])
+        start, best, most = task.snapshot(), plans[0], (-np.inf, -np.inf)
+        for i, fresh in enumerate(plans):
+            plan = fresh if i < FRESH else np.clip(best + CHANGE * fresh, -1.0, 1.0)
+            moved, near = self._try(start, plan, turn)
+            if (rank := (moved if moved >= MOVED else min(moved, 0.0), -near)) > most:
+                best, most = plan, rank
+        return best
 
     def _try(self, start: np.ndarray, plan: np.ndarray, turn: float) -> tuple[float, float]:
         """How far a plan moves an object [m], and how near the robot comes to one [m]; -1 and inf
