@@ -3,7 +3,7 @@
 "coloured" is noise with a correlation time, so that the robot gets somewhere, interrupted by rests,
 so that it also stops: goals at rest are what teaches an agent to stop. "random" is white. "play" is
 coloured noise that the simulator chose, so that objects are moved (`guided_play.py`); where nothing
-can be simulated it is "coloured".
+can be simulated it is "coloured". "auto" is "play" where an object counts, else "coloured".
 
 Shapes: T control steps, A action width.
 """
@@ -28,7 +28,7 @@ class BehaviourConfig:
         KeyError: an unknown name. ValueError: a number out of its range.
     """
 
-    name: str = "coloured"  # one of BEHAVIOURS
+    name: str = "auto"  # one of BEHAVIOURS
     correlation: float = 0.3  # correlation time of the noise [s]; 0 = white
     std: float = 1.0  # std of the noise; clipped to [-1, 1], 1.0 saturates 32 % of it
     rest: float = 0.25  # mean share of time in which the robot is held where it is
@@ -173,4 +173,9 @@ def _rest_lengths(
 Behaviour = Callable[
     [np.random.Generator, int, int, float, BehaviourConfig], tuple[np.ndarray, np.ndarray]
 ]
-BEHAVIOURS: dict[str, Behaviour] = {"coloured": coloured, "random": white, "play": coloured}
+BEHAVIOURS: dict[str, Behaviour] = {
+    "auto": coloured,
+    "coloured": coloured,
+    "random": white,
+    "play": coloured,
+}

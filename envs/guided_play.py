@@ -45,7 +45,8 @@ class Play:
         config: correlation and std of the noise.
 
     Raises:
-        ValueError: the task has no object that the robot can only touch.
+        ValueError: the task has no object that the robot can only touch, or its actions are not
+            what the actuators are given, so that they cannot be simulated.
     """
 
     def __init__(self, rng: np.random.Generator, task: Task, config: BehaviourConfig) -> None:
@@ -54,6 +55,11 @@ class Play:
             raise LatentMPCError(
                 f"behaviour play needs an object that no actuator moves, {task.name} has none; give"
                 " behaviour.name=coloured"
+            )
+        if task.actuator_range() is None:
+            raise LatentMPCError(
+                "behaviour play simulates actuators, to which the actions of"
+                f" {task.name} do not go directly; give behaviour.name=coloured"
             )
         self.rng, self.task, self.config = rng, task, config
         self.objects = np.array(roles.objects)

@@ -105,6 +105,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         }
         self.observation_space = gymnasium.spaces.Dict({key: spaces[key] for key in self.obs_keys})  # type: ignore[assignment]
         controls = model.actuator_ctrlrange if actions is None else actions
+        self._controls = controls
         self._control_mid, self._control_half = controls.mean(axis=1), np.ptp(controls, axis=1) / 2
         self._neutral = action_of(np.zeros(len(controls)), controls)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (len(controls),), np.float32)
@@ -236,6 +237,12 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             before: what they were told last `[..., nu]`, for tasks whose actions change that.
         """
         return self._control_mid + self._control_half * np.clip(action, -1.0, 1.0)
+
+    def actuator_range(self) -> np.ndarray | None:
+        """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an
+        action for each, scaled.
+        """
+        return self._controls
 
     def still(self) -> np.ndarray:
         """The action `[A]` that, held from now on, keeps the robot where it is now; here: that

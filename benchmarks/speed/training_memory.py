@@ -49,7 +49,8 @@ SHORT = [
 def make(path: Path, obs: str, size: float) -> int:
     """Write rollouts of Reacher of `size` bytes, every number zero; returns the episodes."""
     job = Job("reacher", {"size": 64}, (obs,), BehaviourConfig(), 0, STEPS)
-    meta, task = describe(job), job.make()
+    task = job.make()
+    meta = describe(job, task)
     types = {
         "action": RowType(np.dtype("<f4"), (2,)),
         "physics": RowType(np.dtype("<f8"), task.snapshot().shape),

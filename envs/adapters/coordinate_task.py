@@ -204,12 +204,6 @@ class CoordinateTask(DrawnStates):
 
         return act
 
-    def actuator_range(self) -> np.ndarray | None:
-        """What the actuators are given at actions -1 and 1 `[nu, 2]`; None where that is not an
-        action for each, scaled.
-        """
-        return self._controls
-
     def settings(self) -> dict[str, Any]:
         return {
             "control_period": self.control_period,

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,10 @@ def collect(
             f" {steps}"
         )
     job = Job(task_name, dict(task_options), tuple(sorted(obs)), behaviour, seed, steps or 0)
+    task = job.make()
+    job = replace(job, behaviour=suited(behaviour, task))
     count = usable_cores() if workers is None else workers
-    metadata = describe(job) | dict(notes or {})
+    metadata = describe(job, task) | dict(notes or {})
     with RolloutWriter(out, metadata) as writer:
         numbers = range(writer.next_number, episodes)
         count = min(count, len(numbers))
@@ -127,9 +129,16 @@ def collect(
     return Rollouts(out)
 
 
-def describe(job: Job) -> dict[str, Any]:
+def suited(behaviour: BehaviourConfig, task: Task) -> BehaviourConfig:
+    """The behaviour; where its name is left open, that which suits the task."""
+    if behaviour.name != "auto":
+        return behaviour
+    playing = task.pushes and task.actuator_range() is not None
+    return replace(behaviour, name="play" if playing else "coloured")
+
+
+def describe(job: Job, task: Task) -> dict[str, Any]:
     """The rollouts' meta data."""
-    task = job.make()
     begin(np.random.default_rng(0), 1, task, job.behaviour)  # refused here, if at all
     shown = task.observation()
     observation = {

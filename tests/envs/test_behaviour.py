@@ -136,5 +136,7 @@ def test_a_number_out_of_range_is_refused(fields: dict, message: str) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_valid_ones() -> None:
-    with pytest.raises(KeyError, match="no behaviour 'colored'; there are: coloured, play, random"):
+    with pytest.raises(
+        KeyError, match="no behaviour 'colored'; there are: auto, coloured, play, random"
+    ):
         BehaviourConfig("colored")

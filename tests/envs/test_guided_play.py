@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collection.collect import Job, begin, record
+from latent_mpc.envs.collection.collect import Job, begin, record, suited
 from latent_mpc.envs.guided_play import STRETCH, Play, motion
 from latent_mpc.envs.registry import make
 
@@ -96,3 +96,10 @@ def test_a_turn_counts_beside_the_way() -> None:
 def test_a_task_without_objects_is_refused() -> None:
     with pytest.raises(ValueError, match="behaviour play needs an object .* reacher has none"):
         begin(np.random.default_rng(0), 10, make("reacher"), PLAY)
+
+
+def test_where_an_object_counts_play_is_what_suits_unless_another_is_asked_for() -> None:
+    open_, noise = BehaviourConfig(), BehaviourConfig("coloured")
+    assert suited(open_, make("tabletop-cup")).name == "play"
+    assert suited(noise, make("tabletop-cup")).name == "coloured"
+    assert suited(open_, make("reacher")).name == "coloured"

@@ -152,7 +152,7 @@ def test_help_for_a_choice_that_there_is_not_is_answered_with_those_that_there_a
 
 def test_choices_in_the_help_come_from_the_one_place_that_lists_them() -> None:
     shown = help.command_help("train")
-    assert "  collect.behaviour.name=coloured     coloured | random | play\n" in shown
+    assert "  collect.behaviour.name=auto         auto | coloured | random | play\n" in shown
     assert "state | pixels | state+pixels" in help.command_help("train")
     assert [
         " | ".join(listed("latent_mpc.planners.algorithm", name))
