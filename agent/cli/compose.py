@@ -3,8 +3,9 @@ values are set here, one by one, so that each mistake is answered with what woul
 launcher: no working directory, no log files; sweeps are in `multirun.py`.
 
 Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and
-cost, the command line. A group that nobody names starts from the choice named after the task where
-there is one; the model of another's robot and of the tabletop, seen by states, is `identity`.
+cost, the command line. A group that nobody names starts from the choice named after the task, or
+the part of its name before a dash, where there is one; the model of another's robot and of the
+tabletop, seen by states, is `identity`.
 """
 
 from __future__ import annotations
@@ -62,9 +63,11 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
     )
     picks = {**{group: node["name"] for group, node in stored.items()}, **picked}
     for group, choice in used.items():
-        if group not in picks and (own := picks.get("task")) in hydra_groups.choices(group):
-            # what was measured to be right for one task only, with its reason in the file
-            picks[group] = own
+        if group not in picks and "task" in picks:
+            # what was measured to be right for these tasks only, with its reason in the file
+            for own in (picks["task"], picks["task"].partition("-")[0]):
+                if own in hydra_groups.choices(group):
+                    picks.setdefault(group, own)
         if choice == "???" and group not in picks:
             raise LatentMPCError(
                 f"{group} must be given: {group}=NAME; there are:"

@@ -98,6 +98,15 @@ def test_a_choice_named_after_the_task_goes_before_the_default_and_gives_way_to_
     assert octaves("task=pointmaze-giant", "model.octaves=1") == 1
 
 
+def test_what_is_right_for_a_kind_of_task_is_the_default_of_each() -> None:
+    for task in ("tabletop-disc", "tabletop-t"):
+        config = compose_config("train", [f"task={task}"])
+        assert (config.cost.name, config.cost_to_go.landmarks) == ("value", 0)
+    asked = compose_config("train", ["task=tabletop-t", "cost=coordinates", "cost_to_go=default"])
+    assert (asked.cost.name, asked.cost_to_go.landmarks) == ("coordinates", 2000)
+    assert compose_config("train", ["task=reacher"]).cost.name == "cost_to_go"
+
+
 @pytest.mark.parametrize(
     ("words", "model"),
     [
