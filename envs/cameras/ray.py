@@ -223,11 +223,27 @@ def _outer_spheres(centres: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray,
 
 def geom_rgba(model: mujoco.MjModel) -> np.ndarray:
     """Colours of geoms `[ngeom, 4]` as OpenGL shows them: a geom's own rgba stands above its
-    material's.
+    material's; a texture counts by its average.
     """
     material = model.geom_matid
+    if not model.nmat:
+        return model.geom_rgba.copy()
     own = (material < 0) | (model.geom_rgba != np.array(UNSET, np.float32)).any(axis=-1)
-    return np.where(own[:, None], model.geom_rgba, model.mat_rgba[material] if model.nmat else 0.0)
+    rgba = np.where(own[:, None], model.geom_rgba, model.mat_rgba[material])
+    return rgba * np.where(material[:, None] >= 0, texture_colours(model)[material], 1.0)
+
+
+def texture_colours(model: mujoco.MjModel) -> np.ndarray:
+    """The average colour of each material's texture `[nmat, 4]` in [0, 1], white without one."""
+    colours = np.ones((model.nmat, 4), np.float32)
+    for material, roles in enumerate(model.mat_texid):
+        if (texture := roles[mujoco.mjtTextureRole.mjTEXROLE_RGB]) < 0:
+            continue
+        shape = *(int(getattr(model, f"tex_{key}")[texture]) for key in ("height", "width")), -1
+        channels, begin = int(model.tex_nchannel[texture]), int(model.tex_adr[texture])
+        pixels = model.tex_data[begin : begin + shape[0] * shape[1] * channels].reshape(shape)
+        colours[material, :3] = pixels[..., :3].mean(axis=(0, 1)) / 255.0
+    return colours
 
 
 def drawn_geoms(model: mujoco.MjModel) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 
 from latent_mpc.envs import registry
 from latent_mpc.envs.cameras import ray
-from latent_mpc.envs.cameras.ray import BACKGROUND, RayCamera
+from latent_mpc.envs.cameras.ray import BACKGROUND, RayCamera, geom_rgba
 from latent_mpc.envs.task import set_integration_state
 
 BALL = """<mujoco>
@@ -248,3 +248,15 @@ def test_a_tasks_picture_has_something_at_the_tracked_point(name):
         pixel = task.render()[row, column] / 255
         assert np.argmax(pixel) == np.argmax(colour)
         assert pixel @ colour / np.linalg.norm(pixel) / np.linalg.norm(colour) > 0.97
+
+
+def test_a_texture_counts_by_its_average_and_a_colour_of_its_own_is_multiplied() -> None:
+    model = mujoco.MjModel.from_xml_string("""<mujoco><asset>
+      <texture name="flat" type="2d" builtin="flat" rgb1=".2 .4 .6" width="8" height="8"/>
+      <texture name="checks" type="cube" builtin="checker" rgb1="0 0 0" rgb2="1 1 1" width="8" height="8"/>
+      <material name="flat" texture="flat" rgba="1 .5 1 1"/><material name="checks" texture="checks"/>
+      <material name="plain" rgba=".1 .2 .3 1"/></asset>
+      <worldbody><geom size="1" material="flat"/><geom size="1" material="checks"/>
+      <geom size="1" material="plain"/><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>""")
+    expected = [[0.2, 0.2, 0.6, 1], [0.5, 0.5, 0.5, 1], [0.1, 0.2, 0.3, 1], [1, 0, 0, 1]]
+    np.testing.assert_allclose(geom_rgba(model), np.array(expected), atol=0.01)
