@@ -17,7 +17,8 @@ from latent_mpc.envs.task import Task
 HORIZONS = (3, 5, 8)
 # and where an object is to be pushed: the robot first has to come to its right side
 PUSHING = (5, 8, 12)
-NEARLY_ALL = 0.95  # share of the pairs from which on a longer plan has to be better to be followed
+# share of the pairs from which on no other cost is tried, and longer plans only while better
+NEARLY_ALL = 0.95
 
 
 def play_settings(
@@ -28,15 +29,19 @@ def play_settings(
     costs: Sequence[dict[str, Any]],
     horizons: Sequence[int] = HORIZONS,
 ) -> dict[str, dict[int, Outcome]]:
-    """What the agent does on the pairs: with each cost and the shortest plans, then with the better
-    cost, the first of equals, and longer ones. Leaves the best cost and horizon in `parts`.
+    """What the agent does on the pairs: with one cost after another and the shortest plans, until
+    nearly all pairs are reached, then with the best of them, the first of equals, and longer ones.
+    Leaves the best cost and horizon in `parts`.
     """
     shortest, *longer = horizons
     played: dict[str, dict[int, Outcome]] = {}
     for cost in costs:
         parts.config["cost"] = cost
         played[cost["name"]] = play_lengths(parts, task, pairs, seed, [shortest])
-    best = max(costs, key=lambda cost: _success(played[cost["name"]][shortest]))
+        if played[cost["name"]][shortest].end.mean() >= NEARLY_ALL:
+            break
+    tried = [cost for cost in costs if cost["name"] in played]
+    best = max(tried, key=lambda cost: _success(played[cost["name"]][shortest]))
     parts.config["cost"], outcomes = best, played[best["name"]]
     outcomes.update(play_lengths(parts, task, pairs, seed, longer, outcomes))
     return played

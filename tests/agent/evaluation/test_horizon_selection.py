@@ -66,8 +66,15 @@ def test_the_plan_length_that_reaches_most_soonest_is_kept(monkeypatch, lengths,
             [[3, 5, 8], [3]],
             ("cost_to_go", 5),
         ),
-        # as many, sooner; nothing is left to gain
-        ({3: (10, 0.5)}, {3: (10, 0.6), 5: (10, 0.6)}, [[3], [3, 5]], ("coordinates", 3)),
+        # as many, sooner
+        (
+            {3: (9, 0.5)},
+            {3: (9, 0.6), 5: (9, 0.6), 8: (9, 0.6)},
+            [[3], [3, 5, 8]],
+            ("coordinates", 3),
+        ),
+        # nearly all are reached: no other is tried
+        ({3: (10, 0.5), 5: (10, 0.4)}, {}, [[3, 5], []], ("cost_to_go", 3)),
         # of equals the config's own
         (
             {3: (8, 0.7), 5: (7, 0.9), 8: (0, 0.0)},
@@ -86,7 +93,7 @@ def test_the_cost_that_reaches_most_soonest_is_kept_with_its_length(
     found = horizon_selection.play_settings(
         parts, SimpleNamespace(name="maze"), Pairs([], 1000, 0, {}), seed=0, costs=costs
     )
-    assert [list(found["cost_to_go"]), list(found["coordinates"])] == tried
+    assert [list(found.get(name, ())) for name in ("cost_to_go", "coordinates")] == tried
     assert (parts.config["cost"]["name"], parts.config["planner"]["horizon"]) == kept
     assert parts.config["cost"] in costs
     assert all(

@@ -66,11 +66,8 @@ def test_the_better_cost_is_kept_with_the_weights_of_the_other(
 
 def test_the_learned_cost_stays_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
     result, config = validate(monkeypatch, Arm(), "cost_to_go")
-    assert config["cost"]["name"] == "cost_to_go" and set(result["costs"]) == {
-        "cost_to_go",
-        "value",
-        "coordinates",
-    }
+    assert config["cost"]["name"] == "cost_to_go"
+    assert "costs" not in result, "as it reaches nearly all, no other one is tried"
 
 
 @pytest.mark.parametrize(
