@@ -26,8 +26,8 @@ class EncoderConfig:
 
     state: str = "mlp"  # name of the state's encoder: mlp
     pixels: str = (
-        # name of the pictures' encoder: conv (flattened) | spatial (where each feature is) | frozen
-        # (a network of a folder)
+        # name of the pictures' encoder: conv (flattened) | spatial (where each feature is) | slots
+        # (where each thing that moves is, and how it is turned) | frozen (a network of a folder)
         "conv"
     )
     # the frozen network: a folder with model.safetensors and a config.yaml that names its kind

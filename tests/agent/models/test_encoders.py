@@ -52,10 +52,11 @@ def test_encoders_are_found_by_key_and_name():
         ("state", "mlp"),
         ("pixels", "conv"),
         ("pixels", "spatial"),
+        ("pixels", "slots"),
         ("pixels", "frozen"),
     }
     with pytest.raises(
-        KeyError, match="no encoder 'dense' of pixels; there are: conv, frozen, spatial"
+        KeyError, match="no encoder 'dense' of pixels; there are: conv, frozen, slots, spatial"
     ):
         EncoderConfig(pixels="dense")
 
