@@ -1,9 +1,7 @@
 """What the families share: frames are embedded, the last K embeddings make the latent z, a
 predictor imagines what follows.
 
-A frame's embedding does not show velocity; z is made from the last K of them, so that it can. At
-rest all K are equal, which is how a goal is encoded from one observation. What it is trained on is
-the family's: `jepa.py`, `reconstruction.py`.
+What it is trained on is the family's: `jepa.py`, `reconstruction.py`.
 
 Shapes: B batch or problems, T model steps, N candidates, H horizon, A action block, E ensemble
 members, F frame embedding, K history, D latent.
@@ -14,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from latent_mpc.agent.models.base import Observation, Shapes
-from latent_mpc.agent.models.dynamics import Dynamics
 from latent_mpc.agent.models.encoders.encoder import Encoder, EncoderConfig, make_encoder
+from latent_mpc.agent.models.frames import Frames
 from latent_mpc.agent.models.networks import mlp
 from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
@@ -52,30 +50,8 @@ class ModelConfig:
             raise LatentMPCError(f"dropout must be a share in [0, 1), got {self.dropout}")
 
 
-class FrameMemory(NamedTuple):
-    """The last K frames of B episodes and what was made of them."""
-
-    frames: Float[Tensor, "B K F"]  # newest last
-    z: Float[Tensor, "B D"]  # the state of belief
-    fresh: Bool[Tensor, " B"]  # nothing observed yet
-
-    def select(self, index: Int[Tensor, " M"]) -> FrameMemory:
-        """The memory of some episodes."""
-        return FrameMemory(*(part[index] for part in self))
-
-    def put(self, index: Int[Tensor, " M"], other: FrameMemory) -> FrameMemory:
-        """This memory with episodes `index` replaced by those of `other`."""
-        return FrameMemory(
-            *(part.index_copy(0, index, new) for part, new in zip(self, other, strict=True))
-        )
-
-    def reset(self, mask: Bool[Tensor, " B"]) -> FrameMemory:
-        """Forget the episodes where mask is true."""
-        return self._replace(fresh=self.fresh | mask)
-
-
-class LatentModel(Dynamics):
-    """Encoders and memory.
+class LatentModel(Frames):
+    """Encoders, and what makes z of their embeddings.
 
     Raises:
         ValueError: no observation, or one that the encoder does not take.
@@ -85,7 +61,7 @@ class LatentModel(Dynamics):
 
     def __init__(self, config: ModelConfig, shapes: Shapes, actions: int) -> None:
         super().__init__(config, shapes, actions)
-        self.latent, self.history = config.latent, config.history
+        self.latent, self.history, self.frame = config.latent, config.history, config.embedding
         self.encoders = nn.ModuleDict(
             {key: make_encoder(key, shape, config) for key, shape in sorted(shapes.items())}
         )
@@ -104,20 +80,6 @@ class LatentModel(Dynamics):
         """Embedding of single observations; several keys are added up."""
         return torch.stack([encoder(obs[key]) for key, encoder in self.encoders.items()]).sum(dim=0)
 
-    def encode(self, obs: Observation, bf16: bool = False) -> Float[Tensor, "B T D"]:
-        """Latents of windows `[B, K - 1 + T, ...]` of observations: the first K - 1 frames serve as
-        history only.
-        """
-        first = next(iter(obs.values()))
-        batch, steps = first.shape[:2]
-        with torch.autocast(first.device.type, torch.bfloat16, enabled=bf16):
-            frames = (
-                self.embed({key: value.flatten(0, 1) for key, value in obs.items()})
-                .float()
-                .view(batch, steps, -1)
-            )
-        return self.fuse_history(frames.unfold(1, self.history, 1).transpose(-1, -2))
-
     def fuse_history(self, frames: Float[Tensor, "*B K F"]) -> Float[Tensor, "*B D"]:
         """The latent of K successive frame embeddings, newest last."""
         z = self.fuse(frames.flatten(-2))
@@ -128,38 +90,6 @@ class LatentModel(Dynamics):
         variance = self.normalise.running_var
         assert variance is not None  # it always tracks
         return variance.sqrt().mean()
-
-    def memory(self, batch: int) -> FrameMemory:
-        """Of zeros, all fresh."""
-        config, like = self.config, next(self.parameters())
-        frames = like.new_zeros(batch, config.history, config.embedding)
-        return FrameMemory(
-            frames,
-            like.new_zeros(batch, config.latent),
-            torch.ones(batch, dtype=torch.bool, device=like.device),
-        )
-
-    def observe(
-        self, memory: FrameMemory, obs: Observation, action: Float[Tensor, "B A"] | None = None
-    ) -> FrameMemory:
-        """The frames move on by one. `action` is not needed: a memory of frames has what it did, a
-        recurrence would not.
-        """
-        new = self.embed(obs)[:, None]
-        shifted = torch.cat([memory.frames[:, 1:], new], dim=1)
-        frames = torch.where(memory.fresh[:, None, None], new.expand_as(shifted), shifted)
-        return FrameMemory(frames, self.fuse_history(frames), torch.zeros_like(memory.fresh))
-
-    def encode_goal(self, obs: Observation) -> Float[Tensor, "B D"]:
-        """K times the same frame."""
-        frame = self.embed(obs)
-        return self.fuse_history(frame[:, None].expand(-1, self.history, -1))
-
-    def encode_episode(self, obs: Observation) -> Float[Tensor, "T D"]:
-        """The first frame counts as seen at rest."""
-        frames = self.embed(obs)
-        padded = torch.cat([frames[:1].expand(self.history - 1, -1), frames])
-        return self.fuse_history(padded.unfold(0, self.history, 1).transpose(-1, -2))
 
     def fit_normalisers(self, sample: Callable[[str], Tensor]) -> None:
         """Those of the encoders."""

@@ -13,6 +13,7 @@ from latent_mpc.agent.models.decoders import PictureDecoder
 from latent_mpc.agent.models.identity import Identity
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
 from latent_mpc.agent.models.reconstruction import Reconstruction, ReconstructionConfig
+from latent_mpc.agent.models.tracks import Tracks
 from latent_mpc.agent.training.loop import Trainer
 from latent_mpc.agent.training.metrics import Metrics
 from latent_mpc.agent.training.world_model import train_world_model
@@ -137,4 +138,9 @@ def test_it_trains_and_evaluates_by_the_same_commands(tmp_path):
 
 
 def test_families_are_found_by_name():
-    assert models() == {"identity": Identity, "jepa": Jepa, "reconstruction": Reconstruction}
+    assert models() == {
+        "identity": Identity,
+        "jepa": Jepa,
+        "reconstruction": Reconstruction,
+        "tracks": Tracks,
+    }

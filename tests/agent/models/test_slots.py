@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from latent_mpc.agent.models.encoders.slots import SLOTS, SlotsEncoder, find_colours
+from latent_mpc.agent.models.encoders.slots import SlotsEncoder
 from latent_mpc.agent.models.jepa import JepaConfig
+from latent_mpc.agent.models.slots import SLOTS, find_colours
 
 SIDE = 64
 GROUND = torch.tensor([0.2, 0.25, 0.3])
@@ -43,7 +44,8 @@ def encoder() -> SlotsEncoder:
 
 
 def test_what_moves_has_a_slot_each_at_its_place(encoder: SlotsEncoder) -> None:
-    masks, place, size = encoder.slots(torch.stack([picture((20, 30), (45, 15), 0.7)]))
+    shown = torch.stack([picture((20, 30), (45, 15), 0.7)])
+    masks, (place, size, _) = encoder.slots.masks(shown), encoder.slots(shown)
     found = [k for k in range(SLOTS) if size[0, k] > 0]
     assert len(found) == 2
     pixels = sorted(((place[0, k] + 1) * (SIDE - 1) / 2).tolist() for k in found)
@@ -65,7 +67,7 @@ def test_the_order_of_slots_is_that_of_the_data_and_goes_with_the_weights(
 
 def test_a_turn_in_place_is_seen_and_a_shift_moves_the_place_alone(encoder: SlotsEncoder) -> None:
     here, turned, shifted = (
-        encoder.crops(torch.stack([picture((8, 8), bar, turn)]))
+        encoder.slots(torch.stack([picture((8, 8), bar, turn)])).crop
         for bar, turn in (((32, 32), 0.0), ((32, 32), 0.5), ((40, 25), 0.0))
     )
     assert (turned - here).abs().max() > 0.5
@@ -87,7 +89,7 @@ def test_edges_are_no_colours_and_few_pixels_no_body() -> None:
 def test_where_nothing_moves_there_are_no_slots() -> None:
     still = SlotsEncoder((SIDE, SIDE, 3), JepaConfig(embedding=8, hidden=16))
     still.fit(lambda: picture((20, 30), (45, 15)).expand(10, -1, -1, -1))
-    _, place, size = still.slots(torch.stack([picture((20, 30), (45, 15))]))
+    place, size, _ = still.slots(torch.stack([picture((20, 30), (45, 15))]))
     assert not place.any() and not size.any()
     assert torch.isfinite(still(torch.stack([picture((9, 9), (30, 30))]))).all()
 
