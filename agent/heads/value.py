@@ -32,6 +32,7 @@ from latent_mpc.configs.errors import LatentMPCError
 SCALE = 10.0  # [model steps] typical value, so that the network's outputs are of order one
 MOVING = 0.1  # of what is a large change: from here on what counts is moving
 LEAST = 1e-3  # of a standardised number in a step: what changes less is noise or constant
+NEVER = 1e6  # a usual change beside which no error counts
 CHUNK = 65_536  # rows that are read at a time
 
 
@@ -139,14 +140,16 @@ class Value(Head):
 
 
 def usual_change(change: Float[Tensor, "M C"]) -> Float[Tensor, " C"]:
-    """Root mean square of each number's changes in the steps in which they move at all, at least
-    LEAST: a number that never changes must not matter. Zero where none of them ever moves.
+    """Root mean square of each number's changes in the steps in which they move at all; NEVER below
+    LEAST, as a number that never changes must not matter, nor what a reader of it is off by. Zero
+    where none of them ever moves.
     """
     size = change.norm(dim=-1)
     moving = size > MOVING * torch.quantile(size[:: -(-len(size) // 1_000_000)], 0.99)
     if not moving.any():
         return 0 * change[0]
-    return change[moving].square().mean(dim=0).sqrt().clamp_min(LEAST)
+    usual = change[moving].square().mean(dim=0).sqrt()
+    return torch.where(usual > LEAST, usual, NEVER)
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from latent_mpc.agent.costs.cost import costs, usable_costs
 from latent_mpc.agent.costs.terms import Networks
 from latent_mpc.agent.heads.head import FrozenData, Sizes
 from latent_mpc.agent.heads.reader import Reader, ReaderConfig
-from latent_mpc.agent.heads.value import LEAST, Value, ValueConfig, usual_change
+from latent_mpc.agent.heads.value import NEVER, Value, ValueConfig, usual_change
 from latent_mpc.agent.training.loop import Trainer
 from latent_mpc.configs.errors import LatentMPCError
 
@@ -83,7 +83,7 @@ def test_a_number_that_never_changes_does_not_matter() -> None:
     """As a planar robot's upward axis has one."""
     change = torch.stack([torch.linspace(-1, 1, 50), torch.full((50,), 1e-8)], dim=-1)
     unit = usual_change(change)
-    assert unit[1] == LEAST and unit[0] > 0.5
+    assert unit[1] == NEVER and unit[0] > 0.5
     assert not usual_change(0 * change).any()
 
 

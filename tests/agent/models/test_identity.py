@@ -28,6 +28,9 @@ def test_the_latent_is_the_standardised_state_whatever_was_seen_before():
     z = model.observe(model.memory(3), {"state": states}).z
     torch.testing.assert_close(z, (states - model.mean) / model.std)
     assert model.std[3] == 1, "a constant number is left unscaled"
+    noisy = make()
+    noisy.fit_normalisers(lambda key: torch.randn(50, 4) * torch.tensor([1.0, 1.0, 1.0, 1e-4]))
+    assert noisy.std[3] == pytest.approx(0.01, rel=0.3), "what hardly moves is not made large"
     torch.testing.assert_close(model.encode_goal({"state": states}), z)
     torch.testing.assert_close(model.encode_episode({"state": states}), z)
 
