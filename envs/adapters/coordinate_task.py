@@ -107,7 +107,7 @@ class CoordinateTask(DrawnStates):
                 self._notes += strays(self.name, model, flat)
                 self._notes += untouched(model, roles, named.written, poses)
         self.success = named.read(flat)
-        self._counted = Counted(self.success, roles)
+        self._counted = Counted(self.success, roles, self.actuator_range() is not None)
         counting = joint_trees(model)[joint_of_position(model)[self.success.positions]]
         self.pushes = bool(np.isin(counting, model.body_treeid[list(roles.objects)]).any())
         rule = None

@@ -4,8 +4,9 @@ commands of servos, fingers, what else is in the scene.
 For a tool they are the positions of the joints that carry it, not its place: the way there is
 straight in them, and a network knows them better than the sines and cosines that lead from joints
 to places. On a Panda 100 % of goals were reached by the distance between them, 5 to 33 % by that
-between places, 5 % by a cost learned for whole goals. A base's legs do not count, so of mobile
-robots it is the place itself.
+between places, 5 % by a cost learned for whole goals. It is the place itself where actions do not
+move joint by joint, as those that drag a Fetch's gripper: which of the postures of a place comes is
+not theirs to say. And of mobile robots, whose legs do not count.
 
 Shapes: M states, n positions (`nq`), C numbers.
 """
@@ -21,9 +22,13 @@ from latent_mpc.envs.adapters.success import Success
 
 
 class Counted:
-    """Which numbers they are, and what they are in given positions."""
+    """Which numbers they are, and what they are in given positions.
 
-    def __init__(self, success: Success, roles: Roles) -> None:
+    Args:
+        by_joints: whether each action moves an actuator of its own.
+    """
+
+    def __init__(self, success: Success, roles: Roles, by_joints: bool = True) -> None:
         self._success, model = success, success.model
         tree = joint_trees(model)
         mobile = {int(model.body_treeid[body]) for body in roles.bases}
@@ -31,7 +36,9 @@ class Counted:
         self.places = list[Place]()
         for place in success.places:
             joints = place.joints(model)
-            if all(tree[j] not in mobile and model.jnt_type[j] >= SLIDE for j in joints):
+            if by_joints and all(
+                tree[j] not in mobile and model.jnt_type[j] >= SLIDE for j in joints
+            ):
                 carried |= {int(model.jnt_qposadr[j]) for j in joints}
             else:
                 self.places.append(place)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from latent_mpc.envs.adapters.counted import Counted
+from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.registry import make
 
 ARM = """<mujoco><option gravity="0 0 0"/><worldbody><body><joint name="turn" axis="0 0 1"/>
@@ -41,3 +43,19 @@ def test_of_a_mobile_robot_the_place_itself_counts_and_no_leg() -> None:
     other[1 + 5] += 0.3  # a leg
     np.testing.assert_allclose(task.counted(state[None]), task.data.body("torso").xipos[None, :2])
     np.testing.assert_allclose(task.counted(other[None]), task.counted(state[None]))
+
+
+def test_the_tool_s_place_counts_where_no_action_moves_one_joint(tmp_path: Path) -> None:
+    (tmp_path / "arm.xml").write_text(ARM)
+    task: Any = make(
+        "mjcf",
+        xml=str(tmp_path / "arm.xml"),
+        success=["site:tip:0.02"],
+        control_period=0.1,
+        episode_steps=20,
+    )
+    counted = Counted(task.success, read_roles(task.model), by_joints=False)
+    qpos = np.array([[0.5, 0.2, 0.3], [0.5, 0.2, -0.3]])
+    tip = 0.3 + 0.2 * np.cos(0.2)
+    place = [tip * np.cos(0.5), tip * np.sin(0.5), -0.2 * np.sin(0.2)]
+    np.testing.assert_allclose(counted(qpos), [place] * 2, atol=1e-6)
