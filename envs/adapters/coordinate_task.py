@@ -107,13 +107,14 @@ class CoordinateTask(DrawnStates):
                 self._notes += strays(self.name, model, flat)
                 self._notes += untouched(model, roles, named.written, poses)
         self.success = named.read(flat)
-        self._counted = Counted(self.success, roles, self.actuator_range() is not None)
+        direct = self.actuator_range() is not None
+        self._counted = Counted(self.success, roles, direct)
         counting = joint_trees(model)[joint_of_position(model)[self.success.positions]]
         self.pushes = bool(np.isin(counting, model.body_treeid[list(roles.objects)]).any())
         rule = None
         if poses is not None and not timed.complete:
-            commanded = bool(self.incremented.any())
-            rule = time_scale_of(model, roles, self.success.coordinates, poses, step, commanded)
+            commanded, moved = bool(self.incremented.any()), self.success.coordinates
+            rule = time_scale_of(model, roles, moved, poses, step, commanded, direct)
         self._timing = timed.timing(self.name, step, rule)
         self.steps_held, self.control_period, self.episode_steps, _ = self._timing
         self.pace = self._timing.pace

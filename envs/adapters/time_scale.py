@@ -9,6 +9,8 @@ coordinate is the median time after which it is a third of its range away. Then
   factor: `pace`;
 - an episode is seven times the longest T, that of a mobile robot's base included, between 20 and 60
   control steps, in tens; longer, up to 120, where a joint must swing itself up (`swings.py`).
+Where actions of an arm do not go to actuators, as those that drag a Fetch's gripper, a control step
+is a fifth of that: held for longer, such an action is several.
 Which coordinates these are: `timed_by.py`.
 Reacher (T 0.9 and 0.8 s) gets 0.1 s and 50 steps; it was given 0.1 s and 60 by hand.
 
@@ -32,6 +34,7 @@ PART = 1 / 3  # of the range
 STEPS = 6  # model steps in which a typical coordinate covers that part under full action
 EPISODE = 7  # times the slowest coordinate's T
 SHORTEST, MOST = 20, 60  # [control steps] of an episode
+FINER = 5
 SWINGING = 120  # at most, of one whose actuators cannot lift it
 DECISIONS = 0.1  # [s] between decisions of a robot on servos that is bolted down
 USUAL = 0.1  # [s] the control period for which the collector's times are meant
@@ -52,6 +55,12 @@ class TimeScale:
         """
         held = step * max(1, round(max(period, self.control_period) / step))
         return TimeScale(held, MOST, MOST)
+
+    def finer(self, step: float) -> TimeScale:
+        """With control steps of a fifth, in whole steps of the environment [s]."""
+        period = step * max(1, round(self.control_period / FINER / step))
+        uncut = int(np.ceil(self.uncut_steps * self.control_period / period / 10) * 10)
+        return TimeScale(period, int(np.clip(uncut, SHORTEST, MOST)), uncut)
 
     def lasting(self, seconds: float) -> TimeScale:
         """With an episode of at least so many seconds, up to SWINGING control steps."""

@@ -100,6 +100,7 @@ def time_scale_of(
     poses: np.ndarray,
     step: float,
     commanded: bool,
+    direct: bool = True,
 ) -> time_scale.TimeScale:
     """What the rule says of a robot.
 
@@ -108,11 +109,14 @@ def time_scale_of(
         poses: what `time_scale.probe` gives `[K, T + 1, n]`.
         step: of the adapter's own [s].
         commanded: its actions change commands of servos.
+        direct: its actions are what actuators are given, scaled.
     """
     timed = timed_by(model, roles)  # success may lie in what is rarely touched, a cube
     moved = coordinates if timed.nothing else timed.joints
     rule = time_scale.follow_rule(poses, moved, step, timed.base, timed.most)
     if roles.bases:
         return rule
+    if not direct:
+        return rule.finer(step)
     rule = rule.at_least(time_scale.DECISIONS, step) if commanded else rule
     return rule.lasting(swing_time(model, roles.driven))

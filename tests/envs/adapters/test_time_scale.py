@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from latent_mpc.envs.adapters.coordinates import Coordinates
-from latent_mpc.envs.adapters.time_scale import follow_rule, probe
+from latent_mpc.envs.adapters.time_scale import TimeScale, follow_rule, probe
 
 
 def coordinates(count: int) -> Coordinates:
@@ -83,3 +83,9 @@ def test_the_first_four_probes_are_looked_at_and_may_end_it() -> None:
     with pytest.raises(ValueError, match="seen"):
         probe(np.random.default_rng(0), lambda rng: np.zeros(1), advance, 1, 1.0, look)
     assert len(moves) == 4 * 6
+
+
+def test_actions_that_drag_a_tool_get_control_steps_of_a_fifth_in_whole_steps() -> None:
+    assert TimeScale(0.2, 60, 160).finer(0.04) == TimeScale(0.04, 60, 800)
+    assert TimeScale(0.2, 60, 160).finer(0.1) == TimeScale(0.1, 60, 320)
+    assert TimeScale(0.2, 20, 10).finer(0.002) == TimeScale(0.04, 50, 50)
