@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,23 @@ from latent_mpc.agent.models.base import Shapes, WorldModel
 from latent_mpc.agent.models.ensemble import ensemble
 from latent_mpc.agent.models.networks import mlp
 from latent_mpc.agent.models.search_copy import Half, fused
+from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.errors import LatentMPCError
+
+
+@dataclass
+class PredictorConfig:
+    """Sizes of a world model whose predictor is all that is large in it."""
+
+    hidden: int = 256  # width of every hidden layer
+    # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
+    ensemble: int = 1
+    dropout: float = 0.0  # dropout rate of the predictor's hidden units in training
+
+    def __post_init__(self) -> None:
+        at_least(self, hidden=1, ensemble=1)
+        if not 0 <= self.dropout < 1:
+            raise LatentMPCError(f"dropout must be a share in [0, 1), got {self.dropout}")
 
 
 class Dynamics(WorldModel):

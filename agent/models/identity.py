@@ -20,8 +20,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from latent_mpc.agent.models.base import Loss, Observation, Shapes
-from latent_mpc.agent.models.dynamics import Dynamics
-from latent_mpc.configs.checks import at_least
+from latent_mpc.agent.models.dynamics import Dynamics, PredictorConfig
 from latent_mpc.configs.errors import LatentMPCError
 
 LEAST_CHANGE = 1e-3  # of a standardised number in a step: what changes less is noise or constant
@@ -32,18 +31,8 @@ RATE = 0.05  # of the moving average of changes
 
 
 @dataclass
-class IdentityConfig:
+class IdentityConfig(PredictorConfig):
     """Sizes of the world model."""
-
-    hidden: int = 256  # width of every hidden layer
-    # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
-    ensemble: int = 1
-    dropout: float = 0.0  # dropout rate of the predictor's hidden units in training
-
-    def __post_init__(self) -> None:
-        at_least(self, hidden=1, ensemble=1)
-        if not 0 <= self.dropout < 1:
-            raise LatentMPCError(f"dropout must be a share in [0, 1), got {self.dropout}")
 
 
 class StateMemory(NamedTuple):

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from latent_mpc.agent.models import losses
 from latent_mpc.agent.models.base import Loss, Observation, Shapes
+from latent_mpc.agent.models.dynamics import PredictorConfig
 from latent_mpc.agent.models.encoders.conv import require_square
 from latent_mpc.agent.models.frames import Frames
 from latent_mpc.agent.models.identity import LEAST_CHANGE, RATE
@@ -35,23 +36,18 @@ SOME = 256  # pictures a time
 
 
 @dataclass
-class TracksConfig:
+class TracksConfig(PredictorConfig):
     """Sizes of the world model, and the weights of its loss's terms."""
 
     looks: int = 4  # numbers that tell what a thing looks like
-    hidden: int = 256  # width of every hidden layer
-    # number of predictors; their disagreement shows where data are sparse (cost.disagreement)
-    ensemble: int = 1
-    dropout: float = 0.0  # dropout rate of the predictor's hidden units in training
     prediction: float = 1.0  # weight of the looks' own prediction, by which they are learned
     # weight of the Gaussian regulariser (SIGReg) of the looks at the first step, and at the last
     sigreg: float = 0.1
     sigreg_final: float = 0.02
 
     def __post_init__(self) -> None:
-        at_least(self, looks=1, hidden=1, ensemble=1, prediction=0, sigreg=0, sigreg_final=0)
-        if not 0 <= self.dropout < 1:
-            raise LatentMPCError(f"dropout must be a share in [0, 1), got {self.dropout}")
+        super().__post_init__()
+        at_least(self, looks=1, prediction=0, sigreg=0, sigreg_final=0)
 
 
 class Tracks(Frames):

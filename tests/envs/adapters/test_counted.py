@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from latent_mpc.envs.adapters.counted import Counted
 from latent_mpc.envs.adapters.roles import read_roles
@@ -19,19 +20,23 @@ ARM = """<mujoco><option gravity="0 0 0"/><worldbody><body><joint name="turn" ax
 ctrlrange="-3 3"/><position joint="bend" kp="5" ctrlrange="-1.5 1.5"/><motor joint="wag"/></actuator></mujoco>"""
 
 
-def test_joints_that_carry_the_tool_count_and_those_beyond_it_do_not(tmp_path: Path) -> None:
+@pytest.fixture
+def arm(tmp_path: Path) -> Any:
     (tmp_path / "arm.xml").write_text(ARM)
-    task: Any = make(
+    return make(
         "mjcf",
         xml=str(tmp_path / "arm.xml"),
         success=["site:tip:0.02"],
         control_period=0.1,
         episode_steps=20,
     )
-    states = np.stack([task.rest_state(np.array([0.5, 0.2, wag])) for wag in (0.3, -0.3)])
+
+
+def test_joints_that_carry_the_tool_count_and_those_beyond_it_do_not(arm: Any) -> None:
+    states = np.stack([arm.rest_state(np.array([0.5, 0.2, wag])) for wag in (0.3, -0.3)])
     # the bend, and cosine and sine of the turn, which has no limits
     np.testing.assert_allclose(
-        task.counted(states), [[0.2, np.cos(0.5), np.sin(0.5)]] * 2, atol=1e-3
+        arm.counted(states), [[0.2, np.cos(0.5), np.sin(0.5)]] * 2, atol=1e-3
     )
 
 
@@ -45,16 +50,8 @@ def test_of_a_mobile_robot_the_place_itself_counts_and_no_leg() -> None:
     np.testing.assert_allclose(task.counted(other[None]), task.counted(state[None]))
 
 
-def test_the_tool_s_place_counts_where_no_action_moves_one_joint(tmp_path: Path) -> None:
-    (tmp_path / "arm.xml").write_text(ARM)
-    task: Any = make(
-        "mjcf",
-        xml=str(tmp_path / "arm.xml"),
-        success=["site:tip:0.02"],
-        control_period=0.1,
-        episode_steps=20,
-    )
-    counted = Counted(task.success, read_roles(task.model), by_joints=False)
+def test_the_tool_s_place_counts_where_no_action_moves_one_joint(arm: Any) -> None:
+    counted = Counted(arm.success, read_roles(arm.model), by_joints=False)
     qpos = np.array([[0.5, 0.2, 0.3], [0.5, 0.2, -0.3]])
     tip = 0.3 + 0.2 * np.cos(0.2)
     place = [tip * np.cos(0.5), tip * np.sin(0.5), -0.2 * np.sin(0.2)]
