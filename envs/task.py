@@ -44,7 +44,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
     Args:
         model: the MuJoCo model; its actuators' control ranges are mapped to actions in [-1, 1].
-        obs: keys of the observation: "state", "pixels" or both.
+        obs: keys of the observation: "state", "pixels" or both, "state+pixels".
         size: rows and columns of the pixels.
         camera: the model's camera that takes them, by name, or a view (`envs/cameras/view.py`);
             several are stacked along channels: "front+top".
@@ -69,15 +69,16 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self,
         model: mujoco.MjModel,
         *,
-        obs: Sequence[str] = ("state",),
+        obs: str | Sequence[str] = ("state",),
         size: int = 64,
         camera: str = "observer",
         render_mode: str | None = "rgb_array",
         data: mujoco.MjData | None = None,
         actions: np.ndarray | None = None,
     ) -> None:
-        unknown = [key for key in obs if key not in OBSERVATIONS]
-        if unknown or not obs:
+        keys = tuple(obs.split("+") if isinstance(obs, str) else obs)
+        unknown = [key for key in keys if key not in OBSERVATIONS]
+        if unknown or not keys:
             raise LatentMPCError(
                 f"obs must be one or more of {', '.join(OBSERVATIONS)}, got"
                 f" {', '.join(unknown) or 'nothing'}"
@@ -94,7 +95,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         names = split_names(camera)
         self.cameras = [RayCamera(model, name, size) for name in names]
         self.camera, self.view = self.cameras[0], names[0]
-        self.obs_keys, self.render_mode, self.elapsed = tuple(obs), render_mode, 0
+        self.obs_keys, self.render_mode, self.elapsed = keys, render_mode, 0
         self.substeps = round(self.control_period / model.opt.timestep)
         mujoco.mj_forward(model, self.data)
         self.goal = self.snapshot()

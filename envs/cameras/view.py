@@ -7,7 +7,9 @@ Text so that it can stand in a config: `view:X:Y:Z:DISTANCE:AZIMUTH:ELEVATION`, 
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +20,7 @@ from latent_mpc.configs.errors import LatentMPCError
 
 PREFIX = "view:"
 MARGIN = 1.1  # of the picture, beyond what moves
+CORNERS = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))  # of a box, `[8, 3]`
 LOWEST = -20.0  # [deg] elevation: a view along the floor sees the floor's edge only
 
 
@@ -104,18 +107,16 @@ def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) ->
         poses: positions `[M, nq]` that it visits.
         moving: bodies that have to be seen, bool `[nbody]`.
     """
-    data, (where, seen, sizes) = mujoco.MjData(model), _seen(model, moving)
-    points = []
+    data, look = mujoco.MjData(model), _seen(model, moving)
+    places, boxes = [], []
     for qpos in poses:
         data.qpos[:] = qpos
         mujoco.mj_kinematics(model, data)
-        points.append(getattr(data, where)[seen])
-    places = np.concatenate(points)
-    radius = np.tile(sizes, len(poses))
-    low, high = (places - radius[:, None]).min(axis=0), (places + radius[:, None]).max(axis=0)
-    centre = (low + high) / 2
-    reach = float((np.linalg.norm(places - centre, axis=-1) + radius).max())
-    backwards = np.linalg.svd(places - places.mean(axis=0), full_matrices=False)[2][-1]
+        middle, corners = look(data)
+        places.append(middle)
+        boxes.append(corners.reshape(-1, 3))
+    where, corner = np.concatenate(places), np.concatenate(boxes)
+    backwards = np.linalg.svd(where - where.mean(axis=0), full_matrices=False)[2][-1]
     backwards *= 1.0 if abs(backwards[2]) < 0.1 or backwards[2] > 0 else -1.0
     # a side view has x to the right
     backwards *= -1.0 if abs(backwards[2]) < 0.1 and backwards[1] > 0 else 1.0
@@ -123,37 +124,49 @@ def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) ->
     # nearly from above: exactly from above, x to the right
     flat = np.hypot(backwards[0], backwards[1]) < 0.25
     azimuth = 90.0 if flat else float(np.rad2deg(np.arctan2(-backwards[1], -backwards[0])))
-    # whose size no distance changes
+    axes = View((0.0, 0.0, 0.0), 1.0, azimuth, -90.0 if flat else elevation).axes
+    seen = corner @ axes  # right, up, backwards
+    middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+    right, up, back = (seen - middle).T
+    # an orthographic picture has one size from any distance: only to stand outside
     half = np.pi / 6 if model.vis.global_.orthographic else np.deg2rad(model.vis.global_.fovy) / 2
+    # each corner within the picture's pyramid, which narrows towards the camera
+    distance = (back + MARGIN * np.maximum(abs(right), abs(up)) / np.tan(half)).max()
+    x, y, z = axes @ middle
     return View(
-        (float(centre[0]), float(centre[1]), float(centre[2])),
-        MARGIN * reach / np.sin(half),
-        azimuth,
-        -90.0 if flat else elevation,
+        (float(x), float(y), float(z)), float(distance), azimuth, -90.0 if flat else elevation
     )
 
 
-def _seen(model: mujoco.MjModel, moving: np.ndarray) -> tuple[str, np.ndarray, np.ndarray]:
-    """What there is to see of the bodies: where their places stand in the data, which of them, and
-    their radii [m].
+def _seen(
+    model: mujoco.MjModel, moving: np.ndarray
+) -> Callable[[mujoco.MjData], tuple[np.ndarray, np.ndarray]]:
+    """What there is to see of the bodies: their geoms, else sites, else inertias. A function of the
+    data that gives middles `[n, 3]` and corners `[n, 8, 3]` of the boxes about them [m].
     """
-    geoms, sites = (
-        np.flatnonzero(moving[model.geom_bodyid]),
-        np.flatnonzero(moving[model.site_bodyid]),
-    )
+    geoms = np.flatnonzero(moving[model.geom_bodyid] & (model.geom_rbound > 0))  # no planes
+    sites, bodies = np.flatnonzero(moving[model.site_bodyid]), np.flatnonzero(moving)
     if len(geoms):
-        return "geom_xpos", geoms, model.geom_rbound[geoms]
-    if len(sites):
-        return "site_xpos", sites, model.site_size[sites].max(axis=-1)
-    bodies = np.flatnonzero(moving)
-    # of gyration
-    return (
-        "xipos",
-        bodies,
-        np.sqrt(
-            model.body_inertia[bodies].max(axis=-1) / np.maximum(model.body_mass[bodies], 1e-9)
-        ),
+        offset, half = np.split(model.geom_aabb[geoms], 2, axis=-1)
+
+        def look(data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
+            turn = data.geom_xmat[geoms].reshape(-1, 1, 3, 3)
+            box = (offset[:, None] + CORNERS * half[:, None])[..., None]
+            return data.geom_xpos[geoms], data.geom_xpos[geoms][:, None] + (turn @ box)[..., 0]
+
+        return look
+    of_gyration = np.sqrt(model.body_inertia.max(axis=-1) / np.maximum(model.body_mass, 1e-9))
+    what, which, radius = (
+        ("site_xpos", sites, model.site_size.max(axis=-1)[sites])
+        if len(sites)
+        else ("xipos", bodies, of_gyration[bodies])
     )
+
+    def look_about(data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
+        middle = getattr(data, what)[which]
+        return middle, middle[:, None] + CORNERS * radius[:, None, None]
+
+    return look_about
 
 
 def _written(number: float, error: float = np.inf) -> str:

@@ -11,7 +11,14 @@ from omegaconf import OmegaConf
 
 from latent_mpc.agent.cli.compose import parse
 from latent_mpc.envs.cameras.ray import RayCamera
-from latent_mpc.envs.cameras.view import View, choose_view, read_view, split_names, view_camera
+from latent_mpc.envs.cameras.view import (
+    MARGIN,
+    View,
+    choose_view,
+    read_view,
+    split_names,
+    view_camera,
+)
 
 XML = """<mujoco><worldbody><geom type="plane" size="2 2 .1" pos="0 0 -.5"/><body>
 <joint name="a" type="{0}" axis="{1}"/><joint name="b" type="{0}" axis="{2}"/><geom size=".05" pos="{3}"/></body></worldbody></mujoco>"""
@@ -112,6 +119,21 @@ def test_the_chosen_view_looks_along_what_moves_least_and_frames_it(
     assert np.min(shares) > 0
     assert np.max(shares) < 1
     assert np.ptp(shares, axis=0).max() > 0.6
+
+
+def test_the_chosen_view_is_as_near_as_its_margin_allows() -> None:
+    """A long thin thing is framed by its ends, not by the ball about it."""
+    model = mujoco.MjModel.from_xml_string(
+        """<mujoco><worldbody><body><joint type="slide" axis="1 0 0"/>
+        <geom type="box" size="1 .02 .02"/></body></worldbody></mujoco>"""
+    )
+    view = choose_view(model, np.linspace(-0.5, 0.5, 9)[:, None], np.array([False, True]))
+    data = mujoco.MjData(model)
+    data.qpos[:] = 0.5
+    mujoco.mj_forward(model, data)
+    camera = RayCamera(model, str(view), 32)
+    ends = [camera.project(data, np.array([x, 0.0, 0.0])) for x in (-0.5, 1.5)]
+    assert np.max(np.abs(ends - np.array([0.5, 0.5]))) == pytest.approx(0.5 / MARGIN, abs=0.02)
 
 
 SPECKS = """<mujoco><visual><global {0}/></visual><worldbody><body><joint type="slide" axis="1 0 0"/><joint type="slide" axis="0 1 0"/>
