@@ -16,8 +16,23 @@ What `latent-mpc` takes public models for, and the goal that it gives them where
 
 
 def page(rows: Sequence[Sequence[str]]) -> str:
-    """Markdown of the rows, in the order of the head."""
-    cells = (
-        "| " + " | ".join(cell.replace("|", "/") or "-" for cell in row) + " |" for row in rows
-    )
-    return HEAD + "\n".join(cells) + "\n"
+    """Markdown of the rows `[name, roles, goal, step, episode, meant]`, in the order of the head.
+    Those that differ in their names alone are one, judged as one of them is; a line says how many
+    goals are as meant.
+    """
+    alike: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
+    for name, *rest, meant in rows:
+        names, judgements = alike.setdefault(tuple(rest), ([], []))
+        names.append(name)
+        judgements.append(meant)
+    lines, taken, judged, good = [], 0, 0, 0
+    for same, (names, judgements) in alike.items():
+        meant = max(judgements)  # one that is not empty, if there is one
+        cells = (", ".join(names), *same, meant)
+        lines.append("| " + " | ".join(cell.replace("|", "/") or "-" for cell in cells) + " |")
+        if not same[1].startswith("refused"):
+            taken += len(names)
+            judged += len(names) * bool(meant)
+            good += len(names) * meant.startswith("yes")
+    share = f"As meant: {good} of {judged} judged, of {taken} models that are not refused."
+    return HEAD + "\n".join(lines) + f"\n\n{share}\n"

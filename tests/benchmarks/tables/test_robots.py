@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from benchmarks.tables.robots import JUDGED, files, measure
+from benchmarks.tables.robots import JUDGED, Model, files, measure, measure_apart
 from benchmarks.tables.robots_page import HEAD, page
 from tests.envs.adapters.robots import arm, link
 
@@ -32,7 +32,22 @@ def test_a_model_that_runs_and_one_that_is_refused_have_a_row_each(tmp_path):
 
 def test_the_page_has_a_cell_for_each_column_and_the_judgements_can_be_read():
     columns = HEAD.splitlines()[-1].count("|")
-    assert page([("a", "", "c|d", "e", "f", "")]).splitlines()[-1] == "| a | - | c/d | e | f | - |"
+    rows = [
+        ("a", "", "c|d", "e", "f", ""),
+        ("b", "", "refused: why", "", "", ""),
+        ("a-dense", "", "c|d", "e", "f", "yes"),
+    ]
+    *_, first, second, _, share = page(rows).splitlines()
+    assert first == "| a, a-dense | - | c/d | e | f | yes |"
+    assert second == "| b | - | refused: why | - | - | - |"
+    assert share == "As meant: 2 of 2 judged, of 2 models that are not refused."
     assert columns == 7
     judged = yaml.safe_load(JUDGED.read_text(encoding="utf-8"))
     assert all(set(entry) == {"goal", "meant"} for entry in judged.values())
+
+
+def test_a_package_that_ends_its_process_costs_its_own_row_only():
+    aborts = measure_apart(
+        Model("x", "gymnasium", {"id": "tests.benchmarks.tables.aborts:X-v0"}), {}
+    )
+    assert aborts.goal == "refused: its package ends the process"
