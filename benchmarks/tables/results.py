@@ -3,9 +3,9 @@ ROWS="reacher-state pointmaze-wall-state-seed0"`.
 
 For every row of benchmarks/tables/rows.yaml and each of its training seeds: trains from nothing
 into runs/results/, plays the reported pairs (`pairs.seed=7`) with the oracle beside, plays the
-same-trajectory pairs, keeps what was found in docs/results/, writes the table anew. A row that has
-its file is skipped: delete the file, and the run's folder to train again. A killed training goes on
-where it was.
+same-trajectory pairs (not where an object counts, which random episodes hardly move), keeps what
+was found in docs/results/, writes the table anew. A row that has its file is skipped: delete the
+file, and the run's folder to train again. A killed training goes on where it was.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def make_row(row: Row) -> dict[str, Any]:
     trained = read(folder / "results.json")
     seconds = noted(counted) if trained["resumed"] else trained["train_seconds"]
     # its cost sees beyond: one for all of a task
-    oracle = (f"oracle={str(make(row.task).has_steps_to_go).lower()}", "oracle_horizon=3")
+    task = make(row.task)
+    oracle = (f"oracle={str(task.has_steps_to_go).lower()}", "oracle_horizon=3")
     others = row.runs.glob(f"{row.task}-*/independent/cache")  # so that it is played once
     reuse = f"reuse=[{','.join(str(cache.parent) for cache in sorted(others))}]"
     with clock(folder / "evaluation.txt"):
@@ -112,13 +113,13 @@ def make_row(row: Row) -> dict[str, Any]:
             reuse,
             f"out={folder / 'independent'}",
         )
-        along = ("pairs.kind=same_trajectory", f"out={folder / 'same_trajectory'}")
-        latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *along)
-    result, same = (
-        read(folder / "independent" / "results.json"),
-        read(folder / "same_trajectory" / "results.json"),
-    )
-    result["same_trajectory"] = {key: same[key] for key in SHORT}
+        result = read(folder / "independent" / "results.json")
+        result["same_trajectory"] = None
+        if not task.pushes:
+            along = ("pairs.kind=same_trajectory", f"out={folder / 'same_trajectory'}")
+            latent_mpc("evaluate", f"checkpoint={folder}", *row.evaluate, *along)
+            same = read(folder / "same_trajectory" / "results.json")
+            result["same_trajectory"] = {key: same[key] for key in SHORT}
     told = {
         "seconds": seconds,
         "evaluation_seconds": noted(folder / "evaluation.txt"),
