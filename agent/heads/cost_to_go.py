@@ -11,7 +11,6 @@ Shapes: B batch, D latent, M metric embedding.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -23,7 +22,7 @@ from torch import Tensor
 from latent_mpc.agent.heads.cost_to_go_fit import fit_cost_to_go
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Sizes
 from latent_mpc.agent.models.networks import mlp
-from latent_mpc.agent.models.search_copy import Half, fused
+from latent_mpc.agent.models.search_copy import search_copy
 from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
 
@@ -129,13 +128,7 @@ class CostToGo(Head):
 
     def search_copy(self, bf16: bool, compile: bool) -> CostToGo:
         """A copy that embeds faster, in bf16 or compiled; no gradient is taken of it."""
-        made = copy.copy(self)
-        made._modules = dict(self._modules)
-        if bf16:
-            made._modules["layers"] = Half(self.layers)
-        if compile:
-            made.embed = fused(made.embed)  # type: ignore[method-assign]
-        return made
+        return search_copy(self, "layers", "embed", bf16=bf16, compile=compile)
 
 
 class _LargestRise(torch.autograd.Function):

@@ -6,7 +6,6 @@ Shapes: B batch or problems, H horizon, A action block, E ensemble members, D la
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from latent_mpc.agent.models.base import Shapes, WorldModel
 from latent_mpc.agent.models.ensemble import ensemble
 from latent_mpc.agent.models.networks import mlp
-from latent_mpc.agent.models.search_copy import Half, fused
+from latent_mpc.agent.models.search_copy import search_copy
 from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
 
@@ -90,13 +89,7 @@ class Dynamics(WorldModel):
 
     def search_copy(self, bf16: bool, compile: bool) -> Dynamics:
         """The predictor in bf16, the rollout compiled."""
-        made = copy.copy(self)
-        made._modules = dict(self._modules)  # parts are shared but for the one that is replaced
-        if bf16:
-            made._modules["predictor"] = Half(self.predictor)
-        if compile:
-            made.rollout = fused(made.rollout)  # type: ignore[method-assign]
-        return made
+        return search_copy(self, "predictor", "rollout", bf16=bf16, compile=compile)
 
     @contextmanager
     def dropout_from(self, generator: torch.Generator) -> Iterator[None]:

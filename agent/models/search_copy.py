@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Half(nn.Module):
@@ -27,6 +30,19 @@ class Half(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x.to(torch.bfloat16)).to(x.dtype)
+
+
+def search_copy(module: Module, layers: str, function: str, *, bf16: bool, compile: bool) -> Module:
+    """A copy of a module of which the part `layers` computes in bf16, or `function` is compiled; it
+    shares all other parts.
+    """
+    made = copy.copy(module)
+    made._modules = dict(module._modules)
+    if bf16:
+        made._modules[layers] = Half(getattr(module, layers))
+    if compile:
+        setattr(made, function, fused(getattr(made, function)))
+    return made
 
 
 def fused(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
