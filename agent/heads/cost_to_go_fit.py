@@ -51,7 +51,7 @@ def fit_cost_to_go(
     fit = _Fit(cost_to_go, z, last)
     steps = updates or config.steps
     for step in trainer("cost_to_go", fit.both, _schedule(config, steps)):
-        fit.follow(step.number)
+        follow(fit.target, cost_to_go, config.target_rate if step.number else 1.0)
         step.minimise(fit.differences(step.rng))
     if config.landmarks:
         landmarks = stream(trainer.seed, config.landmarks).permutation(fit.starts)[
@@ -64,7 +64,7 @@ def fit_cost_to_go(
             fit.both,
             _schedule(config, max(1, round(config.path_share * steps))),
         ):
-            fit.follow(step.number)
+            follow(fit.target, cost_to_go, config.target_rate if step.number else 1.0)
             step.minimise(fit.paths(step.rng, rows, paths))
 
 
@@ -133,12 +133,6 @@ class _Fit:
         far = torch.where(path.isfinite(), error, 0.0).mean()
         return {"loss": near + far, "near": near, "far": far}
 
-    def follow(self, step: int) -> None:
-        """Let the target network come after (Polyak averaging); at the first step it is a copy."""
-        with torch.no_grad():
-            for slow, fast in zip(self.target.parameters(), self.online.parameters(), strict=True):
-                slow.lerp_(fast, self.config.target_rate if step else 1.0)
-
     def _later(self, rng: np.random.Generator, row: np.ndarray, span: np.ndarray) -> np.ndarray:
         """Rows uniform over the `span` that follows each."""
         return row + 1 + (rng.random(len(row)) * span).astype(np.int64)
@@ -163,6 +157,13 @@ class _Fit:
         return expectile_loss(
             predicted.flatten() / scale, target.flatten() / scale, self.config.expectile
         )
+
+
+@torch.no_grad()
+def follow(target: nn.Module, online: nn.Module, rate: float) -> None:
+    """Let the target network come after (Polyak averaging); with a rate of 1 it is a copy."""
+    for slow, fast in zip(target.parameters(), online.parameters(), strict=True):
+        slow.lerp_(fast, rate)
 
 
 @torch.no_grad()

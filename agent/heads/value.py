@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from latent_mpc.agent.heads.cost_to_go_fit import expectile_loss
+from latent_mpc.agent.heads.cost_to_go_fit import expectile_loss, follow
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
 from latent_mpc.agent.heads.reader import Reader
 from latent_mpc.agent.models.networks import mlp
@@ -119,7 +119,7 @@ class Value(Head):
         steps = updates or config.steps
         schedule = Schedule(steps, config.learning_rate, final=0.05, weight_decay=0.0, clip=10.0)
         for step in trainer("value", both, schedule):
-            _follow(slow, self, config.target_rate if step.number else 1.0)
+            follow(slow, self, config.target_rate if step.number else 1.0)
             rng = step.rng
             row = rows[rng.integers(len(rows), size=config.batch)]
             span = np.minimum(last[row] - row, config.reach)
@@ -150,10 +150,3 @@ def usual_change(change: Float[Tensor, "M C"]) -> Float[Tensor, " C"]:
         return 0 * change[0]
     usual = change[moving].square().mean(dim=0).sqrt()
     return torch.where(usual > LEAST, usual, NEVER)
-
-
-@torch.no_grad()
-def _follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
-    """Polyak averaging."""
-    for one, other in zip(slow.parameters(), fast.parameters(), strict=True):
-        one.lerp_(other, rate)
