@@ -23,7 +23,7 @@ from latent_mpc.agent.heads.cost_to_go_fit import fit_cost_to_go
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Sizes
 from latent_mpc.agent.models.networks import mlp
 from latent_mpc.agent.models.search_copy import search_copy
-from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.checks import above, at_least
 from latent_mpc.configs.errors import LatentMPCError
 
 ROWS = 32  # starts compared with all goals at a time: their differences stay in the cache
@@ -63,9 +63,7 @@ class CostToGoConfig:
                 raise LatentMPCError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.hindsight <= 1:
             raise LatentMPCError(f"hindsight must lie in [0, 1], got {self.hindsight}")
-        for name in ("learning_rate", "clamp", "near", "path_share"):
-            if not getattr(self, name) > 0:
-                raise LatentMPCError(f"{name} must be above 0, got {getattr(self, name)}")
+        above(self, learning_rate=0, clamp=0, near=0, path_share=0)
 
 
 class CostToGo(Head):

@@ -26,7 +26,7 @@ from latent_mpc.agent.heads.cost_to_go_fit import expectile_loss, follow
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
 from latent_mpc.agent.heads.reader import Reader
 from latent_mpc.agent.models.networks import mlp
-from latent_mpc.configs.checks import at_least
+from latent_mpc.configs.checks import above, at_least
 from latent_mpc.configs.errors import LatentMPCError
 
 SCALE = 10.0  # [model steps] typical value, so that the network's outputs are of order one
@@ -56,8 +56,7 @@ class ValueConfig:
                 raise LatentMPCError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
         if not 0 <= self.hindsight <= 1:
             raise LatentMPCError(f"hindsight must lie in [0, 1], got {self.hindsight}")
-        if not self.learning_rate > 0:
-            raise LatentMPCError(f"learning_rate must be above 0, got {self.learning_rate}")
+        above(self, learning_rate=0)
 
 
 class Value(Head):
