@@ -37,20 +37,12 @@ class PlannerConfig:
     def __post_init__(self) -> None:
         at_least(self, horizon=0)
 
-    def fields(self) -> dict[str, Any]:
-        """The algorithm's own fields, for `planners.make(name, horizon=…, **fields)`."""
-        return {key: value for key, value in vars(self).items() if key not in ("name", "horizon")}
-
 
 @dataclass
 class CostConfig:
     """What every cost has; its own fields come from its dataclass in agent/."""
 
     name: str = MISSING  # set by cost=NAME
-
-    def fields(self) -> dict[str, Any]:
-        """The cost's own fields."""
-        return {key: value for key, value in vars(self).items() if key != "name"}
 
 
 @dataclass
