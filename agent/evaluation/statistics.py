@@ -1,7 +1,6 @@
-"""Rates of success with their intervals: of one run, of each third of the distances, of several
-training seeds at once.
+"""Rates of success with their intervals: of one run, of each third of the distances.
 
-Shapes: B pairs, S training seeds.
+Shapes: B pairs.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from jaxtyping import Bool, Float, Int
 
 Z95 = 1.959964  # two-sided 95 % quantile of the standard normal
 THIRDS = ("near", "middle", "far")
-DRAWS = 10_000  # of the bootstrap: its ends then move by 0.1 % from one set of draws to another
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
@@ -58,21 +56,6 @@ def third_of(values: Float[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:
     """
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return ranks * len(THIRDS) // len(values)
-
-
-def over_seeds(success: Bool[np.ndarray, "S B"]) -> tuple[float, float]:
-    """95 % interval of the mean rate of several training seeds, by bootstrap over seeds and pairs
-    at once, both with replacement.
-
-    All seeds play the same pairs, so one draw of pairs serves them all. It is never narrower than
-    Wilson's interval of S x B independent plays: a bootstrap of nothing but successes would have no
-    width at all.
-    """
-    rng, (S, B) = np.random.default_rng(0), success.shape
-    seeds, pairs = rng.integers(S, size=(DRAWS, S, 1)), rng.integers(B, size=(DRAWS, 1, B))
-    low, high = np.percentile(success[seeds, pairs].mean(axis=(1, 2)), [2.5, 97.5])
-    least, most = wilson(int(success.sum()), success.size)
-    return min(float(low), least), max(float(high), most)
 
 
 def spearman(a: Float[np.ndarray, " M"], b: Float[np.ndarray, " M"]) -> float | None:

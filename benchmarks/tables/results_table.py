@@ -3,8 +3,10 @@ benchmarks.tables.results_table` writes them.
 
 Five columns go into README.md, all of them into docs/results.md. One line for the training seeds of
 a task and what it sees. Each seed's rate stands there, in the order of the seeds; nothing is
-averaged, and a training that failed has reached nothing. The interval behind them is one for all
-(`agent/evaluation/statistics.py`). benchmarks/tables/rows.yaml names the seeds.
+averaged, and a training that failed has reached nothing. The interval behind them is one for all.
+benchmarks/tables/rows.yaml names the seeds.
+
+Shapes: B pairs, S training seeds.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from typing import Any
 
 import numpy as np
 import yaml
+from jaxtyping import Bool
 
-from latent_mpc.agent.evaluation.statistics import over_seeds
+from latent_mpc.agent.evaluation.statistics import wilson
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 README, PAGE, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "results"
@@ -31,6 +34,7 @@ COLUMNS = (
 # those of the README
 FIVE = ("task", "sees", "reached at the end", "random / still", "one decision")
 NONE = "not measured"
+DRAWS = 10_000  # of the bootstrap: its ends then move by 0.1 % from one set of draws to another
 
 
 def table(results: Path = RESULTS, columns: Sequence[str] = COLUMNS) -> str:
@@ -102,6 +106,21 @@ def interval(results: Sequence[dict[str, Any]]) -> str:
             return f"interval {NONE}"
         low, high = over_seeds(np.array([one or [0] * max(pairs) for one in reached], dtype=bool))
     return f"{100 * low:.0f} to {100 * high:.0f}"
+
+
+def over_seeds(success: Bool[np.ndarray, "S B"]) -> tuple[float, float]:
+    """95 % interval of the mean rate of several training seeds, by bootstrap over seeds and pairs
+    at once, both with replacement.
+
+    All seeds play the same pairs, so one draw of pairs serves them all. It is never narrower than
+    Wilson's interval of S x B independent plays: a bootstrap of nothing but successes would have no
+    width at all.
+    """
+    rng, (S, B) = np.random.default_rng(0), success.shape
+    seeds, pairs = rng.integers(S, size=(DRAWS, S, 1)), rng.integers(B, size=(DRAWS, 1, B))
+    low, high = np.percentile(success[seeds, pairs].mean(axis=(1, 2)), [2.5, 97.5])
+    least, most = wilson(int(success.sum()), success.size)
+    return min(float(low), least), max(float(high), most)
 
 
 def training_time(result: dict[str, Any]) -> float | None:

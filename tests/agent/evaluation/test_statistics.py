@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from latent_mpc.agent.evaluation.statistics import (
-    over_seeds,
     rate,
     spearman,
     third_of,
@@ -86,36 +85,6 @@ def test_pairs_equally_far_are_parted_in_their_order_and_none_is_lost():
 
 def test_fewer_than_three_pairs_have_no_thirds():
     assert thirds(np.ones(2, bool), np.arange(2.0)) is None
-
-
-def test_seeds_that_all_reach_everything_have_wilsons_interval_of_all_their_plays():
-    assert over_seeds(np.ones((3, 100), bool)) == wilson(300, 300)
-    assert over_seeds(np.zeros((2, 50), bool)) == wilson(0, 100)
-
-
-def test_a_seed_that_failed_widens_the_interval_down_to_nothing():
-    """All three draws are the failed seed 1 time in 27, more often than the 2.5 % below the
-    interval.
-    """
-    success = np.ones((3, 100), bool)
-    success[1] = False
-    low, high = over_seeds(success)
-    assert (low, high) == (0.0, 1.0)
-
-
-def test_seeds_that_fail_on_the_same_pairs_are_no_more_certain_than_one_and_seeds_that_do_not_are():
-    """Equal rows: the variance is that of B pairs. Otherwise, with many seeds, that of S x B plays,
-    twice: over seeds and over pairs.
-    """
-    rng, S, B = np.random.default_rng(0), 40, 200
-    same = np.repeat(rng.random((1, B)) < 0.8, S, axis=0)
-    low, high = over_seeds(same)
-    assert high - low == pytest.approx(
-        2 * 1.96 * np.sqrt(same.mean() * (1 - same.mean()) / B), rel=0.05
-    )
-    other = rng.random((S, B)) < 0.8
-    low, high = over_seeds(other)
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(3 * 0.8 * 0.2 / (S * B)), rel=0.15)
 
 
 def test_rank_correlation_by_hand():

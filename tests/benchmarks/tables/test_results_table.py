@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from latent_mpc.agent.evaluation.statistics import over_seeds, rate, thirds
+from latent_mpc.agent.evaluation.statistics import rate, thirds, wilson
 
 ROOT = Path(__file__).parents[3]
 
@@ -78,7 +78,9 @@ def test_every_seed_is_seen_and_one_interval_is_for_all(
     results_table: ModuleType, tmp_path: Path
 ) -> None:
     row = cells(results_table, tmp_path, result(0, 0), result(1, 3), result(2, 40))
-    low, high = over_seeds(np.stack([np.arange(100) >= failures for failures in (0, 3, 40)]))
+    low, high = results_table.over_seeds(
+        np.stack([np.arange(100) >= failures for failures in (0, 3, 40)])
+    )
     assert row == {
         "task": "maze",
         "sees": "state",
@@ -182,3 +184,37 @@ def test_rows_are_tasks_and_observations_that_there_are_each_once() -> None:
     assert {path.stem for path in (ROOT / "docs" / "results").glob("*.json")} <= names, (
         "a file that no row shows"
     )
+
+
+def test_seeds_that_all_reach_everything_have_wilsons_interval_of_all_their_plays(
+    results_table: ModuleType,
+) -> None:
+    assert results_table.over_seeds(np.ones((3, 100), bool)) == wilson(300, 300)
+    assert results_table.over_seeds(np.zeros((2, 50), bool)) == wilson(0, 100)
+
+
+def test_a_seed_that_failed_widens_the_interval_down_to_nothing(results_table: ModuleType) -> None:
+    """All three draws are the failed seed 1 time in 27, more often than the 2.5 % below the
+    interval.
+    """
+    success = np.ones((3, 100), bool)
+    success[1] = False
+    low, high = results_table.over_seeds(success)
+    assert (low, high) == (0.0, 1.0)
+
+
+def test_seeds_that_fail_on_the_same_pairs_are_no_more_certain_than_one_and_seeds_that_do_not_are(
+    results_table: ModuleType,
+) -> None:
+    """Equal rows: the variance is that of B pairs. Otherwise, with many seeds, that of S x B plays,
+    twice: over seeds and over pairs.
+    """
+    rng, S, B = np.random.default_rng(0), 40, 200
+    same = np.repeat(rng.random((1, B)) < 0.8, S, axis=0)
+    low, high = results_table.over_seeds(same)
+    assert high - low == pytest.approx(
+        2 * 1.96 * np.sqrt(same.mean() * (1 - same.mean()) / B), rel=0.05
+    )
+    other = rng.random((S, B)) < 0.8
+    low, high = results_table.over_seeds(other)
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(3 * 0.8 * 0.2 / (S * B)), rel=0.15)
