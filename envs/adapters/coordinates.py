@@ -39,12 +39,10 @@ class Coordinates:
     tolerance: np.ndarray  # (C,) [rad] or [m]
     unit: tuple[str, ...]  # rad or m
 
-    def distance(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """The largest distance in units of its tolerance `[...]`, of positions `[..., n]`."""
-        return self.distances(qpos, goal).max(axis=-1)
-
     def distances(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Of each name the distance in units of its tolerance `[..., names]`."""
+        """Of each name the distance in units of its tolerance `[..., names]`, of positions `[...,
+        n]`.
+        """
         if not self.names:
             return np.zeros((*np.broadcast_shapes(qpos.shape, goal.shape)[:-1], 0))
         difference = goal[..., self.index] - qpos[..., self.index]

@@ -155,19 +155,12 @@ LATER: tuple[Any, ...] = ((None, {}), (None, ""))  # options that came later, an
 NOT_COMPARED = ("task.options.xml", "task.options.title")
 
 
-def require_same(path: Path, actual: Any, expected: Any, *, exact: bool, name: str = "") -> None:
-    """Raise ValueError naming the first key at which the folder's values differ; keys not asked for
-    are free unless `exact`.
-    """
+def require_same(path: Path, actual: Any, expected: Any, name: str = "") -> None:
+    """Raise ValueError naming the first key at which the folder's values differ."""
     if isinstance(actual, Mapping) and isinstance(expected, Mapping):
-        for key in [*expected, *([key for key in actual if key not in expected] if exact else [])]:
-            require_same(
-                path,
-                actual.get(key),
-                expected.get(key),
-                exact=exact,
-                name=f"{name}.{key}" if name else str(key),
-            )
+        for key in dict.fromkeys([*expected, *actual]):
+            where = f"{name}.{key}" if name else str(key)
+            require_same(path, actual.get(key), expected.get(key), where)
     elif actual != expected and name not in NOT_COMPARED and (actual, expected) not in LATER:
         asked = f"{name} = {json.dumps(actual)}, asked for {json.dumps(expected)}"
         raise LatentMPCError(

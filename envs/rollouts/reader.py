@@ -10,12 +10,10 @@ the last row is zero and belongs to no step), `physics` float64 [n].
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +25,6 @@ from latent_mpc.envs.rollouts.format import (
     meta_text,
     read_index,
     read_meta,
-    require_same,
     row_types,
 )
 from latent_mpc.envs.rollouts.writer import RolloutWriter
@@ -204,12 +201,6 @@ class Rollouts:
         }
         if problems:
             raise leave_out(str(self.path), problems, self._skipped, len(self) + len(self._skipped))
-
-    def require(self, **meta: Any) -> None:
-        """Raise ValueError, naming the key, unless the meta data hold these values:
-        `require(task={"name": "reacher"})`.
-        """
-        require_same(self.path, self.meta, json.loads(json.dumps(meta)), exact=False)
 
 
 def broken(arrays: Arrays) -> str:

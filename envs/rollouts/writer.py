@@ -157,7 +157,6 @@ class RolloutWriter:
             self.path,
             own,
             {key: value for key, value in self._meta.items() if key != "versions"},
-            exact=True,
         )
         self._types = row_types(self.path, meta)
         index = read_index(self.path, self._types)

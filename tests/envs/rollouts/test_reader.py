@@ -129,13 +129,6 @@ def test_the_fingerprint_follows_data_and_meta(tmp_path: Path) -> None:
     assert one.fingerprint != Rollouts(tmp_path / "c").fingerprint
 
 
-def test_required_meta_data_are_compared_by_key(tmp_path: Path) -> None:
-    rollouts = write(tmp_path / "r", [5])
-    rollouts.require(task={"name": "reacher"}, seed=3)
-    with pytest.raises(ValueError, match=r'task.name = "reacher", asked for "pointmaze-umaze"'):
-        rollouts.require(task={"name": "pointmaze-umaze"})
-
-
 def test_an_episode_out_of_range_is_refused(tmp_path: Path) -> None:
     rollouts = write(tmp_path / "r", [5, 3])
     with pytest.raises(IndexError, match=r"\[0, 2\), .* got 2"):
