@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from latent_mpc.agent.evaluation.statistics import THIRDS
 from latent_mpc.configs.plugins import package_version
@@ -66,11 +66,11 @@ def print_results(result: Mapping[str, Any]) -> None:
     pairs = result["pairs"]
     head = f"{result['task']} from {result['obs']}"
     table = Table(
-        title=f"{head}, {result['episodes']} {pairs['kind']} pairs of seed {pairs['seed']}"
+        "policy",
+        Column("reached at the end", justify="right"),
+        Column("95 % interval", justify="right"),
+        title=f"{head}, {result['episodes']} {pairs['kind']} pairs of seed {pairs['seed']}",
     )
-    table.add_column("policy")
-    table.add_column("reached at the end", justify="right")
-    table.add_column("95 % interval", justify="right")
     floors, far = result["floors"], result.get("thirds") or {}  # older files have none
     name = (
         f"{result['planner']} on {result['cost']}, horizon {result['horizon']}"

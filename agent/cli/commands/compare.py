@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from latent_mpc.agent.evaluation.compare import compare, read_outcomes
 
@@ -23,11 +23,13 @@ def run(arguments: Sequence[str]) -> int:
     """Print one table. Raises ValueError, FileNotFoundError for what cannot be compared."""
     results = [outcomes for path in arguments for outcomes in read_outcomes(path)]
     rows = compare(results)
-    table = Table(title=f"{len(results[0].end)} pairs: {results[0].about}")
-    table.add_column("result", overflow="fold")
-    for heading in ("reached at the end", "at any time", "difference [points]"):
-        table.add_column(heading, justify="right")
-    table.add_column("from", overflow="fold")
+    numbers = ("reached at the end", "at any time", "difference [points]")
+    table = Table(
+        Column("result", overflow="fold"),
+        *(Column(heading, justify="right") for heading in numbers),
+        Column("from", overflow="fold"),
+        title=f"{len(results[0].end)} pairs: {results[0].about}",
+    )
     for row in rows:
         end, ever, change = row["end"], row["any"], row["difference"]
         less = (

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from torch import nn
 
 from latent_mpc.agent.agent import Agent
@@ -150,19 +150,17 @@ def summary(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, Any]:
 
 def print_report(report: dict[str, Any]) -> None:
     """The same as a table."""
+    distance = escape(f"distance at the end [{report['unit']}]")
     table = Table(
+        *(
+            Column(heading, justify="right")
+            for heading in ("goal", "verdict", distance, "first reached at step")
+        ),
         title=(
             f"{report['task']}: {report['reached']} of {report['episodes']} goals reached at"
             " the end"
-        )
+        ),
     )
-    for heading in (
-        "goal",
-        "verdict",
-        f"distance at the end [{report['unit']}]",
-        "first reached at step",
-    ):
-        table.add_column(escape(heading), justify="right")
     for i, goal in enumerate(report["goals"]):
         step = (
             "never"

@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from latent_mpc.agent.evaluation.results import command, write_json
 from latent_mpc.agent.horizon.advice import plural
@@ -70,14 +70,15 @@ def print_advice(result: dict[str, Any]) -> None:
         {row["label"]: row["ms_per_step"] for row in result["times"]["settings"]},
     )
     pairs = result["pairs"]
+    numbers = ("reached at the end", "95 % interval", "ms per model step")
     table = Table(
+        "setting",
+        *(Column(name, justify="right") for name in numbers),
         title=(
             f"{result['task']} from {result['obs']}, {pairs['episodes']} pairs of seed"
             f" {pairs['report_seed']}"
-        )
+        ),
     )
-    for name in ("setting", "reached at the end", "95 % interval", "ms per model step"):
-        table.add_column(name, justify="left" if name == "setting" else "right")
     for row in advised["reported"]["settings"]:
         rate = row["success_end"]
         time = f"{ms[row['label']]:.1f}" if row["label"] in ms else ""

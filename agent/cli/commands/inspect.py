@@ -116,9 +116,7 @@ def about(rollouts: Rollouts) -> dict[str, str]:
 
 def print_ranges(summary: Report, rollouts: Rollouts) -> None:
     """One row per key."""
-    table = Table()
-    for name in ("key", "rows of", "lowest", "highest", "never change"):
-        table.add_column(name)
+    table = Table("key", "rows of", "lowest", "highest", "never change")
     for key, ranges in summary.ranges.items():
         array = rollouts.arrays[key]
         cells = (
@@ -162,9 +160,7 @@ def inspect_checkpoint(name: str) -> None:
     print(
         "\n".join(f"{key:<12} {value}" for key, value in {"checkpoint": name, **metadata}.items())
     )
-    table = Table()
-    for column in ("part", "numbers", "lowest", "highest", "not finite"):
-        table.add_column(column)
+    table = Table("part", "numbers", "lowest", "highest", "not finite")
     broken = []
     for part, module in parts.modules().items():
         cells = parameter_summary(module)
