@@ -15,12 +15,10 @@ def draw_coverage(points: np.ndarray, names: Sequence[str], title: str, path: Pa
     """Write positions `[N, 2]`, whose two axes have these names, as a plot, darker where the robot
     has been more often.
     """
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axis = figure.add_subplot()
     axis.hexbin(
         points[:, 0],
         points[:, 1],
@@ -34,5 +32,4 @@ def draw_coverage(points: np.ndarray, names: Sequence[str], title: str, path: Pa
     axis.set_aspect("equal" if all("[m]" in name for name in names) else "auto")
     picture = io.BytesIO()
     figure.savefig(picture, dpi=120, format="png")
-    plt.close(figure)
     replace(path, picture.getvalue())

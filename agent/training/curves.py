@@ -14,18 +14,14 @@ def draw_curves(folder: Path) -> Path:
     """Write `curves.png`: every logged term against steps, one panel per phase. Returns its
     path.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     lines = Metrics(folder / "metrics.jsonl").read()
     phases = list(dict.fromkeys(str(line["phase"]) for line in lines))
     columns = max(1, len(phases))  # an empty picture if metrics.jsonl was removed
-    figure, axes = plt.subplots(
-        1, columns, figsize=(4.5 * columns, 3.5), squeeze=False, layout="constrained"
-    )
-    for axis, phase in zip(axes[0], phases, strict=False):
+    figure = Figure(figsize=(4.5 * columns, 3.5), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for axis, phase in zip(axes, phases, strict=False):
         rows = [line for line in lines if line["phase"] == phase]
         for term in [key for key in rows[0] if key not in ("phase", "step")]:
             axis.plot(
@@ -39,6 +35,5 @@ def draw_curves(folder: Path) -> Path:
         axis.legend(frameon=False, fontsize=8)
     picture = io.BytesIO()
     figure.savefig(picture, dpi=120, format="png")
-    plt.close(figure)
     replace(folder / "curves.png", picture.getvalue())
     return folder / "curves.png"
