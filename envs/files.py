@@ -1,13 +1,15 @@
-"""Atomic file writes and a single-writer lock on a folder."""
+"""Atomic file writes, lines of json, and a single-writer lock on a folder."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -34,6 +36,18 @@ def replace(path: Path, content: bytes) -> None:
             temporary.write_bytes(content)
     except OSError as error:
         raise unwritten(path, error) from error
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    """The keys and values on each line of a file; lines that a kill left half-written do not count.
+    None where there is no file.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    lines = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            lines.append(json.loads(line))
+    return [line for line in lines if isinstance(line, dict)]
 
 
 def unwritten(path: Path, error: OSError) -> OSError:

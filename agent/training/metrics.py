@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latent_mpc.envs.files import replace, unwritten
+from latent_mpc.envs.files import json_lines, replace, unwritten
 
 
 class Metrics:
@@ -46,20 +46,7 @@ class Metrics:
 
     def read(self) -> list[dict[str, float | int | str]]:
         """Every whole line; none if nothing was logged yet."""
-        lines = []
-        texts = (
-            self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-            if self.path.exists()
-            else []
-        )
-        for text in texts:
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError:  # the line in flight when a run was killed
-                continue
-            if isinstance(line, dict) and {"phase", "step"} <= line.keys():
-                lines.append(line)
-        return lines
+        return [line for line in json_lines(self.path) if {"phase", "step"} <= line.keys()]
 
 
 def _tensorboard(folder: Path) -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from latent_mpc.envs.files import json_lines
+
 QUARANTINE = "quarantine.jsonl"
 
 
@@ -23,15 +25,5 @@ def quarantine(path: Path, episode: Mapping[str, Any]) -> None:
 
 def quarantined(path: Path) -> list[dict[str, Any]]:
     """The episodes put aside, in order; a line that a kill left half-written does not count."""
-    file = path / QUARANTINE
-    lines = []
-    for text in (
-        file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
-    ):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(line, dict) and isinstance(line.get("number"), int):
-            lines.append(line)
-    return lines
+    lines = json_lines(path / QUARANTINE)
+    return [line for line in lines if isinstance(line.get("number"), int)]
