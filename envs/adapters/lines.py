@@ -7,10 +7,10 @@ from collections.abc import Sequence
 SHOWN = 8  # entries of a goal in a line
 
 
-def few(names: Sequence[str], most: int = 4) -> str:
+def few(names: Sequence[object], most: int = 4) -> str:
     """At most so many, and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{more}"
+    return f"{', '.join(map(str, names[:most]))}{more}"
 
 
 def first_few(each: list[str]) -> list[str]:

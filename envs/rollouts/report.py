@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from latent_mpc.envs.adapters.lines import few
 from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.guided_play import motion
 from latent_mpc.envs.registry import TASKS, make
@@ -25,6 +26,7 @@ CLIPPED = 0.5  # share of actions at a bound from which it is reported as an ano
 OBSERVED = 20_000  # frames looked at for the objects' motion: 0.2 s
 STIRRED = 1e-3  # [m] in a frame, from which an object counts as moved
 LEVER = 0.1  # [m/rad] of a turn
+LISTED = 8  # episodes or numbers of a row that a line names
 FRAME = 128  # rows and columns of a frame that is rendered here [pixels]
 
 
@@ -54,14 +56,15 @@ class Report:
     def anomalies(self) -> list[str]:
         """What looks wrong, a line each."""
         lines = [
-            f"{key} is not finite in episodes {shorten(r.broken)}"
+            f"{key} is not finite in episodes {few(r.broken, LISTED)}"
             for key, r in self.ranges.items()
             if r.broken
         ]
         for key, one in self.ranges.items():
             if key not in ("physics", "pixels") and one.constant:
                 lines.append(
-                    f"{key} never changes in dimensions {shorten(one.constant)} of {one.low.size}"
+                    f"{key} never changes in dimensions {few(one.constant, LISTED)} of"
+                    f" {one.low.size}"
                 )
         lines += (
             ["pixels never change"]
@@ -74,7 +77,7 @@ class Report:
             else []
         )
         if self.duplicates:
-            pairs = shorten([f"{i} = {first}" for i, first in self.duplicates])
+            pairs = few([f"{i} = {first}" for i, first in self.duplicates], LISTED)
             lines.append(f"{len(self.duplicates)} episodes repeat earlier ones: {pairs}")
         return lines
 
@@ -189,12 +192,6 @@ def frames(
         elif task is not None:
             sheet.append([task.observation(state)["pixels"] for state in episode["physics"][at]])
     return sheet
-
-
-def shorten(values: Sequence[object], most: int = 8) -> str:
-    """The first of a list, and how many more there are."""
-    more = f" and {len(values) - most} more" if len(values) > most else ""
-    return ", ".join(map(str, values[:most])) + more
 
 
 def _has_pictures(episode: Arrays) -> bool:

@@ -28,11 +28,13 @@ from latent_mpc.agent.cli.coverage_plot import draw_coverage
 from latent_mpc.agent.evaluation.results import make_folder
 from latent_mpc.configs.command_line import write
 from latent_mpc.configs.schema import InspectConfig
+from latent_mpc.envs.adapters.lines import few
 from latent_mpc.envs.files import replace
 from latent_mpc.envs.rollouts.format import META
 from latent_mpc.envs.rollouts.quarantine import quarantined
 from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.rollouts.report import (
+    LISTED,
     Report,
     coverage,
     frames,
@@ -40,7 +42,6 @@ from latent_mpc.envs.rollouts.report import (
     object_motion,
     positions,
     report,
-    shorten,
 )
 from latent_mpc.envs.video.contact_sheet import contact_sheet
 
@@ -125,7 +126,7 @@ def print_ranges(summary: Report, rollouts: Rollouts) -> None:
             f"{np.min(ranges.low):.4g}",
             f"{np.max(ranges.high):.4g}",
         )
-        table.add_row(*(escape(cell) for cell in cells), shorten(ranges.constant) or "-")
+        table.add_row(*(escape(cell) for cell in cells), few(ranges.constant, LISTED) or "-")
     Console().print(table)
 
 
