@@ -30,7 +30,7 @@ from latent_mpc.envs.rollouts.reader import (
     without,
 )
 from latent_mpc.envs.rollouts.replay import AGREE, Layout, Replay
-from latent_mpc.envs.task import Task
+from latent_mpc.envs.task import Task, action_of
 
 if TYPE_CHECKING:
     from minari.dataset.episode_data import EpisodeData
@@ -57,10 +57,7 @@ class Scale(NamedTuple):
 
     def __call__(self, actions: np.ndarray) -> np.ndarray:
         """Recorded actions `[T, A]` as the task's."""
-        half = (self.high - self.low) / 2
-        return np.clip(
-            (actions - (self.low + self.high) / 2) / np.where(half > 0, half, 1.0), -1.0, 1.0
-        )
+        return action_of(actions, np.stack([self.low, self.high], axis=-1))
 
 
 class Reader:
@@ -108,14 +105,15 @@ class Reader:
 
     def write(self, out: str | os.PathLike[str], meta: Mapping[str, Any]) -> Rollouts:
         """Write the folder `out`, going on where an earlier call was stopped."""
-        read = {
+        metadata = {
+            **meta,
             "minari": self.data.name,
             "obs": list(self.keys),
             "states": self.source.name if self.source else "as they stand",
             "actions": [bound.tolist() for bound in self.scale],
             "skipped": self.skip,
         }
-        with RolloutWriter(out, {**meta, **read}) as writer:
+        with RolloutWriter(out, metadata) as writer:
             for i, episode in self._episodes([i for i in self._kept if i >= writer.next_number]):
                 writer.append(self._arrays(episode), i)
         return Rollouts(out)
