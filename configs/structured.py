@@ -18,8 +18,9 @@ TYPE_NAMES = {
     bool: "true or false",
     str: "text",
     dict: "keys and values",
+    list[str]: "a list: [A,B]",
+    list[int]: "a list of integers like [3,5]",
 }
-TYPE_NAMES |= {list[str]: "a list: [A,B]", list[int]: "a list of integers like [3,5]"}
 Config = TypeVar("Config")
 
 

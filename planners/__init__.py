@@ -37,8 +37,16 @@ __all__ = [
     "make",
 ]
 
-_HOME = {"Budget": "budget", "Plan": "planner", "Planner": "planner", "Warm": "warm_start"}
-_HOME |= {"Algorithm": "algorithm", "Search": "algorithm", "CEM": "cem", "MPPI": "mppi"}
+_HOME = {
+    "Algorithm": "algorithm",
+    "Budget": "budget",
+    "CEM": "cem",
+    "MPPI": "mppi",
+    "Plan": "planner",
+    "Planner": "planner",
+    "Search": "algorithm",
+    "Warm": "warm_start",
+}
 
 
 def __getattr__(name: str) -> Any:

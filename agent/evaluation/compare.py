@@ -99,11 +99,11 @@ def compare(results: Sequence[Outcomes]) -> list[dict[str, Any]]:
             if other.source == first.source != one.source and other.label == one.label
         ]
         against = (there or [first])[0]
-        rates = {"end": rate(np.array(one.end, bool)), "any": rate(np.array(one.any, bool))}
         rows.append(
             {
                 "name": one.name,
-                **rates,
+                "end": rate(np.array(one.end, bool)),
+                "any": rate(np.array(one.any, bool)),
                 "against": against.name,
                 "difference": paired_difference(one.end, against.end),
             }

@@ -178,21 +178,23 @@ def measure(
         outcome: what the agent did on these pairs, where it is known.
     """
     result, _ = evaluate(agent, task, pairs, progress=f"evaluating {task.name}", outcome=outcome)
-    seconds = planner["horizon"] * agent.action_repeat * task.control_period
-    head = {
+    result["pairs"] = {"kind": config.kind, "seed": config.seed, **result["pairs"]}
+    return {
         "task": task.name,
         "obs": "+".join(agent.model.shapes),
         "planner": planner["name"],
         "cost": cost["name"],
+        "horizon": planner["horizon"],
+        "horizon_seconds": planner["horizon"] * agent.action_repeat * task.control_period,
+        **result,
+        "oracle": oracle(pairs) if oracle else None,
+        "settings": {
+            "planner": planner,
+            "cost": cost,
+            "planner_seed": agent.seed,
+            "rollouts": agent.search_report,
+        },
+        "command": command(),
+        "versions": versions(),
+        "machine": machine(agent.device),
     }
-    head |= {"horizon": planner["horizon"], "horizon_seconds": seconds}
-    result["pairs"] = {"kind": config.kind, "seed": config.seed, **result["pairs"]}
-    settings = {
-        "planner": planner,
-        "cost": cost,
-        "planner_seed": agent.seed,
-        "rollouts": agent.search_report,
-    }
-    reference = oracle(pairs) if oracle else None
-    made = {"command": command(), "versions": versions(), "machine": machine(agent.device)}
-    return {**head, **result, "oracle": reference, "settings": settings, **made}

@@ -50,9 +50,8 @@ def cached_oracle(
         "oracle": task.name,
         "model": _model_hash(task),
         "pairs": fingerprint(pairs),
-    }
-    key |= {"versions": versions(), "code": code_of(CODE)}
-    key |= {
+        "versions": versions(),
+        "code": code_of(CODE),
         "planner": dict(planner),
         "weights": [cost.running, cost.terminal],
         "action_repeat": action_repeat,

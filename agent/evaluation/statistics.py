@@ -41,12 +41,13 @@ def thirds(success: Bool[np.ndarray, " B"], far: Float[np.ndarray, " B"]) -> dic
     which, result = third_of(far), {}
     for i, name in enumerate(THIRDS):
         part = which == i
-        head = {
+        result[name] = {
             "pairs": int(part.sum()),
             "reached": int(success[part].sum()),
             **rate(success[part]),
+            "from": float(far[part].min()),
+            "to": float(far[part].max()),
         }
-        result[name] = {**head, "from": float(far[part].min()), "to": float(far[part].max())}
     return result
 
 

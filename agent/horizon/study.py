@@ -178,8 +178,6 @@ def _model(sweep: Sweep, by_horizon: Sequence[Setting]) -> Result:
         "episodes": config.data_episodes,
         "seed": [config.data_seed, config.seed],
         "steps": most,
-    }
-    cache_key |= {
         "costs": sorted(usable_costs(parts.networks)),
         "goal": goal.tolist(),
         "task": task.name,

@@ -139,13 +139,16 @@ class Sweep:
         """The result of a setting that was evaluated."""
         result = self.cache.read(self.cache_key(setting))
         assert result is not None
-        more: dict[str, Any] = {
+        return {
+            "role": setting.role,
+            "label": setting.label,
             "horizon": setting.horizon,
             "seconds": setting.horizon * self.seconds,
             "evaluations": setting.evaluations,
+            "pairs_fingerprint": fingerprint(self.pairs(setting.pairs_seed, setting.pairs)),
+            **asdict(setting),
+            **result,
         }
-        more["pairs_fingerprint"] = fingerprint(self.pairs(setting.pairs_seed, setting.pairs))
-        return {"role": setting.role, "label": setting.label, **more, **asdict(setting), **result}
 
     def film(self, setting: Setting) -> dict[str, np.ndarray]:
         """States `[T + 1, B, n]` and imagined paths `[T, B, H, 3]` [m] of a setting at a horizon
@@ -163,24 +166,22 @@ class Sweep:
         """All that the outcome of a setting depends on, as a key of the cache; the oracle knows no
         weights.
         """
-        oracle = setting.role == "oracle"
-        how = {
+        who = (
+            {"kind": "oracle"}
+            if setting.role == "oracle"
+            else {"kind": "agent", "weights": self.weights, "device": self.device.type}
+        )
+        return {
             "planner": dict(setting.planner),
             "cost": dict(setting.cost),
             "every": setting.every,
             "seed": self.config.seed,
-        }
-        where = {
             "task": self.task.name,
             "action_repeat": self.repeat,
             "pairs": fingerprint(self.pairs(setting.pairs_seed, setting.pairs)),
+            **who,
+            **self.sources,
         }
-        who = (
-            {"kind": "oracle"}
-            if oracle
-            else {"kind": "agent", "weights": self.weights, "device": self.device.type}
-        )
-        return {**how, **where, **who, **self.sources}
 
     @property
     def device(self) -> torch.device:
@@ -235,11 +236,12 @@ class Sweep:
         episodes = Outcome.collect(
             self._shown(stream, self._work(setting) / pairs.steps), self.task, pairs.pairs
         )
-        spent = {
+        result = {
+            **outcomes(episodes),
+            "distance_end": episodes.distance[-1].tolist(),
             "wall_seconds": time.perf_counter() - start,
             "batch_ms": 1e3 * float(np.median(episodes.decision_s[:: self.repeat])),
         }
-        result = {**outcomes(episodes), "distance_end": episodes.distance[-1].tolist(), **spent}
         film = {"states": episodes.states, "paths": np.stack(paths)} if paths else None
         self.cache.write(self.cache_key(setting), result, film)
 

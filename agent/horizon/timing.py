@@ -71,14 +71,18 @@ def time_settings(sweep: Sweep, settings: Iterable[Setting]) -> list[dict[str, A
             sweep.progress.rename(f"timing decisions, {setting.label}")
             times = _time(sweep, plain)
             sweep.cache.write(cache_key, times)
-        head = {
-            "label": setting.label,
-            "role": setting.role,
-            "horizon": setting.horizon,
-            "every": setting.every,
-        }
-        head |= {"samples": setting.planner.get("samples"), "evaluations": setting.evaluations}
-        rows.append({**head, **times, "ms_per_step": times["ms"]["median"] / setting.every})
+        rows.append(
+            {
+                "label": setting.label,
+                "role": setting.role,
+                "horizon": setting.horizon,
+                "every": setting.every,
+                "samples": setting.planner.get("samples"),
+                "evaluations": setting.evaluations,
+                **times,
+                "ms_per_step": times["ms"]["median"] / setting.every,
+            }
+        )
     return rows
 
 

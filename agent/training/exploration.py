@@ -197,10 +197,12 @@ def collect_goal_directed(
         *(step.action.astype(np.float32) for step in episode_steps),
         np.zeros((len(states), width), np.float32),
     ]  # of no step
-    whole = {key: np.stack([obs[key] for obs in seen], axis=1) for key in job.obs}
-    whole["action"] = np.stack(actions, axis=1)
-    # (B, T + 1, n)
-    whole["physics"] = np.stack([states, *(step.after for step in episode_steps)], axis=1)
+    whole = {
+        **{key: np.stack([obs[key] for obs in seen], axis=1) for key in job.obs},
+        "action": np.stack(actions, axis=1),
+        # (B, T + 1, n)
+        "physics": np.stack([states, *(step.after for step in episode_steps)], axis=1),
+    }
     episodes = [{key: array[b] for key, array in whole.items()} for b in range(len(states))]
     for episode in episodes:
         check_physics(episode)

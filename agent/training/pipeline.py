@@ -198,10 +198,10 @@ def describe(config: TrainConfig, task: Task) -> dict[str, Any]:
 
 def describe_data(rollouts: Rollouts) -> dict[str, Any]:
     """What the checkpoint says of its data."""
-    size = {"episodes": len(rollouts), "steps": int(rollouts.lengths.sum())}
     return {
         "fingerprint": rollouts.fingerprint,
-        **size,
+        "episodes": len(rollouts),
+        "steps": int(rollouts.lengths.sum()),
         "behaviour": rollouts.meta.get("behaviour"),
     }
 
@@ -217,19 +217,17 @@ def gather(
     """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes
     it.
     """
-    workers, options = collection.workers or None, task_options(task, collection)
-    behaviour, episodes, patience = collection.behaviour, collection.episodes, collection.patience
     return collect(
         task.name,
-        options,
+        task_options(task, collection),
         observations,
-        behaviour,
-        episodes,
+        collection.behaviour,
+        collection.episodes,
         seed,
         folder,
-        workers,
+        collection.workers or None,
         notes=notes,
-        patience=patience,
+        patience=collection.patience,
     )
 
 

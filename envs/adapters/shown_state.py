@@ -47,9 +47,16 @@ class ShownState:
     def __call__(self, data: mujoco.MjData) -> np.ndarray:
         """The state, float32 `[S]`, of `data` whose kinematics are up to date."""
         angles = data.qpos[self._angles]
-        numbers = [np.cos(angles), np.sin(angles), data.qpos[self._plain], data.qvel[self._dofs]]
-        numbers += [data.act, data.sensordata[self._sensors], data.ctrl[self._commands]]
-        numbers += [place.value(data) for place in self._places]
+        numbers = [
+            np.cos(angles),
+            np.sin(angles),
+            data.qpos[self._plain],
+            data.qvel[self._dofs],
+            data.act,
+            data.sensordata[self._sensors],
+            data.ctrl[self._commands],
+            *(place.value(data) for place in self._places),
+        ]
         return np.concatenate(numbers).astype(np.float32)
 
     def about(self) -> list[str]:

@@ -188,9 +188,11 @@ def play(task: Task, job: Job, number: int) -> Arrays:
         observations.append(task.observation())
         physics.append(task.snapshot())
     done.append(np.zeros(width, np.float32))  # belongs to no step
-    episode = {key: np.stack([observation[key] for observation in observations]) for key in job.obs}
-    episode |= {"action": np.stack(done), "physics": np.stack(physics)}
-    return episode
+    return {
+        **{key: np.stack([observation[key] for observation in observations]) for key in job.obs},
+        "action": np.stack(done),
+        "physics": np.stack(physics),
+    }
 
 
 def begin(

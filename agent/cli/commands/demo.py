@@ -115,13 +115,17 @@ def scenes(
     """What the video shows of each episode."""
     verdicts, total = outcome.end.tolist(), len(pairs.pairs)
     for i, pair in enumerate(pairs.pairs):
-        head: dict[str, Any] = {
-            "title": title,
-            "index": i + 1,
-            "total": total,
-            "earlier": tuple(verdicts[:i]),
-        }
-        yield show_episode(task, camera, outcome.states[:, i], pair.goal, plans[:, i], **head)
+        yield show_episode(
+            task,
+            camera,
+            outcome.states[:, i],
+            pair.goal,
+            plans[:, i],
+            title=title,
+            index=i + 1,
+            total=total,
+            earlier=tuple(verdicts[:i]),
+        )
 
 
 def summary(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, Any]:

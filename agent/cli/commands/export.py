@@ -20,8 +20,14 @@ from latent_mpc.envs.rollouts.minari_set import SCHEME
 from latent_mpc.envs.rollouts.reader import Rollouts
 
 # of data and task, by train: key -> default
-COMPARED: dict[str, object] = {"id": "", "kwargs": {}, "xml": "", "actions": INCREMENTS}
-COMPARED |= {"control_period": 0.0, "size": TaskConfig.size}
+COMPARED: dict[str, object] = {
+    "id": "",
+    "kwargs": {},
+    "xml": "",
+    "actions": INCREMENTS,
+    "control_period": 0.0,
+    "size": TaskConfig.size,
+}
 
 
 def run(config: ExportConfig) -> int:

@@ -162,8 +162,11 @@ def run_locked(
     save_parts(parts, folder)  # with the horizon that was chosen
     # collecting and validating too; of this call, so after a kill less than all
     seconds = time.perf_counter() - begin
-    result["checkpoint"] = {"path": str(folder), **origin(parts.config)}
-    result |= {"train_seconds": seconds, "resumed": resumed}
+    result |= {
+        "checkpoint": {"path": str(folder), **origin(parts.config)},
+        "train_seconds": seconds,
+        "resumed": resumed,
+    }
     write_json(folder / "results.json", result)
     print_results(result)
     for line in about(motion):

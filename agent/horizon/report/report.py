@@ -84,8 +84,11 @@ def write_page(result: Outcome, images: Mapping[str, str], films: Sequence[Outco
     chosen, *_, last = by_label[advised["smallest"]], *by_label.values()
     shorter = [one for one in by_label.values() if one["horizon"] < chosen["horizon"]]
     probes = [(name, kind) for name in ("position", "velocity") for kind in ("linear", "mlp")]
-    reasons = {"best": "reached most", "smallest": "the shortest within the interval of the best"}
-    reasons["fastest"] = f"the fastest within {100 * CLOSE:.0f} points of the best"
+    reasons = {
+        "best": "reached most",
+        "smallest": "the shortest within the interval of the best",
+        "fastest": f"the fastest within {100 * CLOSE:.0f} points of the best",
+    }
     values: dict[str, Any] = {
         "name": Path(result["checkpoint"]["path"]).name,
         "ms": times_of(result),
@@ -123,8 +126,6 @@ def write_page(result: Outcome, images: Mapping[str, str], films: Sequence[Outco
         "numbers": _numbers,
         "percent": percent,
         "plural": plural,
-    }
-    page.filters |= {
         "seconds": lambda horizon: f"{horizon * result['step_seconds']:.2g} s",
         "third": _third,
     }

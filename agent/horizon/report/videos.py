@@ -45,10 +45,11 @@ def film_pairs(
             frames = [
                 _small(frame) for frame in compose_episode(_episode(sweep, setting, camera, i))
             ]
-            head = {"horizon": setting.horizon, "pair": i + 1, "reached": bool(verdict)}
             films.append(
                 {
-                    **head,
+                    "horizon": setting.horizon,
+                    "pair": i + 1,
+                    "reached": bool(verdict),
                     "video": _mp4(frames, 1 / sweep.task.control_period),
                     "poster": _jpeg(frames[-1]),
                 }
@@ -63,13 +64,15 @@ def _episode(sweep: Sweep, setting: Setting, camera: Camera, i: int) -> Episode:
         sweep.film(setting),
         sweep.pairs(setting.pairs_seed, setting.pairs).pairs,
     )
-    head: dict[str, Any] = {
-        "title": f"{task.name}, horizon {setting.horizon}",
-        "index": i + 1,
-        "total": len(pairs),
-    }
     return show_episode(
-        task, camera, film["states"][:, i], pairs[i].goal, film["paths"][:, i], **head
+        task,
+        camera,
+        film["states"][:, i],
+        pairs[i].goal,
+        film["paths"][:, i],
+        title=f"{task.name}, horizon {setting.horizon}",
+        index=i + 1,
+        total=len(pairs),
     )
 
 
