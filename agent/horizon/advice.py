@@ -100,7 +100,7 @@ def diagnose_bottleneck(
     if more is not None and gain is not None:
         numbers["more_samples"] = {"evaluations": more["evaluations"], "gain": gain}
     if rate >= GOOD:
-        share = (
+        why = (
             f"{best['label']} reaches every goal of the pairs that the choice was made on."
             if rate == 1
             else (
@@ -108,26 +108,35 @@ def diagnose_bottleneck(
                 " tell why."
             )
         )
-        return {"what": "nothing", "why": share, "rests_on": numbers}
+        return {"what": "nothing", "why": why, "rests_on": numbers}
     alike = oracle is not None and oracle["success_end"]["low"] <= rate
     if oracle is not None and alike and oracle["success_end"]["rate"] >= GOOD:
-        why = (
-            f"The agent's {100 * rate:.0f} % lie within the interval of the oracle's"
-            f" {percent(oracle['success_end'])}."
-        )
-        return {"what": "nothing", "why": why, "rests_on": numbers}
+        return {
+            "what": "nothing",
+            "why": (
+                f"The agent's {100 * rate:.0f} % lie within the interval of the oracle's"
+                f" {percent(oracle['success_end'])}."
+            ),
+            "rests_on": numbers,
+        }
     if more is not None and gain is not None and gain["low"] > 0:
-        why = (
-            f"{more['evaluations']} instead of {best['evaluations']} evaluations reach"
-            f" {100 * gain['mean']:.0f} % more of the goals."
-        )
-        return {"what": "planner", "why": why, "rests_on": numbers}
+        return {
+            "what": "planner",
+            "why": (
+                f"{more['evaluations']} instead of {best['evaluations']} evaluations reach"
+                f" {100 * gain['mean']:.0f} % more of the goals."
+            ),
+            "rests_on": numbers,
+        }
     if oracle is not None and alike:
-        why = (
-            "With an exact model and an exact cost the same planner reaches"
-            f" {percent(oracle['success_end'])}, not measurably more."
-        )
-        return {"what": "planner", "why": why, "rests_on": numbers}
+        return {
+            "what": "planner",
+            "why": (
+                "With an exact model and an exact cost the same planner reaches"
+                f" {percent(oracle['success_end'])}, not measurably more."
+            ),
+            "rests_on": numbers,
+        }
     return _model_or_cost(best["horizon"], imagination, guidance, cost, numbers)
 
 
@@ -150,12 +159,14 @@ def longer_horizon_effect(
     message = (
         f"{longest['label']} instead of {best['label']} changes success at the end by"
         f" {100 * change['mean']:+.0f} points"
+        f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
     )
-    message += f" ({100 * change['low']:+.0f} to {100 * change['high']:+.0f})"
     if change["high"] >= 0:
         return {"difference": change, "why": f"{message}, which is not measurable."}
-    message += f"; {percent(longest['success_any'], False)} come to the goal at any time, "
-    message += f"{percent(longest['success_end'], False)} are there at the end."
+    message += (
+        f"; {percent(longest['success_any'], False)} come to the goal at any time,"
+        f" {percent(longest['success_end'], False)} are there at the end."
+    )
     if oracle is None:
         return {"difference": change, "why": message}
     reached = f"The oracle reaches {percent(oracle['success_end'])} there"
@@ -173,8 +184,13 @@ def longer_horizon_effect(
         f"{curve[near - 1]:.2g} {position['unit']} after {plural(near)}, {curve[far - 1]:.2g}"
         f" {position['unit']} after {plural(far)}"
     )
-    due = f"so the search can do it; errors of imagination add up over a long plan: {errors}"
-    return {"difference": change, "why": f"{message} {reached}, {due}."}
+    return {
+        "difference": change,
+        "why": (
+            f"{message} {reached}, so the search can do it; errors of imagination add up over a"
+            f" long plan: {errors}."
+        ),
+    }
 
 
 def percent(rate: Mapping[str, float], interval: bool = True) -> str:
