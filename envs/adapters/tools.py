@@ -118,20 +118,17 @@ class Chains:
         """
         model = self.model
         joints = joints_above(model, tool.body)
-        for kind, moved in zip(model.actuator_trntype, self.moved, strict=True):
-            if int(kind) == CRANK and moved & joints:
-                return True
+        kinds = zip(model.actuator_trntype, self.moved, strict=True)
+        turned = any(int(kind) == CRANK and moved & joints for kind, moved in kinds)
+        ties = [
+            ends for ends in tied_bodies(model) if all(model.body_mocapid[end] < 0 for end in ends)
+        ]
         tree = int(model.body_treeid[tool.body])
-        for ends in tied_bodies(model):
-            if any(model.body_mocapid[end] >= 0 for end in ends):
-                continue
-            if any(
-                int(model.body_treeid[end]) == tree
-                and not (tool.carries and self._beyond(tool, end))
-                for end in ends
-            ):
-                return True
-        return False
+        return turned or any(
+            int(model.body_treeid[end]) == tree and not (tool.carries and self._beyond(tool, end))
+            for ends in ties
+            for end in ends
+        )
 
     def _beyond(self, tool: Tool, body: int) -> bool:
         while body > 0:
