@@ -54,12 +54,8 @@ def _cubes(env: Any) -> OwnSuccess:
     return OwnSuccess(tuple(f"{name}:{CUBE}" for name in names))
 
 
-def _fetch_reach(env: Any) -> OwnSuccess:
-    return OwnSuccess((f"site:robot0:grip:{env.distance_threshold:g}",))
-
-
-def _fetch_object(env: Any) -> OwnSuccess:
-    return OwnSuccess((f"object0:joint:{env.distance_threshold:g}",))
+def _near(place: str) -> Callable[[Any], OwnSuccess]:
+    return lambda env: OwnSuccess((f"{place}:{env.distance_threshold:g}",))
 
 
 def _fingertips(env: Any) -> OwnSuccess:
@@ -113,10 +109,10 @@ ROWS: dict[str, Callable[[Any], OwnSuccess]] = {
     "ogbench.manipspace.envs.cube_env": _cubes,
     "ogbench.manipspace.envs.scene_env": _refused("buttons, drawer and window cannot be goals"),
     "ogbench.manipspace.envs.puzzle_env": _refused("buttons cannot be goals"),
-    f"{_ROBOTICS}.fetch.reach": _fetch_reach,
-    f"{_ROBOTICS}.fetch.push": _fetch_object,
-    f"{_ROBOTICS}.fetch.slide": _fetch_object,
-    f"{_ROBOTICS}.fetch.pick_and_place": _fetch_object,
+    f"{_ROBOTICS}.fetch.reach": _near("site:robot0:grip"),
+    f"{_ROBOTICS}.fetch.push": _near("object0:joint"),
+    f"{_ROBOTICS}.fetch.slide": _near("object0:joint"),
+    f"{_ROBOTICS}.fetch.pick_and_place": _near("object0:joint"),
     f"{_ROBOTICS}.shadow_dexterous_hand.reach": _fingertips,
     f"{_ROBOTICS}.shadow_dexterous_hand.manipulate": _in_hand,
     f"{_ADROIT}_door": _left_out(
