@@ -27,10 +27,8 @@ def setting(key: str, value: object) -> str:
     """`KEY=VALUE` as `compose.parse` reads it: text as it stands, in quotes only where it would be
     read as something else.
     """
-    if isinstance(value, (list, tuple, Mapping)):
+    if value is None or isinstance(value, (bool, list, tuple, Mapping)):
         return f"{key}={_item(value)}"
-    if value is None or isinstance(value, bool):
-        return f"{key}={str(value).lower() if value is not None else 'null'}"
     text = str(value)
     plain = text == text.strip() and not text.startswith(("'", '"')) and "," not in text
     return f"{key}={text if plain else _quoted(text)}"
