@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Hashable
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from operator import attrgetter
 from typing import Any
 
 from latent_mpc.configs.errors import LatentMPCError
@@ -18,6 +19,7 @@ from latent_mpc.configs.errors import LatentMPCError
 TASK_POINTS = "latent_mpc.tasks"  # name -> callable(**options) -> Task
 # the same name -> subclass of TaskConfig, where the task has options of its own
 CONFIG_POINTS = "latent_mpc.configs"
+BY_NAME = attrgetter("name")
 
 
 @cache
@@ -38,13 +40,8 @@ def load(group: str, name: str) -> Any:
         ) from error
 
 
-def _name(kind: Any) -> str:
-    name: str = kind.name
-    return name
-
-
 def registered(
-    folder: str, base: type[Any], group: str, key: Callable[[Any], Hashable] = _name
+    folder: str, base: type[Any], group: str, key: Callable[[Any], Hashable] = BY_NAME
 ) -> dict[Any, Any]:
     """The classes derived from `base` that have a name: those of a folder's files, then those of a
     group of entry points.
