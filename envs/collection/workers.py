@@ -96,7 +96,8 @@ def in_workers(
                         f"a worker {why} at number {first}; another takes its place, {what}",
                         file=sys.stderr,
                     )
-                    workers[i] = _replace(start, workers[i])
+                    _end(workers[i])
+                    workers[i] = _begin(start)
             yield done.pop(number)
 
 
@@ -197,11 +198,6 @@ def _end(worker: Worker) -> None:
     worker.connection.close()
     worker.process.kill()  # it holds nothing, and one that hangs may not answer to less
     worker.process.join()
-
-
-def _replace(start: Start, worker: Worker) -> Worker:
-    _end(worker)
-    return _begin(start)
 
 
 @contextlib.contextmanager
