@@ -113,8 +113,15 @@ class CoordinateTask(DrawnStates):
         self.pushes = bool(np.isin(counting, model.body_treeid[list(roles.objects)]).any())
         rule = None
         if poses is not None and not timed.complete:
-            commanded, moved = bool(self.incremented.any()), self.success.coordinates
-            rule = time_scale_of(model, roles, moved, poses, step, commanded, direct)
+            rule = time_scale_of(
+                model,
+                roles,
+                self.success.coordinates,
+                poses,
+                step,
+                commanded=bool(self.incremented.any()),
+                direct=direct,
+            )
         self._timing = timed.timing(self.name, step, rule)
         self.steps_held, self.control_period, self.episode_steps, _ = self._timing
         self.pace = self._timing.pace

@@ -109,14 +109,16 @@ class GymnasiumTask(CoordinateTask):
         return self._actuators
 
     def about(self) -> list[str]:
-        lines = super().about()
-        if self._note:
-            lines.append(f"  {self._note}")
-        return lines + self._foreign.about()
+        note = [f"  {self._note}"] if self._note else []
+        return [*super().about(), *note, *self._foreign.about()]
 
     def settings(self) -> dict[str, Any]:
-        own = {"id": self.id, "kwargs": self.kwargs, "fingerprint": self.fingerprint}
-        return own | super().settings()
+        return {
+            "id": self.id,
+            "kwargs": self.kwargs,
+            "fingerprint": self.fingerprint,
+            **super().settings(),
+        }
 
     def _probe_actuators(self) -> np.ndarray | None:
         """What the environment's step gives the actuators at the ends of the actions `[A, 2]`; None

@@ -88,14 +88,13 @@ def _require_large_enough(
     size, least = cameras[0].size, least_pixels(cameras[0].size)
     most = np.max([pixels_covered(camera, poses, bodies) for camera in cameras], axis=0)
     missed = float((most < least).mean())
-    if missed <= 0.5:
-        return
-    raise LatentMPCError(
-        f"{name}: pictures must show what has to reach the goal, but it covers fewer than {least}"
-        f" of {size**2} pixels in {missed:.0%} of {len(poses)} pictures; another view is needed,"
-        f" task.camera=NAME or {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION, or a larger task.size, or"
-        " obs=state"
-    )
+    if missed > 0.5:
+        raise LatentMPCError(
+            f"{name}: pictures must show what has to reach the goal, but it covers fewer than"
+            f" {least} of {size**2} pixels in {missed:.0%} of {len(poses)} pictures; another view"
+            f" is needed, task.camera=NAME or {PREFIX}X:Y:Z:DISTANCE:AZIMUTH:ELEVATION, or a larger"
+            " task.size, or obs=state"
+        )
 
 
 def _elsewhere(
