@@ -189,16 +189,14 @@ class Agent:
             )
             batch = len(z_goal)
             if mask is None:
-                plan = torch.zeros(
-                    batch, self.planner.horizon, self.model.actions, device=self.device
-                )
-                elapsed = torch.zeros(batch, dtype=torch.int64)
                 self.episodes = Episodes(
                     z_goal,
                     self.model.memory(batch),
                     self.decision.init(batch, self.seed),
-                    plan,
-                    elapsed,
+                    plan=torch.zeros(
+                        batch, self.planner.horizon, self.model.actions, device=self.device
+                    ),
+                    elapsed=torch.zeros(batch, dtype=torch.int64),
                 )
                 return
             now = self._begun()

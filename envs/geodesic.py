@@ -46,11 +46,10 @@ class Geodesic:
         self.origin = -np.array([columns, rows]) / 2
         nx, ny = round(columns / SPACING) + 1, round(rows / SPACING) + 1
         # (ny, nx, 2)
-        points = (
+        self.points = (
             np.stack(np.meshgrid(np.arange(nx), np.arange(ny)), axis=-1) * SPACING + self.origin
         )
-        self.points = points
-        room = clearance(boxes(walls), points.reshape(-1, 2)).reshape(ny, nx)
+        room = clearance(boxes(walls), self.points.reshape(-1, 2)).reshape(ny, nx)
         self.free, self.fits = room >= radius - ROUNDING, room >= radius - SLACK
         self._grids: dict[bytes, np.ndarray] = {}
 

@@ -59,10 +59,10 @@ def read_outcomes(path: str | Path) -> list[Outcomes]:
             f"{result['task']}, {result['pairs']['kind']} pairs of seed {result['pairs']['seed']}"
         )
         if "success" in result:
-            by_horizon = [one for one in result["success"] if one["role"] == "horizon"]
             return [
                 _outcomes(str(path), one["label"], one["pairs_fingerprint"], about, one)
-                for one in by_horizon
+                for one in result["success"]
+                if one["role"] == "horizon"
             ]
         return [_outcomes(str(path), "", result["outcomes"]["pairs"], about, result["outcomes"])]
     except (ValueError, KeyError, TypeError) as error:

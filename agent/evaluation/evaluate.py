@@ -42,7 +42,6 @@ def evaluate(
     `outcome`, where it is known.
     """
     outcome = outcome or play(agent, task, pairs.pairs, pairs.steps, progress)
-    decided = outcome.decision_s[:: agent.action_repeat]
     far, measure = how_far(task, pairs.pairs)
     by_third = thirds(outcome.end, far)
     result = {
@@ -56,7 +55,10 @@ def evaluate(
         "floors": floors(task, pairs),
         "distance_end": {"median": float(np.median(outcome.distance[-1])), "unit": task.unit},
         "plan_ms": milliseconds(time_decisions(agent, task, pairs.pairs)),
-        "plan_ms_batch": {**milliseconds(decided), "batch": len(pairs.pairs)},
+        "plan_ms_batch": {
+            **milliseconds(outcome.decision_s[:: agent.action_repeat]),
+            "batch": len(pairs.pairs),
+        },
         "pairs": {"drawn": pairs.drawn, "rejected": pairs.rejected},
         "missed": missed(task, pairs, outcome),
         "lost": lost(task, outcome),

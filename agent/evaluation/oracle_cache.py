@@ -82,7 +82,6 @@ def measure_oracle(
     episodes = play(
         oracle, task, pairs.pairs, pairs.steps, progress=f"the oracle on {task.name}", observe=see
     )
-    decided = milliseconds(episodes.decision_s[::action_repeat])
     return {
         "success_end": rate(episodes.end),
         "success_any": rate(episodes.any),
@@ -91,7 +90,10 @@ def measure_oracle(
         "horizon_seconds": horizon * action_repeat * task.control_period,
         "distance_end": {"median": float(np.median(episodes.distance[-1])), "unit": task.unit},
         "plan_ms": milliseconds(time_decisions(oracle, task, pairs.pairs, see)),
-        "plan_ms_batch": {**decided, "batch": len(pairs.pairs)},
+        "plan_ms_batch": {
+            **milliseconds(episodes.decision_s[::action_repeat]),
+            "batch": len(pairs.pairs),
+        },
         "threads": oracle.simulator.threads,
         "seconds": time.perf_counter() - begin,
         "settings": dict(planner),

@@ -115,8 +115,9 @@ class Value(Head):
         self.unit.copy_(unit)
         slow = copy.deepcopy(self).requires_grad_(False)
         both = nn.ModuleDict({"online": self, "target": slow})
-        steps = updates or config.steps
-        schedule = Schedule(steps, config.learning_rate, final=0.05, weight_decay=0.0, clip=10.0)
+        schedule = Schedule(
+            updates or config.steps, config.learning_rate, final=0.05, weight_decay=0.0, clip=10.0
+        )
         for step in trainer("value", both, schedule):
             follow(slow, self, config.target_rate if step.number else 1.0)
             rng = step.rng

@@ -67,15 +67,11 @@ class Replay:
         """
         # what all MuJoCo environments of Gymnasium have
         task, own = self.task, getattr(getattr(self.task, "env", None), "_get_obs", None)
+        data = task.data
         if own is not None:
             yield self.measure(f"the observation of {task.name}", lambda: _vector(own()))
         yield self.measure(f"the state of {task.name}", task.state_vector)
-        yield self.plain()
-
-    def plain(self) -> Layout:
-        """The layout of positions and velocities in a row."""
-        data = self.task.data
-        return self.measure("qpos and qvel", lambda: np.concatenate([data.qpos, data.qvel]))
+        yield self.measure("qpos and qvel", lambda: np.concatenate([data.qpos, data.qvel]))
 
     def measure(self, name: str, show: Callable[[], np.ndarray]) -> Layout:
         """The layout of what `show` reads off `task.data`.
