@@ -148,7 +148,6 @@ def make_agent(
     """An agent from loaded parts; planner and cost are `{"name": …, **fields}`, by default those of
     the checkpoint.
     """
-    device = next(parts.model.parameters()).device
     repeat = parts.config["task"]["action_repeat"]
     search = {"horizon": parts.config["planner"]["horizon"], **(planner or parts.config["planner"])}
     made_cost = make_cost(cost or parts.config["cost"])
@@ -161,7 +160,7 @@ def make_agent(
         search.pop("name"),
         actions=parts.model.actions,
         action_repeat=repeat,
-        device=device,
+        device=next(parts.model.parameters()).device,
         **search,
     )
     return Agent(parts.networks, made, made_cost, repeat, seed, parts.proposals)

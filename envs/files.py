@@ -52,10 +52,9 @@ def json_lines(path: Path) -> list[dict[str, Any]]:
 
 def unwritten(path: Path, error: OSError) -> OSError:
     """The error of a file that could not be written, in words."""
-    reason = error.strerror or str(error)
     return OSError(
-        f"cannot write {path}: {reason}; what was written before is whole: make room, and give the"
-        " same command again"
+        f"cannot write {path}: {error.strerror or error}; what was written before is whole: make"
+        " room, and give the same command again"
     )
 
 

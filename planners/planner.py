@@ -153,9 +153,8 @@ class Planner:
         counts, block, fields = budget.counts(self.algorithm), 0, self.algorithm
         shape = {"H": self.horizon, "A": len(self.low), "block": fields.block}
         while ahead := list(islice(counts, fields.iterations)):
-            seeds = draw_seeds(warm.key, block)
             noise = draw(
-                seeds,
+                draw_seeds(warm.key, block),
                 sum(ahead),
                 **shape,
                 beta=fields.noise_beta,
@@ -299,8 +298,10 @@ class Planner:
             or (proposals.shape[0], *proposals.shape[2:]) != (B, H, A)
             or proposals.shape[1] >= N
         ):
-            expected = f"[B, P, H, A] = ({B}, at most {N - 1}, {H}, {A})"
-            raise LatentMPCError(f"proposals must be {expected}, got {tuple(proposals.shape)}")
+            raise LatentMPCError(
+                f"proposals must be [B, P, H, A] = ({B}, at most {N - 1}, {H}, {A}), got"
+                f" {tuple(proposals.shape)}"
+            )
 
 
 def _unseen(plan: Tensor) -> Evaluated:

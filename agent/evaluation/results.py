@@ -64,12 +64,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def print_results(result: Mapping[str, Any]) -> None:
     """Success beside its floors, with intervals, and what a decision costs."""
     pairs = result["pairs"]
-    head = f"{result['task']} from {result['obs']}"
     table = Table(
         "policy",
         Column("reached at the end", justify="right"),
         Column("95 % interval", justify="right"),
-        title=f"{head}, {result['episodes']} {pairs['kind']} pairs of seed {pairs['seed']}",
+        title=(
+            f"{result['task']} from {result['obs']}, {result['episodes']} {pairs['kind']} pairs of"
+            f" seed {pairs['seed']}"
+        ),
     )
     floors, far = result["floors"], result.get("thirds") or {}  # older files have none
     name = (
@@ -85,10 +87,15 @@ def print_results(result: Mapping[str, Any]) -> None:
     if "hold" in floors:
         rows["floor: hold the goal's command"] = floors["hold"]
     if oracle := result.get("oracle"):
-        length = f"horizon {oracle['horizon']} ({oracle['horizon_seconds']:.1f} s)"
-        searched = f"oracle: {oracle['planner']} in the simulator, {length}"
-        guided = "oracle: the task's own controller"
-        rows[guided if oracle["planner"] == GUIDE else searched] = oracle["success_end"]
+        name = (
+            "oracle: the task's own controller"
+            if oracle["planner"] == GUIDE
+            else (
+                f"oracle: {oracle['planner']} in the simulator, horizon {oracle['horizon']}"
+                f" ({oracle['horizon_seconds']:.1f} s)"
+            )
+        )
+        rows[name] = oracle["success_end"]
     for label, rate in rows.items():
         table.add_row(label, f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}")
     console = Console()

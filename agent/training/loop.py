@@ -88,12 +88,9 @@ class Trainer:
                 if saves:
                     save_state(state, module, optimizer, number + 1)
                 if stops:
-                    saved = (
-                        f"{phase} is saved at step {number + 1} of {schedule.steps} in"
-                        f" {self.folder}"
-                    )
                     raise KeyboardInterrupt(
-                        f"stopped: {saved}; the same command again goes on from there"
+                        f"stopped: {phase} is saved at step {number + 1} of {schedule.steps} in"
+                        f" {self.folder}; the same command again goes on from there"
                     )
         module.eval()
 

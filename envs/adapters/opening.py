@@ -39,11 +39,10 @@ def open_environment(id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, A
         reset(env, id, 0)
         model, data = physics_of(env)
     if not isinstance(model, mujoco.MjModel) or not isinstance(data, mujoco.MjData):
-        needs = (
-            "an environment must have a MuJoCo model and data (env.unwrapped.model, .data) once it"
-            " is made"
+        raise LatentMPCError(
+            f"{id}: an environment must have a MuJoCo model and data (env.unwrapped.model, .data)"
+            f" once it is made, {type(env).__name__} has not"
         )
-        raise LatentMPCError(f"{id}: {needs}, {type(env).__name__} has not")
     with quiet():  # some make it anew each time, and warn each time
         space = env.action_space
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:

@@ -122,9 +122,9 @@ def collect(
                     frames += len(episode["action"])
                     shown.advance(note=f"{frames / shown.elapsed:,.0f} frames/s")
         except KeyboardInterrupt:
-            saved = f"{len(writer)} of {episodes} episodes are in {writer.path}"
             raise KeyboardInterrupt(
-                f"stopped: {saved}; the same command again goes on from there"
+                f"stopped: {len(writer)} of {episodes} episodes are in {writer.path}; the same"
+                " command again goes on from there"
             ) from None
     return Rollouts(out)
 
@@ -234,12 +234,11 @@ def replay(path: str | os.PathLike[str], number: int) -> Arrays:
             f" {', '.join(map(str, lines)) or 'none'}"
         )
     metadata = lines[number]
-    behaviour = BehaviourConfig(**metadata["behaviour"])
     job = Job(
         metadata["task"]["name"],
         metadata["task"]["options"],
         tuple(metadata["obs"]),
-        behaviour,
+        BehaviourConfig(**metadata["behaviour"]),
         metadata["seed"],
         metadata["steps"],
     )
@@ -280,9 +279,9 @@ def _put_aside(path: Path, job: Job, number: int, why: str, metadata: Mapping[st
     """Note the episode, and say so."""
     depends_on = {key: metadata[key] for key in ("task", "obs", "behaviour", "seed", "steps")}
     quarantine(path, {"number": number, "why": why, **depends_on})
-    again = f"latent_mpc.envs.collection.collect.replay({str(path)!r}, {number}) plays it again"
     print(
         f"episode {number} of {job.task_name} (seed {job.seed}) is left out: {why}; noted in"
-        f" {path / QUARANTINE}, {again}",
+        f" {path / QUARANTINE}, latent_mpc.envs.collection.collect.replay({str(path)!r}, {number})"
+        " plays it again",
         file=sys.stderr,
     )

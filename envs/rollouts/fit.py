@@ -20,9 +20,8 @@ def require_shapes(where: str, shapes: Mapping[str, Sequence[int]], task: Task) 
         )
     for key, shown in task.observation().items():
         if tuple(shapes[key]) != shown.shape:
-            has = f"{where} has {key} of {list(shapes[key])}"
             raise LatentMPCError(
-                f"{has}, {task.name} shows {list(shown.shape)};"
+                f"{where} has {key} of {list(shapes[key])}, {task.name} shows {list(shown.shape)};"
                 f" {_advice(tuple(shapes[key]), shown.shape)}"
             )
     require_width(where, shapes["action"], task)

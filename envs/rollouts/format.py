@@ -162,9 +162,9 @@ def require_same(path: Path, actual: Any, expected: Any, name: str = "") -> None
             where = f"{name}.{key}" if name else str(key)
             require_same(path, actual.get(key), expected.get(key), where)
     elif actual != expected and name not in NOT_COMPARED and (actual, expected) not in LATER:
-        asked = f"{name} = {json.dumps(actual)}, asked for {json.dumps(expected)}"
         raise LatentMPCError(
-            f"{path} holds rollouts with {asked}; change that or give another folder"
+            f"{path} holds rollouts with {name} = {json.dumps(actual)}, asked for"
+            f" {json.dumps(expected)}; change that or give another folder"
         )
 
 
@@ -186,11 +186,10 @@ def read_index(path: Path, types: Mapping[str, RowType]) -> Index:
     for i in range(len(table)):
         line = _parse_line(text[i * width : (i + 1) * width], rows)
         if line is None:
-            choice = (
-                f"restore it from a copy, or cut it to {i * width} bytes to keep the {i} episodes"
-                " before"
+            raise LatentMPCError(
+                f"{file} is damaged at line {i + 1}; restore it from a copy, or cut it to"
+                f" {i * width} bytes to keep the {i} episodes before"
             )
-            raise LatentMPCError(f"{file} is damaged at line {i + 1}; {choice}")
         table[i] = line
         rows += line[1] + 1
     return Index(table[:, 0], table[:, 1], table[:, 2], table[:, 3:], text)

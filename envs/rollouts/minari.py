@@ -82,12 +82,13 @@ def _create(minari: Any, rollouts: Rollouts, name: str) -> MinariDataset:
         for key, array in rollouts.arrays.items()
         if key not in ("action", "physics")
     }
-    action = gymnasium.spaces.Box(-1.0, 1.0, rollouts.arrays["action"].shape[1:], np.float32)
     return minari.create_dataset_from_buffers(
         name,
         _buffers(rollouts),
         observation_space=gymnasium.spaces.Dict(spaces),
-        action_space=action,
+        action_space=gymnasium.spaces.Box(
+            -1.0, 1.0, rollouts.arrays["action"].shape[1:], np.float32
+        ),
         algorithm_name=str(rollouts.meta.get("behaviour")),
         description=(
             f"rollouts of {rollouts.meta.get('task')} collected by latent-mpc; rewards are zero"

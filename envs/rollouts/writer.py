@@ -110,11 +110,11 @@ class RolloutWriter:
                 self._roll_back()
             if not isinstance(error, OSError):
                 raise
-            why = (
-                f"{error.strerror or error}; the {self._episodes} episodes before it are safe, the"
-                " same command continues from there"
-            )
-            raise OSError(f"cannot write episode {number} to {self.path}: {why}") from error
+            raise OSError(
+                f"cannot write episode {number} to {self.path}: {error.strerror or error}; the"
+                f" {self._episodes} episodes before it are safe, the same command continues from"
+                " there"
+            ) from error
         self._rows, self._episodes, self.next_number = (
             self._rows + rows,
             self._episodes + 1,

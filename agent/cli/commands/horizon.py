@@ -86,11 +86,10 @@ def print_advice(result: dict[str, Any]) -> None:
             row["label"], f"{rate['rate']:.1%}", f"{rate['low']:.1%} to {rate['high']:.1%}", time
         )
     Console().print(table)
-    ahead = (
-        f"{plural(advised['horizon'], 'model step')} ahead"
-        f" ({advised['horizon'] * result['step_seconds']:.2g} s)"
+    print(
+        f"look {plural(advised['horizon'], 'model step')} ahead"
+        f" ({advised['horizon'] * result['step_seconds']:.2g} s); fastest: {advised['fastest']}"
     )
-    print(f"look {ahead}; fastest: {advised['fastest']}")
     print(f"what limits success: {advised['limit']['what']}. {advised['limit']['why']}")
 
 
