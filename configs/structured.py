@@ -40,13 +40,20 @@ def from_values(cls: type[Config], values: Mapping[str, Any], path: str = "") ->
     """
     node = structured(cls)
     _fill(node, values, path)
+    made: Config = to_object(node, path)
+    return made
+
+
+def to_object(node: DictConfig, path: str = "") -> Any:
+    """The dataclass of a node. Raises ValueError, naming the node's `path`, for a check of its own
+    that fails.
+    """
     try:
-        made: Any = OmegaConf.to_object(node)
+        return OmegaConf.to_object(node)
     except OmegaConfBaseException as error:
         raise LatentMPCError(f"{path or 'config'}: {str(error).splitlines()[0]}") from error
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         raise LatentMPCError(f"{path}: {error.args[0]}" if path else error.args[0]) from error
-    return made
 
 
 def _fill(node: DictConfig, values: Mapping[str, Any], path: str) -> None:

@@ -27,7 +27,7 @@ from latent_mpc.agent.checkpoints.shipped import find_checkpoint, read_config
 from latent_mpc.configs import hydra_groups
 from latent_mpc.configs.command_line import ASSIGNED
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
-from latent_mpc.configs.structured import TYPE_NAMES, is_open
+from latent_mpc.configs.structured import TYPE_NAMES, is_open, to_object
 
 STORED = ("planner", "cost")  # groups whose start is what the checkpoint stores
 QUOTES, BRACKETS = ("'", '"'), ("[", "{")
@@ -207,12 +207,7 @@ def to_dataclass(config: DictConfig, path: str = "") -> Any:
         child = config._get_node(key)
         if isinstance(child, DictConfig) and not OmegaConf.is_missing(config, key):
             to_dataclass(child, f"{path}.{key}".lstrip("."))
-    try:
-        return OmegaConf.to_object(config)
-    except OmegaConfBaseException as error:
-        raise LatentMPCError(f"{path or 'config'}: {str(error).splitlines()[0]}") from error
-    except (ValueError, KeyError) as error:
-        raise LatentMPCError(f"{path}: {error.args[0]}" if path else error.args[0]) from error
+    return to_object(config, path)
 
 
 def _refuse_interpolation(argument: str) -> None:
