@@ -58,7 +58,7 @@ class MinariSet:
         )
         self._paths = _paths(data.observation_space)
         self.shapes: dict[str, tuple[int, ...]] = {
-            key: self._space(data, path).shape or () for key, path in self._paths.items()
+            key: _at(data.observation_space, path).shape or () for key, path in self._paths.items()
         }
         self.shapes["action"] = self.low.shape
         self._data = data
@@ -79,20 +79,9 @@ class MinariSet:
 
     def observed(self, episode: EpisodeData) -> Arrays:
         """States and pixels of an episode as recorded, `[T + 1, ...]`."""
-        arrays = {}
-        for key, path in self._paths.items():
-            values: Any = episode.observations
-            for part in path:
-                values = values[part]
-            arrays[key] = np.asarray(values)
-        return arrays
-
-    @staticmethod
-    def _space(data: MinariDataset, path: tuple[str, ...]) -> gymnasium.Space[Any]:
-        space = data.observation_space
-        for part in path:
-            space = space[part]
-        return space
+        return {
+            key: np.asarray(_at(episode.observations, path)) for key, path in self._paths.items()
+        }
 
 
 def import_minari() -> Any:
@@ -103,6 +92,13 @@ def import_minari() -> Any:
     except ImportError as error:
         raise FailedError("Minari is not installed: pip install 'latent-mpc[minari]'") from error
     return minari
+
+
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
+    """What stands at a path of keys in spaces or observations."""
+    for key in path:
+        tree = tree[key]
+    return tree
 
 
 def _paths(space: gymnasium.Space[Any], path: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
