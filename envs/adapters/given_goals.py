@@ -62,24 +62,21 @@ class GivenGoals:
     def __init__(
         self, model: mujoco.MjModel, written: Sequence[str], kept: np.ndarray, usual_depth: float
     ) -> None:
-        self.written, self.states = list[str](), list[np.ndarray]()
         joints = [entry for entry in written if _is_joint(entry)]
         poses = [_of_joints(model, joints)] if joints else []
         named = {entry.rpartition("=")[0] for entry in joints}
         self.joints = [j for j, name in enumerate(joint_names(model)) if name in named]
-        self.written += joints
+        self.written = list(joints)
         for entry in written:
-            if entry in joints:
-                continue
             if entry.startswith(KEYFRAME):
                 key = _key(model, entry.removeprefix(KEYFRAME))
                 poses.append(Pose(entry, model.key_qpos[key].copy(), key))
                 self.written.append(entry)
-                continue
-            rows = _row(model, entry) if entry.startswith(POSE) else _rows(model, entry)
-            poses += [Pose(f"row {i} of {entry:.40}", row) for i, row in enumerate(rows)]
-            self.written += [POSE + " ".join(map(repr, row.tolist())) for row in rows]
-        self.states += [_state(model, pose, kept, usual_depth) for pose in poses]
+            elif entry not in joints:
+                rows = _row(model, entry) if entry.startswith(POSE) else _rows(model, entry)
+                poses += [Pose(f"row {i} of {entry:.40}", row) for i, row in enumerate(rows)]
+                self.written += [POSE + " ".join(map(repr, row.tolist())) for row in rows]
+        self.states = [_state(model, pose, kept, usual_depth) for pose in poses]
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """One of them `[n of a simulator state]`, all alike likely."""
