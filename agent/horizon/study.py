@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,11 @@ from latent_mpc.agent.horizon.model_quality import (
     measure_imagination,
     random_episodes,
 )
-from latent_mpc.agent.horizon.report.videos import SCENE
+from latent_mpc.agent.horizon.report.videos import open_film_camera
 from latent_mpc.agent.horizon.settings import Setting, comparison_settings, horizon_settings, scaled
 from latent_mpc.agent.horizon.success import steps_between, summarise
 from latent_mpc.agent.horizon.sweep import CODE, Sweep
 from latent_mpc.agent.horizon.timing import time_settings
-from latent_mpc.envs.cameras.gl import open_camera
 
 TIMED_FACTORS = (0.25, 1.0, 4.0)  # of the planner's samples, for the figure of times
 MODEL_CODE = (*CODE, "agent/training", "agent/horizon")
@@ -61,7 +61,7 @@ def require_playable(sweep: Sweep) -> None:
         else:
             sweep.oracle(setting, threads=1)
     if whole and config.videos:
-        open_camera(sweep.task.model, sweep.task.view, SCENE, config.camera.backend)
+        open_film_camera(sweep)
 
 
 def study(sweep: Sweep) -> Result:
@@ -151,19 +151,12 @@ def _model(sweep: Sweep, by_horizon: Sequence[Setting]) -> Result:
     """Sections on the model and on the cost, on fresh random episodes."""
     config, task, parts = sweep.config, sweep.task, sweep.parts
     most = min(by_horizon[-1].horizon, task.episode_steps // sweep.repeat - 1)
-    latents: list[Latents] = []
 
-    def encoded() -> Latents:
-        if not latents:  # once, and only where something is not cached
-            folder = config.folder() / f"episodes-{config.data_seed}"
-            latents.append(
-                encode(
-                    parts,
-                    random_episodes(parts, task, config.data_episodes, config.data_seed, folder),
-                    sweep.repeat,
-                )
-            )
-        return latents[0]
+    @cache
+    def encoded() -> Latents:  # once, and only where something is not in the sweep's cache
+        folder = config.folder() / f"episodes-{config.data_seed}"
+        rollouts = random_episodes(parts, task, config.data_episodes, config.data_seed, folder)
+        return encode(parts, rollouts, sweep.repeat)
 
     goal = sweep.pairs(config.pairs.seed, config.episodes).pairs[0].goal
     sections: dict[str, Callable[[], Result | None]] = {
