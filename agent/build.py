@@ -70,14 +70,10 @@ class Parts:
         return cast(Reader | None, self.heads.get("reader"))
 
     @property
-    def value(self) -> Value | None:
-        """The cost-to-go of what counts, where the task names some of its numbers."""
-        return cast(Value | None, self.heads.get("value"))
-
-    @property
     def networks(self) -> Networks:
         """What a cost is computed with."""
-        return Networks(self.model, self.cost_to_go, self.probe, self.reader, self.value)
+        value = cast(Value | None, self.heads.get("value"))
+        return Networks(self.model, self.cost_to_go, self.probe, self.reader, value)
 
     def modules(self) -> nn.ModuleDict:
         """All of them by name."""
