@@ -241,8 +241,7 @@ class Agent:
                     due,
                     rest_plan(still, self.action_repeat, now.plan)[due.to(self.device)],
                 )
-        width = self.model.actions // self.action_repeat
-        block = now.plan[:, 0].cpu().unflatten(-1, (self.action_repeat, width))
+        block = now.plan[:, 0].cpu().unflatten(-1, (self.action_repeat, -1))
         action = block[torch.arange(len(phase)), phase]
         now.elapsed = now.elapsed + 1
         return action.numpy()

@@ -105,8 +105,7 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             "pixels": gymnasium.spaces.Box(0, 255, (size, size, 3 * len(self.cameras)), np.uint8),
         }
         self.observation_space = gymnasium.spaces.Dict({key: spaces[key] for key in self.obs_keys})  # type: ignore[assignment]
-        controls = model.actuator_ctrlrange if actions is None else actions
-        self._controls = controls
+        controls = self._controls = model.actuator_ctrlrange if actions is None else actions
         self._control_mid, self._control_half = controls.mean(axis=1), np.ptp(controls, axis=1) / 2
         self._neutral = action_of(np.zeros(len(controls)), controls)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (len(controls),), np.float32)

@@ -66,9 +66,8 @@ class MPPI(Refitted):
         weights = softmin(excess, temperature)
         mean, std = fitted(candidates, weights)
         new = self.moved(search, mean, std if self.adapt_std else None)
-        elite = (weights * torch.where(counts, score, 0.0)).sum(1)
         return new, {
-            "elite": elite,
+            "elite": (weights * torch.where(counts, score, 0.0)).sum(1),
             "effective": effective_size(weights),
             "temperature": temperature[:, 0],
         }

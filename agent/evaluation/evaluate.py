@@ -77,8 +77,7 @@ def floors(task: Task, pairs: Pairs) -> dict[str, dict[str, float]]:
         name: play(policy, blind, pairs.pairs, pairs.steps).end for name, policy in policies.items()
     }
     if pairs.pairs and blind.holding(pairs.pairs[0].goal) is not None:
-        held = play(Holder(blind), blind, pairs.pairs, pairs.steps, observe=physics)
-        ends["hold"] = held.end
+        ends["hold"] = play(Holder(blind), blind, pairs.pairs, pairs.steps, observe=physics).end
     return {name: rate(end) for name, end in ends.items()}
 
 

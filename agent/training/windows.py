@@ -42,8 +42,8 @@ class Windows:
 
         Raises ValueError if no episode is that long.
         """
-        starts = self._starts(rng, batch, steps * self.repeat + 1, episodes)
-        rows = starts[:, None] + np.arange(steps * self.repeat)
+        length = steps * self.repeat
+        rows = self._starts(rng, batch, length + 1, episodes)[:, None] + np.arange(length)
         action = self.rollouts.gather(rows, ["action"])["action"].reshape(batch, steps, -1)
         frames = rows[:, :1] + self.repeat * np.arange(steps + 1)
         observed = self.rollouts.gather(frames, self.keys)

@@ -35,8 +35,8 @@ def require_twin(env: ForeignEnvironment, shown: Any) -> None:
         f"model ({edited[0]})"
         if edited
         else first_difference(state_parts(env.data), state_parts(data))
+        or first_difference(shown_parts(shown), again)
     )
-    differs = differs or first_difference(shown_parts(shown), again)
     if differs:
         raise LatentMPCError(
             f"{env.id}: made anew and reset with the same seed it must be the same, its"

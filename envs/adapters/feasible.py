@@ -52,8 +52,7 @@ def constraint_violation(
 
 def penetration(data: mujoco.MjData) -> float:
     """How deep the deepest of the contacts that push is [m]."""
-    pushing = data.contact.exclude == 0
-    return float(np.max(-data.contact.dist[pushing], initial=0.0))
+    return float(np.max(-data.contact.dist[data.contact.exclude == 0], initial=0.0))
 
 
 def usual_depth(model: mujoco.MjModel) -> float:

@@ -63,5 +63,4 @@ class ShownState:
         """A line where markers are left out; in pictures they are seen."""
         if not self._left_out:
             return []
-        names = few(self._left_out)
-        return [f"  left out of the state, as nothing moves or touches them: {names}"]
+        return [f"  left out of the state, as nothing moves or touches them: {few(self._left_out)}"]

@@ -71,8 +71,7 @@ class AskedSuccess:
 
     def read(self, poses: np.ndarray | None) -> Success:
         """All of it; tolerances that are missing follow from poses `[M, n]` that were visited."""
-        coordinates = read_coordinates(self.model, self._joints, poses)
-        return Success(self.model, coordinates, self._places)
+        return Success(self.model, read_coordinates(self.model, self._joints, poses), self._places)
 
 
 class Success:
