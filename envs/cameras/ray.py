@@ -129,9 +129,7 @@ class RayCamera:
         meshes = np.flatnonzero(drawn_geoms(model) & (model.geom_type == MESH))
         if not (len(meshes) and isinstance(self.lens, Perspective)):
             return None
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)  # cameras that track a centre of mass
-        mujoco.mj_camlight(model, data)
+        place(model, data)
         away = np.linalg.norm(data.geom_xpos[meshes] - self._pose(data)[0], axis=-1)
         nearest = np.maximum(away - model.geom_rbound[meshes], NEAR)
         pixel = nearest * 2 * self.lens.half.min() / self.size  # [m]
@@ -199,6 +197,13 @@ class RayCamera:
                 with _hidden(self.model, one):
                     geom[again], distance[again], normal[again] = self._hits(data, rays[again])
         return geom, distance, normal
+
+
+def place(model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    """Bring geoms and cameras to where the positions of `data` put them."""
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_comPos(model, data)  # cameras that track a centre of mass
+    mujoco.mj_camlight(model, data)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.cameras.ray import RayCamera
+from latent_mpc.envs.cameras.ray import RayCamera, place
 from latent_mpc.envs.cameras.view import View, choose_view
 
 ENOUGH = 0.01  # of the picture: what counts is to cover in most poses
@@ -59,9 +59,7 @@ def pixels_covered(camera: RayCamera, poses: np.ndarray, bodies: np.ndarray) -> 
     model, data, counts = camera.model, mujoco.MjData(camera.model), []
     for pose in poses:
         data.qpos[:] = pose
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)  # cameras that track a centre of mass
-        mujoco.mj_camlight(model, data)
+        place(model, data)
         counts.append(covered(camera, data, bodies))
     return np.array(counts)
 

@@ -12,7 +12,7 @@ import numpy as np
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters.driven import driven_trees
 from latent_mpc.envs.adapters.joints import HINGE, joint_names, joint_of_position, joint_trees
-from latent_mpc.envs.cameras.ray import RayCamera, drawn_geoms
+from latent_mpc.envs.cameras.ray import RayCamera, drawn_geoms, place
 from latent_mpc.envs.cameras.share import least_pixels, pixels_covered
 from latent_mpc.envs.cameras.view import PREFIX
 
@@ -114,9 +114,7 @@ def _pictures(
     model: mujoco.MjModel, data: mujoco.MjData, cameras: Sequence[RayCamera], qpos: np.ndarray
 ) -> np.ndarray:
     data.qpos[:] = qpos
-    mujoco.mj_kinematics(model, data)
-    mujoco.mj_comPos(model, data)  # cameras that track a centre of mass
-    mujoco.mj_camlight(model, data)
+    place(model, data)
     return np.stack([camera.render(data).astype(int) for camera in cameras])
 
 
