@@ -9,6 +9,9 @@ OBS = ("state", "pixels", "state+pixels")
 EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
 PAIR_KINDS = ("independent", "same_trajectory")
+# what `imagine` does, and what it asks about; else FILE.npy
+DONE = ("random", "plan")
+WHAT_IFS = ("zero", "reverse", "other")
 PRECISIONS = ("auto", "fp32", "bf16")
 # in the order of `agent/training/exploration.py`, which says what each is
 NOVELTIES = ("density", "disagreement")

@@ -15,7 +15,15 @@ from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.configs.names import CAMERAS, EXPORTS, NOVELTIES, OBS, PAIR_KINDS
+from latent_mpc.configs.names import (
+    CAMERAS,
+    DONE,
+    EXPORTS,
+    NOVELTIES,
+    OBS,
+    PAIR_KINDS,
+    WHAT_IFS,
+)
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.behaviour import BehaviourConfig
 
@@ -236,6 +244,54 @@ class DemoConfig(_Evaluation):
     camera: CameraConfig = field(default_factory=CameraConfig)
 
     out: str = "videos"  # folder to write
+
+
+@dataclass
+class FittedDecoderConfig:
+    """The decoder that a checkpoint lacks: fitted once, on frozen latents, and kept beside it."""
+
+    # camera whose pictures are decoded, by name or view:X:Y:Z:DISTANCE:AZIMUTH:ELEVATION; empty =
+    # what the model sees; of states the robot is then drawn, not decoded
+    camera: str = ""
+    episodes: int = (
+        300  # random rollouts to fit on, unless the checkpoint's own are there [episodes]
+    )
+    steps: int = 3000  # number of updates
+    width: int = 32  # channels of the last layers
+
+    def __post_init__(self) -> None:
+        at_least(self, episodes=1, steps=1, width=1)
+
+
+@dataclass
+class ImagineConfig(_Evaluation):
+    """`latent-mpc imagine`."""
+
+    steps: int = 30  # how far is imagined [model steps]
+    # what is done: random, as in rollouts; plan, what the agent does on its way to the pairs'
+    # goals; FILE.npy of actions [T, A] or [futures, T, A] in [-1, 1], from rest
+    actions: str = "random"
+    # other actions from the same moments: zero; reverse, the opposite ones; other, those of the
+    # next future; FILE.npy; empty = none
+    what_if: str = ""
+    measured: int = 200  # futures that errors are measured on; the first `episodes` are shown
+    decoder: FittedDecoderConfig = field(default_factory=FittedDecoderConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    out: str = "videos"  # folder to write
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, steps=1, measured=1)
+        for key, names in (("actions", DONE), ("what_if", ("", *WHAT_IFS))):
+            value = getattr(self, key)
+            if value not in names and not value.endswith(".npy"):
+                raise LatentMPCError(
+                    f"{key} must be {', '.join(filter(None, names))} or FILE.npy, got {value!r}"
+                )
+
+    def folder(self) -> Path:
+        """Where rollouts and states of the decoder's fit go."""
+        return Path(f"runs/imagine-{Path(self.checkpoint).resolve().name}")
 
 
 @dataclass

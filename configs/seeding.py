@@ -5,6 +5,7 @@ whatever else was drawn before.
                             (in exploration those after its planned ones)
     (task, seed, PAIRS, i)  start and goal of pair i
     (seed, SPLIT)           which episodes are held out
+    (task, seed, IMAGINED, i, …)  start and random actions of future i that is imagined about
     (seed, GOALS, i)        goals of the round of exploration that begins with episode i
     (seed, WEIGHTS)         fresh networks
     (seed, MOTION)          windows in which imagined motion is compared with what was
@@ -31,6 +32,7 @@ SPLIT = 1
 PAIRS = 2
 GOALS = 3
 LANDSCAPE = 8
+IMAGINED = "imagined"
 WEIGHTS = "weights"
 MOTION = "motion"
 

@@ -23,10 +23,12 @@ import yaml
 from latent_mpc.agent.build import make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.cli import main as cli
-from latent_mpc.agent.cli.commands import demo, train
+from latent_mpc.agent.cli.commands import demo, imagine, train
 from latent_mpc.agent.evaluation import evaluate
+from latent_mpc.agent.evaluation.imagination import pose
+from latent_mpc.agent.evaluation.random_episodes import random_episodes
+from latent_mpc.agent.heads.reader import ReaderConfig
 from latent_mpc.agent.horizon import cost_quality, model_quality
-from latent_mpc.agent.horizon.model_quality import random_episodes
 from latent_mpc.agent.horizon.report import report, style, videos
 from latent_mpc.envs.rollouts.reader import Rollouts
 from tests.factories import look_again
@@ -195,6 +197,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             *((model_quality, "PROBE_STEPS", 4), (evaluate, "TIMED", 2)),
             *(
                 (demo, "PICTURE", 32),
+                (imagine, "PICTURE", 32),
+                (pose, "CONFIG", ReaderConfig(hidden=8, steps=4)),
                 (videos, "SCENE", 32),
                 (cost_quality, "GOALS", 3),
                 (cost_quality, "GRID", 6),
@@ -350,6 +354,23 @@ def test_demo(name: str, kind: Kind, trained: Path, place: Path) -> None:
     frames = iio.imread(place / "videos" / f"{name}.mp4")
     assert len(frames) > told["goals"][0]["steps"]
     assert np.abs(frames[0].astype(int) - frames[-1]).max() > 50
+
+
+def test_imagine(kind: Kind, trained: Path, place: Path) -> None:
+    out = place / "imagined"
+    words = [f"checkpoint={trained}", *kind.trust, "steps=3", "episodes=1", "measured=2"]
+    words += ["decoder.steps=4", "decoder.width=4", "camera.backend=ray", f"out={out}"]
+    latent_mpc("imagine", *words, "what_if=other")
+    result = read(out / f"imagine-{trained.name}-other.json")
+    assert result["pictures"]["shown"] == ("decoded" if "pixels" in kind.obs else "drawn")
+    assert len(result["pictures"]["imagined"]["psnr"]) == len(result["place"]["copy"]) == 3
+    assert [row["steps"] for row in result["what_if"]] == [1, 3]
+    frames = iio.imread(out / f"imagine-{trained.name}-other.mp4")
+    assert frames.shape[1:] == (896, 960, 3) and frames.std() > 1
+    kept = trained / ("decoder" if "pixels" in kind.obs else "pose")
+    before = kept.with_suffix(".safetensors").read_bytes()
+    latent_mpc("imagine", *words, "actions=plan")
+    assert kept.with_suffix(".safetensors").read_bytes() == before, "fitted once"
 
 
 def test_horizon(name: str, kind: Kind, trained: Path, studied: Path) -> None:

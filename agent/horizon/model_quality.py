@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,6 @@ from latent_mpc.agent.training.windows import encode_rollouts
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.seeding import stream
 from latent_mpc.envs.adapters.joints import HINGE
-from latent_mpc.envs.behaviour import BehaviourConfig
-from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.task import Task
 
@@ -44,29 +41,6 @@ class Latents:
     actions: Tensor  # (N, A) the block that follows each row; zero in an episode's last
     physics: np.ndarray  # (N, n) simulator states
     test: np.ndarray  # (N,) bool: of an episode that no probe is fitted on
-
-
-def random_episodes(
-    parts: Parts, task: Task, episodes: int, seed: int, folder: Path, workers: int | None = None
-) -> Rollouts:
-    """Fresh episodes of the behaviour that the checkpoint was trained on; what is there already is
-    taken.
-    """
-    config = parts.config
-    behaviour = BehaviourConfig(**(config["data"].get("behaviour") or {}))
-    options = {
-        key: value for key, value in config["task"].items() if key not in ("name", "action_repeat")
-    }
-    return collect(
-        config["task"]["name"],
-        options,
-        tuple(config["spaces"]),
-        behaviour,
-        episodes,
-        seed,
-        folder,
-        workers,
-    )
 
 
 def encode(parts: Parts, rollouts: Rollouts, repeat: int) -> Latents:

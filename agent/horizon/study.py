@@ -15,16 +15,12 @@ from latent_mpc.agent.costs.cost import usable_costs
 from latent_mpc.agent.devices import machine
 from latent_mpc.agent.evaluation.cache import code_of
 from latent_mpc.agent.evaluation.evaluate import floors
+from latent_mpc.agent.evaluation.random_episodes import random_episodes
 from latent_mpc.agent.evaluation.results import versions
 from latent_mpc.agent.evaluation.statistics import THIRDS, third_of
 from latent_mpc.agent.horizon import advice
 from latent_mpc.agent.horizon.cost_quality import landscape, measure_guidance
-from latent_mpc.agent.horizon.model_quality import (
-    Latents,
-    encode,
-    measure_imagination,
-    random_episodes,
-)
+from latent_mpc.agent.horizon.model_quality import Latents, encode, measure_imagination
 from latent_mpc.agent.horizon.report.videos import open_film_camera
 from latent_mpc.agent.horizon.settings import Setting, comparison_settings, horizon_settings, scaled
 from latent_mpc.agent.horizon.success import steps_between, summarise

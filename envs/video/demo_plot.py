@@ -29,7 +29,7 @@ def axes(
         y = bottom - value / ceiling * (bottom - top)
         draw.line((left, y, right, y), FAINT)
         draw.text((left - 8, y), f"{value:g}", MUTED, font(17), anchor="rm")
-    stride = _round_up(seconds / 6)
+    stride = round_up(seconds / 6)
     for tick in np.arange(0.0, seconds + 1e-9, stride):
         x = left + tick / seconds * (right - left)
         draw.line((x, bottom, x, bottom + 4), FAINT)
@@ -50,10 +50,10 @@ def curve(distances: Sequence[float], control_period: float) -> np.ndarray:
 def _ranges(distances: Sequence[float], control_period: float) -> tuple[float, float]:
     """Upper ends of the distance [unit] and time [s] axes."""
     farthest = float(np.nanmax(distances, initial=1e-9))
-    return _round_up(farthest), max(1, len(distances) - 1) * control_period
+    return round_up(farthest), max(1, len(distances) - 1) * control_period
 
 
-def _round_up(value: float) -> float:
+def round_up(value: float) -> float:
     """The next of 1, 2, 4, 6, 10, 20, … times a power of ten: numbers whose halves are short."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 4, 6, 10) if step * power >= value * (1 - 1e-9))

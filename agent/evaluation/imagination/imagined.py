@@ -1,0 +1,107 @@
+"""What a model imagines of futures, and how far it is off.
+
+Shapes: B futures, K model steps ahead, A action block, D latent, H and W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from latent_mpc.agent.build import Parts
+from latent_mpc.agent.evaluation.episodes import stack
+from latent_mpc.agent.evaluation.imagination import errors
+from latent_mpc.agent.evaluation.imagination.futures import Futures
+from latent_mpc.agent.evaluation.imagination.shown import Shown
+from latent_mpc.agent.models.observations import as_tensors
+from latent_mpc.envs.progress import track
+from latent_mpc.envs.task import Task
+
+
+@torch.no_grad()
+def imagine(parts: Parts, task: Task, futures: Futures) -> Tensor:
+    """Latents from the moment on, the encoded one first `[B, K + 1, D]`."""
+    device = next(parts.model.parameters()).device
+    seen = [
+        stack([task.observation(state) for state in lead])
+        for lead in track(futures.lead, "looking", len(futures), "futures", shown=len(futures) > 8)
+    ]
+    z = torch.stack(
+        [
+            parts.model.encode_episode(as_tensors(obs, parts.model.shapes, device, "observation"))[
+                -1
+            ]
+            for obs in seen
+        ]
+    )
+    blocks = torch.as_tensor(
+        futures.actions.reshape(len(futures), futures.steps, -1), dtype=z.dtype, device=device
+    )
+    return torch.cat([z[:, None], parts.model.rollout_ensemble(z, blocks)[0]], dim=1)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Of B futures from the moment on `[B, K + 1, H, W, 3]`."""
+
+    true: np.ndarray
+    imagined: np.ndarray
+
+
+def picture(shown: Shown, futures: Futures, z: Tensor) -> Pictures:
+    """What came, and what was imagined `[B, K + 1, D]`."""
+    count, steps = z.shape[:2]
+    along = list(zip(futures.states, z, strict=True))
+    taken = [
+        (shown.true(states), shown.imagined(one))
+        for states, one in track(along, "drawing", count, "futures", shown=count > 1)
+    ]
+    return Pictures(*(np.stack(pictures) for pictures in zip(*taken, strict=True)))
+
+
+def measure(
+    parts: Parts, task: Task, futures: Futures, z: Tensor, other: tuple[Futures, Tensor] | None
+) -> dict[str, Any]:
+    """Errors in metres of where the probe says that what has to reach the goal is, root mean
+    squares against steps ahead; `{}` where no probe was fitted.
+
+    Args:
+        z: imagined `[B, K + 1, D]`.
+        other: the same of other actions.
+    """
+    if not parts.probe.knows_places:
+        return {}
+    true, guess = errors.places(task, futures), read_places(parts, z)
+    found = errors.place_errors(true, guess[:, 1:])
+    space = errors.workspace(true)
+    result: dict[str, Any] = {
+        "place": {
+            "unit": "m",
+            "workspace": space,
+            # of the latent that was encoded: the probe's own
+            "probe": _root(np.linalg.norm(guess[:, 0] - true[:, 0], axis=-1)),
+            **{name: [_root(one) for one in square.T] for name, square in found.items()},
+        }
+    }
+    if other:
+        others, z_other = other
+        there = errors.places(task, others)
+        miss = errors.place_errors(there, read_places(parts, z_other)[:, 1:])["imagined"]
+        apart = np.linalg.norm(there - true, axis=-1)[:, 1:]
+        result["what_if"] = errors.what_if_table(found["imagined"], miss, apart, space)
+    return result
+
+
+@torch.no_grad()
+def read_places(parts: Parts, z: Tensor) -> np.ndarray:
+    """Where the probe says that latents are `[B, K + 1, 3]` [m]."""
+    places: np.ndarray = parts.probe(z).cpu().numpy()
+    return places
+
+
+def _root(one: np.ndarray) -> float:
+    return float(np.sqrt(np.square(one).mean()))
