@@ -9,6 +9,7 @@ whatever else was drawn before.
     (seed, GOALS, i)        goals of the round of exploration that begins with episode i
     (seed, WEIGHTS)         fresh networks
     (seed, MOTION)          windows in which imagined motion is compared with what was
+    (seed, LISTENING)       windows in which the model is given others' actions
     (seed, phase, step)     batches and noise of an update; phase is the name that metrics.jsonl has
     (seed, landmarks)       which rows are landmarks of the cost-to-go, by how many there are
     (seed, LANDSCAPE, …)    states and goals that a cost is judged on; with a 1 behind it
@@ -35,6 +36,7 @@ LANDSCAPE = 8
 IMAGINED = "imagined"
 WEIGHTS = "weights"
 MOTION = "motion"
+LISTENING = "listening"
 
 
 def sequence(*key: int | str) -> np.random.SeedSequence:

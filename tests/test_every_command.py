@@ -313,6 +313,7 @@ def test_train(name: str, kind: Kind, trained: Path) -> None:
     ) == (kind.obs, 2, 2, kind.task)
     assert set(config["spaces"]) == set(kind.obs.split("+"))
     check_rate(result["success_end"])
+    assert result["listening"]["5"]["shuffled"] > 0
 
 
 def test_collect(name: str, kind: Kind, place: Path) -> None:

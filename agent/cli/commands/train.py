@@ -31,6 +31,7 @@ from latent_mpc.agent.evaluation.results import (
     require_folder,
     write_json,
 )
+from latent_mpc.agent.training import listening
 from latent_mpc.agent.training.curves import draw_curves
 from latent_mpc.agent.training.episode_length import require_length
 from latent_mpc.agent.training.imagined_frames import draw_imagined
@@ -49,7 +50,7 @@ from latent_mpc.agent.training.pipeline import (
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
-from latent_mpc.configs.seeding import MOTION, stream
+from latent_mpc.configs.seeding import LISTENING, MOTION, stream
 from latent_mpc.envs.files import only_writer
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
@@ -156,7 +157,17 @@ def run_locked(
         if parts.networks.knows_counted and parts.reader
         else None
     )
+    _, held_back = rollouts.split(config.training.validation, config.seed)
+    heard = listening.listening(
+        parts.model,
+        data,
+        parts.reader if parts.networks.knows_counted else None,
+        listening.held_out(data, held_back),
+        stream(config.seed, LISTENING),
+    )
     result = validate(parts, task, config, pairs)
+    if heard:
+        result["listening"] = heard
     if motion:
         result["imagined_motion"] = motion
     save_parts(parts, folder)  # with the horizon that was chosen
@@ -169,7 +180,7 @@ def run_locked(
     }
     write_json(folder / "results.json", result)
     print_results(result)
-    for line in about(motion):
+    for line in [*listening.about(heard), *about(motion)]:
         print(line)
     draw_curves(folder)
     draw_imagined(parts, rollouts, config.training.validation, config.seed, folder)
