@@ -29,6 +29,7 @@ WALL_HEIGHT = 0.4  # [m]
 BORDER = 0.2  # [m] of the outer walls inside the picture
 # [picture widths]: at the picture's rim a wall's top then leans out by 2.5 cm only
 CAMERA_HEIGHT = 8.0
+SIDE = (0.766, 0.643)  # cosine and sine of the 40 degrees at which the other camera stands
 
 # [control steps] 1.5 times what `follow` needs for 95 % of pairs, rounded up to 10: `python -m
 # benchmarks.tables.episode_lengths`
@@ -133,6 +134,7 @@ def mjcf(walls: np.ndarray) -> str:
     rows, columns = walls.shape
     width = max(rows, columns) - 2 + 2 * BORDER  # [m] of the picture
     fovy = 2 * np.rad2deg(np.arctan(0.5 / CAMERA_HEIGHT))
+    away = (CAMERA_HEIGHT + SIDE[0] / 2) * width  # [m] from which the nearest corners are seen
     wall = '<geom type="box" pos="{:g} {:g} {:g}" size="{:g} {:g} {:g}" rgba="0.55 0.62 0.72 1"/>'
     wall_geoms = "\n    ".join(
         wall.format(x, y, WALL_HEIGHT / 2, w, h, WALL_HEIGHT / 2)
@@ -151,6 +153,8 @@ def mjcf(walls: np.ndarray) -> str:
     <light directional="true" pos="0 0 10" dir="-0.25 -0.35 -0.9"/>
     <camera name="observer" pos="0 0 {RADIUS + CAMERA_HEIGHT * width:g}"
             xyaxes="1 0 0 0 1 0" fovy="{fovy:g}"/>
+    <camera name="side" pos="0 {-SIDE[0] * away:g} {SIDE[1] * away:g}"
+            xyaxes="1 0 0 0 {SIDE[1]:g} {SIDE[0]:g}" fovy="{fovy:g}"/>
     <geom name="floor" type="plane" size="{columns / 2:g} {rows / 2:g} 0.1"
           contype="0" conaffinity="0" rgba="0.17 0.18 0.22 1"/>
     {wall_geoms}

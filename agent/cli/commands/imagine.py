@@ -4,13 +4,14 @@ From moments of random play, or of the agent's own plans, the model imagines wha
 lead to, and a decoder, fitted when it is first asked for and kept beside the checkpoint, shows it.
 From states the robot is drawn where a probe says that it is imagined. The video has the simulator,
 what was imagined and their difference; the json the errors against steps ahead, beside copying the
-last frame and the mean picture. With what_if, other actions from the same moments.
+last frame and the mean picture. With what_if, other actions from the same moments; with
+decoder.camera, what another camera would see, decoded from what the first has seen.
 
 Examples:
     latent-mpc imagine
     latent-mpc imagine checkpoint=pointmaze-medium-pixels actions=plan
     latent-mpc imagine what_if=reverse
-    latent-mpc imagine decoder.camera=view:0:0:0:0.9:90:-35
+    latent-mpc imagine decoder.camera=side
 """
 
 from __future__ import annotations
@@ -38,7 +39,13 @@ from latent_mpc.agent.evaluation.imagination.futures import (
     random_futures,
     read_actions,
 )
-from latent_mpc.agent.evaluation.imagination.imagined import Pictures, imagine, measure, picture
+from latent_mpc.agent.evaluation.imagination.imagined import (
+    Pictures,
+    imagine,
+    look,
+    measure,
+    picture,
+)
 from latent_mpc.agent.evaluation.imagination.shown import Decoded, Drawn, Shown
 from latent_mpc.agent.evaluation.pairs import pairs_of
 from latent_mpc.agent.evaluation.results import (
@@ -75,8 +82,9 @@ def run(config: ImagineConfig) -> int:
     )
     shown = make_shown(config, parts, task, shop, camera)
     make_folder(folder)  # what can be refused was
-    z = imagine(parts, task, futures)
-    other = (others, imagine(parts, task, others)) if others else None
+    seen = look(parts, task, futures)
+    z = imagine(parts, seen, futures)
+    other = (others, imagine(parts, seen, others)) if others else None
     report = measure(parts, task, futures, z, other)
     count = len(futures) if isinstance(shown, Decoded) else config.episodes
     taken = [picture(shown, futures.first(count), z[:count])]

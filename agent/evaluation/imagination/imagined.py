@@ -23,23 +23,22 @@ from latent_mpc.envs.task import Task
 
 
 @torch.no_grad()
-def imagine(parts: Parts, task: Task, futures: Futures) -> Tensor:
-    """Latents from the moment on, the encoded one first `[B, K + 1, D]`."""
+def look(parts: Parts, task: Task, futures: Futures) -> Tensor:
+    """The latents of the moments `[B, D]`, made of what led there."""
     device = next(parts.model.parameters()).device
-    seen = [
-        stack([task.observation(state) for state in lead])
-        for lead in track(futures.lead, "looking", len(futures), "futures", shown=len(futures) > 8)
-    ]
-    z = torch.stack(
-        [
-            parts.model.encode_episode(as_tensors(obs, parts.model.shapes, device, "observation"))[
-                -1
-            ]
-            for obs in seen
-        ]
-    )
+    found = []
+    for lead in track(futures.lead, "looking", len(futures), "futures", shown=len(futures) > 8):
+        seen = stack([task.observation(state) for state in lead])
+        obs = as_tensors(seen, parts.model.shapes, device)
+        found.append(parts.model.encode_episode(obs)[-1])
+    return torch.stack(found)
+
+
+@torch.no_grad()
+def imagine(parts: Parts, z: Tensor, futures: Futures) -> Tensor:
+    """Latents from the moments on, the given ones `[B, D]` first: `[B, K + 1, D]`."""
     blocks = torch.as_tensor(
-        futures.actions.reshape(len(futures), futures.steps, -1), dtype=z.dtype, device=device
+        futures.actions.reshape(len(futures), futures.steps, -1), dtype=z.dtype, device=z.device
     )
     return torch.cat([z[:, None], parts.model.rollout_ensemble(z, blocks)[0]], dim=1)
 

@@ -230,7 +230,9 @@ def test_where_nothing_is_the_background_is():
 def test_an_unknown_camera_is_answered_with_the_valid_ones():
     with pytest.raises(KeyError, match="no camera 'below' in the model; there are: above, aside"):
         RayCamera(scene()[0], "below")
-    with pytest.raises(KeyError, match="no camera 'behind' in the model; there are: observer"):
+    with pytest.raises(
+        KeyError, match="no camera 'behind' in the model; there are: observer, side"
+    ):
         registry.make("pointmaze-umaze", camera="behind")
 
 
