@@ -10,7 +10,7 @@ KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 DONE = .venv/.installed-$(KEY)
 OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
 
-.PHONY: help demo test test-all fuzz check wheel results ablations bench-peers clean
+.PHONY: help demo test test-all fuzz check wheel results ablations noise bench-peers clean
 .SUFFIXES:
 
 help:
@@ -23,6 +23,7 @@ help:
 	  'make wheel   build dist/*.whl and run it in a fresh environment' \
 	  'make results    train and measure every row of the table in README.md (hours; goes on where it was; ROWS="reacher-state" picks)' \
 	  'make ablations  measure what each part is worth: docs/ablations.md (hours; goes on where it was; VARIANTS="mppi" picks)' \
+	  'make noise   measure what noise in pictures costs which world model: docs/noise.md (hours; goes on where it was; CELLS="reacher-frame" picks)' \
 	  'make bench-peers   .venv-bench, in which the planners are compared with the peers: docs/benchmarks.md' \
 	  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
 	  '' \
@@ -106,6 +107,9 @@ results: $(DONE)-demo
 
 ablations: $(DONE)-demo
 	@$(PY) -m benchmarks.tables.ablations $(VARIANTS)
+
+noise: $(DONE)-demo
+	@$(PY) -m benchmarks.tables.noise $(CELLS)
 
 # An environment of its own: what stable-worldmodel asks for does not install beside the package, and its solvers need none of it.
 bench-peers:

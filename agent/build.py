@@ -23,7 +23,7 @@ from latent_mpc.agent.models.base import WorldModel, models
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.keyword_arguments import require_hashed
 from latent_mpc.configs.structured import from_values
-from latent_mpc.configs.tasks import TaskConfig
+from latent_mpc.configs.tasks import TaskConfig, task_options
 from latent_mpc.envs.adapters.packages import require_known
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.task import Task
@@ -111,9 +111,7 @@ def make_task(
         ValueError: what it observes is no longer what the model expects, or it wants a module
             imported that nobody vouches for.
     """
-    options = {
-        key: value for key, value in config["task"].items() if key not in ("name", "action_repeat")
-    }
+    options = task_options(config["task"])
     if "id" in options:
         require_known(options["id"], task_id)
         require_hashed(options.get("kwargs", {}), options.get("fingerprint", ""))

@@ -9,6 +9,8 @@ OBS = ("state", "pixels", "state+pixels")
 EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
 PAIR_KINDS = ("independent", "same_trajectory")
+# what moves in pictures by itself
+DISTRACTORS = ("none", "frame", "episode", "moving")
 # what `imagine` does, and what it asks about; else FILE.npy
 DONE = ("random", "plan")
 WHAT_IFS = ("zero", "reverse", "other")

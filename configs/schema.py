@@ -127,6 +127,11 @@ class _Experience:
     def __post_init__(self) -> None:
         at_least(self, seed=0)
         one_of(self, obs=OBS)
+        if getattr(self.task, "distractor", "none") != "none" and "pixels" not in self.obs:
+            raise LatentMPCError(
+                "task.distractor is seen in pictures only: give obs=pixels or obs=state+pixels, or"
+                f" task.distractor=none, got obs={self.obs}"
+            )
 
     @property
     def observations(self) -> tuple[str, ...]:

@@ -4,16 +4,17 @@ stands here only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
-from latent_mpc.configs.checks import at_least, one_of
+from latent_mpc.configs.checks import at_least, one_of, within
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.keyword_arguments import plain_arguments
 from latent_mpc.configs.model_title import model_title, safe
-from latent_mpc.configs.names import ACTIONS, INCREMENTS
+from latent_mpc.configs.names import ACTIONS, DISTRACTORS, INCREMENTS
 from latent_mpc.configs.plugins import CONFIG_POINTS, load, plugins
 
 
@@ -35,14 +36,22 @@ class TaskConfig:
 
     def options(self) -> dict[str, Any]:
         """What the task itself takes, for `registry.make(name, **options)`."""
-        return {
-            key: value for key, value in vars(self).items() if key not in ("name", "action_repeat")
-        }
+        return task_options(vars(self))
 
 
 @dataclass
 class DefaultTask(TaskConfig):
     """A task that ships, or one that an installed package registers."""
+
+    # what moves in the pictures and no action moves, in front of the robot and behind it, one of
+    # DISTRACTORS: leaves drawn anew in each frame, fixed for an episode, or flying
+    distractor: str = "none"
+    distractor_share: float = 0.2  # of the picture that it covers
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, distractor=DISTRACTORS)
+        within(self, distractor_share=(0.01, 0.9))
 
 
 @dataclass
@@ -112,6 +121,16 @@ class MjcfTask(_ModelTask):
 
 # by the task's name; all others: TaskConfig
 TASK_CONFIGS: dict[str, type[TaskConfig]] = {"gymnasium": GymnasiumTask, "mjcf": MjcfTask}
+
+
+def task_options(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the fields of a task's config what the task itself takes; nothing of a distractor where
+    there is none, so that tasks of other packages need not know of it.
+    """
+    left_out = ["name", "action_repeat"]
+    if task.get("distractor", "none") == "none":
+        left_out += ["distractor", "distractor_share"]
+    return {key: value for key, value in task.items() if key not in left_out}
 
 
 def task_config(name: str) -> type[TaskConfig]:

@@ -22,6 +22,7 @@ import numpy as np
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import OBSERVATIONS
 from latent_mpc.envs import mujoco_warnings
+from latent_mpc.envs.cameras.distractor import DistractedCamera, Distractor, beginning
 from latent_mpc.envs.cameras.ray import RayCamera
 from latent_mpc.envs.cameras.view import split_names
 
@@ -51,6 +52,9 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         data: the simulation to advance, where somebody else owns it.
         actions: range `[A, 2]` of the controls that actions in [-1, 1] are mapped to, if not that
             of the actuators.
+        distractor: what moves in the pictures by itself (`envs/cameras/distractor.py`), one of
+            DISTRACTORS.
+        distractor_share: of the picture that it covers.
         render_mode: "rgb_array", or None; there for `gymnasium.make`, `render` works either way.
 
     Raises:
@@ -75,6 +79,8 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         render_mode: str | None = "rgb_array",
         data: mujoco.MjData | None = None,
         actions: np.ndarray | None = None,
+        distractor: str = "none",
+        distractor_share: float = 0.2,
     ) -> None:
         keys = tuple(obs.split("+") if isinstance(obs, str) else obs)
         unknown = [key for key in keys if key not in OBSERVATIONS]
@@ -93,7 +99,17 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             mujoco.MjData(model),
         )
         names = split_names(camera)
-        self.cameras = [RayCamera(model, name, size) for name in names]
+        self.distractor = (
+            None
+            if distractor == "none"
+            else Distractor(distractor, distractor_share, self.control_period)
+        )
+        self.cameras = [
+            DistractedCamera(model, name, size, self.distractor)
+            if self.distractor
+            else RayCamera(model, name, size)
+            for name in names
+        ]
         self.camera, self.view = self.cameras[0], names[0]
         self.obs_keys, self.render_mode, self.elapsed = keys, render_mode, 0
         self.substeps = round(self.control_period / model.opt.timestep)
@@ -330,6 +346,8 @@ class Task(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """The simulator state `[n]` at rest at the given positions."""
         mujoco.mj_resetData(self.model, self._scratch)
         self._scratch.qpos[:] = qpos
+        if self.distractor:
+            self._scratch.time = beginning(self._scratch.qpos)
         mujoco.mj_forward(self.model, self._scratch)
         return integration_state(self.model, self._scratch)
 

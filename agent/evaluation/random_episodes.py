@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from latent_mpc.agent.build import Parts
+from latent_mpc.configs.tasks import task_options
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection.collect import collect
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -19,9 +20,7 @@ def random_episodes(
     """
     config = parts.config
     behaviour = BehaviourConfig(**(config["data"].get("behaviour") or {}))
-    options = {
-        key: value for key, value in config["task"].items() if key not in ("name", "action_repeat")
-    }
+    options = task_options(config["task"])
     return collect(
         config["task"]["name"],
         options,

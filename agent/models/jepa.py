@@ -37,11 +37,12 @@ class JepaConfig(ModelConfig):
     sigreg_final: float = 0.02
     # leading latent dimensions that SIGReg sees (as Sub-JEPA, 2026, in a sub-space); 0 = all
     sigreg_width: int = 0
+    vicreg: float = 0.0  # weight of VICReg's variance and covariance, to compare SIGReg with
     inverse: float = 1.0  # weight of the inverse-dynamics error
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(self, prediction=0, sigreg=0, sigreg_final=0, sigreg_width=0, inverse=0)
+        at_least(self, prediction=0, sigreg=0, sigreg_final=0, sigreg_width=0, vicreg=0, inverse=0)
 
 
 class Jepa(LatentModel):
@@ -89,4 +90,8 @@ class Jepa(LatentModel):
         inverse = losses.inverse_dynamics(self.invert(z[:, :-1], z[:, 1:]), actions)
         sigreg = config.sigreg + progress * (config.sigreg_final - config.sigreg)
         loss = config.prediction * predicted + sigreg * gaussian + config.inverse * inverse
-        return {"loss": loss, "prediction": predicted, "sigreg": gaussian, "inverse": inverse}
+        terms = {"prediction": predicted, "sigreg": gaussian, "inverse": inverse}
+        if config.vicreg:
+            terms["vicreg"] = losses.vicreg(z)
+            loss = loss + config.vicreg * terms["vicreg"]
+        return {"loss": loss, **terms}

@@ -84,6 +84,21 @@ class _EppsPulley(torch.autograd.Function):
         return gradient.unsqueeze(-2) * ctx.saved_tensors[0]
 
 
+def vicreg(z: Float[Tensor, "B T D"]) -> Float[Tensor, ""]:
+    """Variance and covariance of each time step's latents (Bardes, Ponce & LeCun 2022, VICReg), in
+    the proportion of 25 to 1 that they found: each number at least of unit std, none told by
+    others.
+
+    Unlike theirs, no invariance: prediction stands in its place.
+    """
+    centred = (z.float() - z.float().mean(dim=0)).transpose(0, 1)  # (T, B, D)
+    covariance = centred.transpose(1, 2) @ centred / (centred.shape[1] - 1)
+    variance = covariance.diagonal(dim1=1, dim2=2)
+    hinge = (1 - (variance + 1e-4).sqrt()).clamp_min(0).mean()
+    apart = covariance.square().sum(dim=(1, 2)) - variance.square().sum(dim=1)
+    return hinge + apart.mean() / (25 * z.shape[-1])
+
+
 def inverse_dynamics(
     predicted: Float[Tensor, "*B A"], actions: Float[Tensor, "*B A"]
 ) -> Float[Tensor, ""]:

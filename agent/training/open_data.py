@@ -19,8 +19,11 @@ from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
 from latent_mpc.envs.rollouts.reader import Rollouts, without
 from latent_mpc.envs.task import Task
 
-# options of a task made of a model that data of it must share
-MODEL = ("id", "kwargs", "fingerprint", "control_period", "actions")
+# options of a task, mostly of one made of a model, that data of it must share
+MODEL = (
+    *("id", "kwargs", "fingerprint", "control_period", "actions"),
+    *("distractor", "distractor_share"),
+)
 
 
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
@@ -66,7 +69,7 @@ def require_task(where: str, meta: Mapping[str, Any], config: TrainConfig) -> No
     # before there was a choice, servos were given commands
     options = {**({"actions": ABSOLUTE} if name == "mjcf" else {}), **task.get("options", {})}
     for key in MODEL:
-        actual, expected = options.get(key), getattr(config.task, key, None)
+        actual, expected = options.get(key), config.task.options().get(key)
         if (actual or None) != (expected or None):  # of older data some are missing
             raise LatentMPCError(
                 f"{where} must hold rollouts with task.{key}={expected}, it holds {actual}; give"

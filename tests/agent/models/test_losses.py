@@ -158,3 +158,14 @@ def test_prediction_and_inverse_dynamics_are_mean_squared_errors_with_gradients_
         to_a, to_b = torch.autograd.grad(value, [a, b])
         assert to_a.tolist() == [[0.5, 0.0], [1.0, 2.0]]  # 2 (a - b) / 4
         assert torch.equal(to_b, -to_a)
+
+
+def test_vicreg_wants_unit_deviations_and_no_correlations() -> None:
+    """By hand: two numbers that are the same, of standard deviation 2, covary by 4; two of 0.5 that
+    do not covary are short of 0.5 each.
+    """
+    same = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])[:, None] * 2**0.5 * 1.0
+    assert losses.vicreg(same) == pytest.approx(2 * 4.0**2 / (25 * 2), rel=1e-3)
+    apart = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])[:, None] * 0.5
+    short = 1 - (1 / 3) ** 0.5  # of the unbiased deviation
+    assert losses.vicreg(apart) == pytest.approx(short, rel=1e-3)
