@@ -206,6 +206,8 @@ def scenes(
 ) -> Iterator[Future]:
     """What the video shows of each future."""
     names = ("", "") if len(taken) == 1 else ("as done", f"what if: {Path(config.what_if).stem}")
+    title = f"{report['task']} from {report['obs']}, actions {Path(config.actions).stem}"
+    title += f", seen from {config.decoder.camera}" if config.decoder.camera else ""
     for i in range(episodes):
         rows = [
             Row(name, one.true[i], one.imagined[i]) for name, one in zip(names, taken, strict=False)
@@ -225,7 +227,7 @@ def scenes(
             {name: (100 * np.sqrt(one) / errors.WHITE).tolist() for name, one in curves.items()},
             "% of white",
             report["step_seconds"],
-            f"{report['task']} from {report['obs']}, actions {Path(config.actions).stem}",
+            title,
             f"{i + 1} of {episodes}",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_the_page_shows_what_was_made_and_what_failed() -> None:
         "machine": {"cpu": "a processor"},
         "r_squared": {"robot": 0.987, "noise": 0.123},
     }
-    found = {cell: {} for cell in noise.cells()}
+    found: dict[str, dict[str, Any]] = {cell: {} for cell in noise.cells()}
     found |= {"reacher-frame/jepa": made, "reacher-frame/jepa-vicreg": {"failed": "it fell; so"}}
     text = page(found, noise.cells(), noise.FAMILIES, 200, ["training.steps=1500"])
     assert "| frame | jepa | **90 %** (80 to 95) | 90 % | 0.99 | 0.12 | 60 s |" in text
