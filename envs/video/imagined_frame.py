@@ -40,8 +40,8 @@ COLUMNS = ("simulator", "imagined", "difference")
 COLOURS: dict[str, Colour] = {
     "imagined": PLAN,
     "what if": REACHED,
-    "copy of the last frame": CURVE,
-    "mean picture": MUTED,
+    "copying the last": CURVE,
+    "the mean": MUTED,
 }
 
 
@@ -176,6 +176,6 @@ def _write(frame: np.ndarray, future: Future, step: int) -> np.ndarray:
         at = y + 38 + 30 * line
         draw.circle((658, at), 5, fill=COLOURS[name])
         draw.text((674, at), name, COLOURS[name], font(19), anchor="lm")
-        now = f"{errors[step - 1]:.1f}" if step else ""
+        now = f"{errors[step - 1]:.3g}" if step else ""
         draw.text((WIDTH - MARGIN, at), now, COLOURS[name], font(19), anchor="rm")
     return np.asarray(image)

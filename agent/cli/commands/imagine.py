@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from latent_mpc.agent.build import Parts, make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
@@ -41,12 +39,14 @@ from latent_mpc.agent.evaluation.imagination.futures import (
 )
 from latent_mpc.agent.evaluation.imagination.imagined import (
     Pictures,
+    curves_of,
     imagine,
     look,
     measure,
     picture,
 )
 from latent_mpc.agent.evaluation.imagination.shown import Decoded, Drawn, Shown
+from latent_mpc.agent.evaluation.imagination.tables import print_report
 from latent_mpc.agent.evaluation.pairs import pairs_of
 from latent_mpc.agent.evaluation.results import (
     command,
@@ -101,8 +101,11 @@ def run(config: ImagineConfig) -> int:
     paths = [folder / f"{label(config)}.{kind}" for kind in ("mp4", "gif", "json")]
     fps = 1 / report["step_seconds"]
 
+    dreams = [(futures, z), *([other] if other else [])]
+    unit, curves = curves_of(shown, parts, task, dreams, taken, config.episodes)
+
     def frames(episodes: int) -> Iterator[np.ndarray]:
-        each = scenes(config, taken, square, report, episodes)
+        each = scenes(config, taken, unit, curves, report, episodes)
         return chain.from_iterable(map(compose_future, each))
 
     report["wall_seconds"] = time.perf_counter() - begin
@@ -200,7 +203,8 @@ def label(config: ImagineConfig) -> str:
 def scenes(
     config: ImagineConfig,
     taken: list[Pictures],
-    square: dict[str, np.ndarray],
+    unit: str,
+    curves: dict[str, np.ndarray],
     report: dict[str, Any],
     episodes: int,
 ) -> Iterator[Future]:
@@ -212,69 +216,6 @@ def scenes(
         rows = [
             Row(name, one.true[i], one.imagined[i]) for name, one in zip(names, taken, strict=False)
         ]
-        curves = {
-            "imagined": square["imagined"][i],
-            "copy of the last frame": square["copy"][i],
-            "mean picture": square["mean"][i],
-        }
-        if len(taken) > 1:
-            asked = errors.picture_errors(
-                taken[1].true[i : i + 1], taken[1].imagined[i : i + 1, 1:]
-            )
-            curves["what if"] = asked["imagined"][0]
-        yield Future(
-            rows,
-            {name: (100 * np.sqrt(one) / errors.WHITE).tolist() for name, one in curves.items()},
-            "% of white",
-            report["step_seconds"],
-            title,
-            f"{i + 1} of {episodes}",
-        )
-
-
-def print_report(report: dict[str, Any]) -> None:
-    """The errors at some steps ahead."""
-    steps, pictures, place = report["futures"]["steps"], report["pictures"], report.get("place")
-    table = Table(
-        title=(
-            f"{report['task']} from {report['obs']}: {report['futures']['pictures']} futures,"
-            f" actions {report['actions']}"
-        )
-    )
-    table.add_column("model steps ahead", justify="right")
-    for name in ("imagined", "copy", "mean"):
-        table.add_column(f"{name}, PSNR", justify="right")
-    for name in ("imagined", "copy"):
-        table.add_column(f"{name}, off by", justify="right")
-    for k in errors.told(steps):
-        cells = [f"{pictures[name]['psnr'][k - 1]:.1f} dB" for name in ("imagined", "copy", "mean")]
-        cells += [
-            f"{1000 * place[name][k - 1]:.1f} mm" if place else "-" for name in ("imagined", "copy")
-        ]
-        table.add_row(str(k), *cells)
-    Console().print(table)
-    if rows := report.get("what_if"):
-        print_what_if(rows, report)
-    elif report.get("asked"):
-        print("no probe was fitted, so that what if has no figures: see the video")
-
-
-def print_what_if(rows: list[dict[str, Any]], report: dict[str, Any]) -> None:
-    """Errors for what was done and for what was not."""
-    table = Table(
-        title=(
-            f"what if: {report['asked']}; {report['futures']['places']} counterfactuals, workspace"
-            f" {report['place']['workspace']:.2f} m"
-        )
-    )
-    for name in ("model steps ahead", "as done", "what if", "ratio", "these futures are apart"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        cells = [
-            f"{1000 * row[name]:.1f} mm ({row[f'{name}_share']:.1%})"
-            for name in ("factual", "counterfactual")
-        ]
-        table.add_row(
-            str(row["steps"]), *cells, f"{row['ratio']:.2f}", f"{1000 * row['apart']:.0f} mm"
-        )
-    Console().print(table)
+        own = {name: one[i].tolist() for name, one in curves.items()}
+        seconds, note = report["step_seconds"], f"{i + 1} of {episodes}"
+        yield Future(rows, own, unit, seconds, title, note)

@@ -5,6 +5,7 @@ Shapes: B futures, K model steps ahead, A action block, D latent, H and W pixels
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from latent_mpc.agent.build import Parts
 from latent_mpc.agent.evaluation.episodes import stack
 from latent_mpc.agent.evaluation.imagination import errors
 from latent_mpc.agent.evaluation.imagination.futures import Futures
-from latent_mpc.agent.evaluation.imagination.shown import Shown
+from latent_mpc.agent.evaluation.imagination.shown import Drawn, Shown
 from latent_mpc.agent.models.observations import as_tensors
 from latent_mpc.envs.progress import track
 from latent_mpc.envs.task import Task
@@ -93,6 +94,42 @@ def measure(
         apart = np.linalg.norm(there - true, axis=-1)[:, 1:]
         result["what_if"] = errors.what_if_table(found["imagined"], miss, apart, space)
     return result
+
+
+def curves_of(
+    shown: Shown,
+    parts: Parts,
+    task: Task,
+    dreams: Sequence[tuple[Futures, Tensor]],
+    pictures: Sequence[Pictures],
+    count: int,
+) -> tuple[str, dict[str, np.ndarray]]:
+    """What a video plots of the first futures: the unit, and errors `[count, K]` by the names of
+    `envs/video/imagined_frame.py`. Metres where the robot is drawn, which is small in its
+    pictures, else % of white.
+
+    Args:
+        dreams: futures and what was imagined of them `[B, K + 1, D]`; of other actions second.
+        pictures: of them.
+    """
+    if isinstance(shown, Drawn) and parts.probe.knows_places:
+        unit = "m"
+        found = [
+            errors.place_errors(errors.places(task, some), read_places(parts, z)[:, 1:])
+            for some, z in ((futures.first(count), z[:count]) for futures, z in dreams)
+        ]
+    else:
+        unit = "% of white"
+        squares = [
+            errors.picture_errors(one.true[:count], one.imagined[:count, 1:]) for one in pictures
+        ]
+        found = [
+            {name: 100 * np.sqrt(square) / errors.WHITE for name, square in one.items()}
+            for one in squares
+        ]
+    curves = {"imagined": found[0]["imagined"], "copying the last": found[0]["copy"]}
+    curves["the mean"] = found[0]["mean"]
+    return unit, curves | ({"what if": found[1]["imagined"]} if found[1:] else {})
 
 
 @torch.no_grad()
