@@ -46,7 +46,7 @@ class DefaultTask(TaskConfig):
     # what moves in the pictures and no action moves, in front of the robot and behind it, one of
     # DISTRACTORS: leaves drawn anew in each frame, fixed for an episode, or flying
     distractor: str = "none"
-    distractor_share: float = 0.2  # of the picture that it covers
+    distractor_share: float = 0.2  # share of the picture that leaves cover
 
     def __post_init__(self) -> None:
         super().__post_init__()
