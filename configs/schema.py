@@ -143,7 +143,9 @@ class CollectConfig(_Experience, CollectionConfig):
 class TrainConfig(_Experience):
     """`latent-mpc train`; a field for each learned head is added (`hydra_groups.command_class`)."""
 
-    data: str = ""  # folder of rollouts or minari:NAME; empty = collect to out/data
+    # folder of rollouts, several as [A,B] or runs/*/data, or minari:NAME; empty = collect to
+    # out/data
+    data: str = ""
     # episodes left out, as the message on damage or NaN names them
     data_skip: list[int] = field(default_factory=list)
     device: str = "auto"  # auto | cpu | any torch device

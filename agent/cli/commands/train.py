@@ -8,6 +8,7 @@ Examples:
     latent-mpc train task=reacher obs=state
     latent-mpc train task=mjcf task.xml=my_robot.xml
     latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
+    latent-mpc train task=reacher obs=pixels data=[runs/a/data,runs/b/data]
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from latent_mpc.envs.files import only_writer
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
 from latent_mpc.envs.rollouts.reader import Rollouts
+from latent_mpc.envs.rollouts.several import open_folders
 from latent_mpc.envs.task import Task
 
 
@@ -114,7 +116,7 @@ def require_data(config: TrainConfig) -> None:
     if config.data.startswith(SCHEME):
         meta = MinariSet(config.data.removeprefix(SCHEME)).own
     else:
-        meta = Rollouts(config.data, config.data_skip).meta
+        meta = open_folders(config.data, config.data_skip).meta
     if meta is not None:
         stored = meta.get("task", {}).get("options", {})
         open_keys = [
