@@ -15,7 +15,7 @@ from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.configs.names import CAMERAS, EXPORTS, NOVELTIES, OBS, PAIR_KINDS
+from latent_mpc.configs.names import CAMERAS, ENGINES, EXPORTS, NOVELTIES, OBS, PAIR_KINDS
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.behaviour import BehaviourConfig
 
@@ -60,6 +60,7 @@ class CollectionConfig:
 
     episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # number of processes; 0 = one per core; never changes the data
+    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
     # cell [row,column] of every start, mazes only; empty = anywhere
     start: list[int] = field(default_factory=list)
     patience: float = 300.0  # time for an episode [s], beyond which its worker is replaced
@@ -67,6 +68,7 @@ class CollectionConfig:
 
     def __post_init__(self) -> None:
         at_least(self, episodes=1, workers=0, patience=1)
+        one_of(self, engine=ENGINES)
 
 
 @dataclass
@@ -217,6 +219,7 @@ class EvaluateConfig(_Evaluation):
 
     # evaluate the planner in the real simulator too, minutes; kept in out/cache
     oracle: bool = False
+    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
     oracle_horizon: int = 0  # plan length of the oracle [model steps]; 0 = planner.horizon
     # other folders of this command, whose oracle results are reused
     reuse: list[str] = field(default_factory=list)
@@ -225,6 +228,7 @@ class EvaluateConfig(_Evaluation):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, oracle_horizon=0)
+        one_of(self, engine=ENGINES)
 
     def folder(self) -> Path:
         """Where results.json goes."""
@@ -249,6 +253,7 @@ class HorizonConfig(_Evaluation):
     # everything at every horizon and on both seeds, the oracle on all pairs; hours
     full: bool = False
     oracle: bool = True  # evaluate the planner in the real simulator too, at three horizons
+    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
     # pairs on which the chosen settings are reported; the choice is made on pairs.seed
     report_seed: int = 7
     # seed of the random episodes that model and cost are measured on; not the training's
@@ -266,7 +271,7 @@ class HorizonConfig(_Evaluation):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, report_seed=0, data_seed=0, data_episodes=8)
-        one_of(self, only=("", "sweep"))
+        one_of(self, only=("", "sweep"), engine=ENGINES)
         if not self.horizons or min(self.horizons) < 1:
             raise LatentMPCError(
                 f"horizons must be one or more numbers of at least 1, got {self.horizons}"

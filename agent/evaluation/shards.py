@@ -20,6 +20,7 @@ from torch import Tensor
 from latent_mpc.agent.agent import Agent, Decision
 from latent_mpc.agent.build import make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
+from latent_mpc.agent.checkpoints.shipped import anywhere
 from latent_mpc.agent.devices import one_thread
 from latent_mpc.agent.evaluation.episodes import Outcome, Step, begin, play
 from latent_mpc.agent.evaluation.evaluate import floor_ends
@@ -110,19 +111,20 @@ def play_in_shards(
     Args:
         agent, task: as `config` asks for them, to play with in this process.
     """
-    if agent.device.type != "cpu":
-        outcome = play(agent, task, pairs.pairs, pairs.steps, f"evaluating {task.name}")
-        return Played(outcome, floor_ends(task, pairs))
     numbers, asked = range(-(-len(pairs.pairs) // size)), evaluations(agent.planner.algorithm)
     work = imagined_steps(len(pairs.pairs), asked, agent.planner.horizon)
     count = processes(engine, agent.device, len(numbers), work)
+    if agent.device.type != "cpu":
+        outcome = play(agent, task, pairs.pairs, pairs.steps, f"evaluating {task.name}")
+        return Played(outcome, floor_ends(task, pairs))
+    elsewhere = replace(config, checkpoint=anywhere(config.checkpoint))
     label = f"evaluating {task.name}" + (f" on {count} cores" if count else "")
     with Progress(label, len(numbers) * pairs.steps) as progress:
         here = partial(play_shard, agent, task, pairs, size, watch=progress.advance)
         if not count:
             return join([here(number) for number in numbers])
         played = list[Played]()
-        replies = engine.run(partial(player, config, pairs, size), numbers, count, PATIENCE)
+        replies = engine.run(partial(player, elsewhere, pairs, size), numbers, count, PATIENCE)
         for number, reply in zip(numbers, replies, strict=True):
             # what a process could not play is left to this one, which will say why
             left = isinstance(reply, Failed | Abandoned)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 
+from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.collection.engines import Engine
 from latent_mpc.planners import Algorithm, Budget
 
@@ -18,7 +19,14 @@ PATIENCE = 3600.0  # [s] for one share, after which its process counts as hung
 
 
 def processes(engine: Engine, device: torch.device, shares: int, work: float) -> int:
-    """How many processes play so many shares, `work` imagined steps in all; 0: this one does."""
+    """How many processes play so many shares, `work` imagined steps in all; 0: this one does.
+
+    Raises ValueError for an accelerator with an engine that plays on cores.
+    """
+    if device.type != "cpu" and not engine.has_to_pay:
+        raise LatentMPCError(
+            f"engine=ray plays on the cores of its nodes, got {device}: device=cpu"
+        )
     if device.type != "cpu":
         return 0
     count = min(engine.cores(), shares)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import Parts, make_agent, make_cost, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
-from latent_mpc.agent.checkpoints.shipped import find_checkpoint
+from latent_mpc.agent.checkpoints.shipped import anywhere, find_checkpoint
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
 from latent_mpc.agent.evaluation.episodes import Outcome, Step, begin, outcomes
@@ -73,7 +73,7 @@ class Sweep:
         self.sources = {"versions": versions(), "code": code_of(CODE)}
         self._pairs: dict[tuple[int, int], Pairs] = {}
         self.progress = Progress("", 0)
-        self.engine = make_engine("local")
+        self.engine = make_engine(config.engine)
 
     @classmethod
     def open(cls, config: HorizonConfig) -> Sweep:
@@ -214,8 +214,14 @@ class Sweep:
         single = {address(self.cache_key(setting)): setting for setting in settings}
         longest = sorted(single.values(), key=self._work, reverse=True)
         self.progress.rename(f"{len(longest)} settings on {count} cores")
+        elsewhere = replace(
+            self.config,
+            checkpoint=anywhere(self.config.checkpoint),
+            out=str(self.config.folder().absolute()),
+            reuse=[],
+        )
         done = self.engine.run(
-            partial(_player, self.config, longest), range(len(longest)), count, PATIENCE
+            partial(_player, elsewhere, longest), range(len(longest)), count, PATIENCE
         )
         for setting, _ in zip(longest, done, strict=True):
             self.progress.advance(self._work(setting))
@@ -265,7 +271,7 @@ class Sweep:
 
 def _player(config: HorizonConfig, settings: Sequence[Setting]) -> Callable[[int], None]:
     """What a process plays settings with, by their number; results go into the cache."""
-    sweep = Sweep.open(config)
+    sweep = Sweep.open(replace(config, engine="local"))
 
     def play_one(number: int) -> None:
         sweep.play([settings[number]])

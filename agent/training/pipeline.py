@@ -227,6 +227,7 @@ def gather(
         seed,
         folder,
         collection.workers or None,
+        collection.engine,
         notes=notes,
         patience=collection.patience,
     )

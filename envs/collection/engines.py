@@ -1,4 +1,5 @@
-"""Where numbered work is done, and by how many at once: `local`, processes of this machine.
+"""Where numbered work is done, and by how many at once: `local`, processes of this machine, or
+`ray`, tasks of a cluster.
 
 Whatever the engine, number i gives the same reply, and replies come in order; so what is made of
 them has the same bytes.
@@ -10,6 +11,8 @@ from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
 from latent_mpc.configs.errors import UnknownNameError
+from latent_mpc.configs.names import ENGINES
+from latent_mpc.envs.collection.ray_tasks import RayTasks
 from latent_mpc.envs.collection.workers import Start, in_workers, usable_cores
 
 
@@ -45,7 +48,7 @@ class Local:
 
 
 def make_engine(name: str) -> Engine:
-    """The engine of a name. Raises KeyError listing them."""
-    if name == "local":
-        return Local()
-    raise UnknownNameError(f"no engine {name!r}; there are: local")
+    """The engine of a name. Raises KeyError listing them, ValueError where it is not installed."""
+    if name not in ENGINES:
+        raise UnknownNameError(f"no engine {name!r}; there are: {', '.join(ENGINES)}")
+    return Local() if name == "local" else RayTasks()

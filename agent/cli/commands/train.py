@@ -201,7 +201,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
         ):
             # the fingerprint decides
             if before.get(key) != flat.get(key) and not key.endswith(
-                ("workers", "patience", "task.xml", "task.title")
+                ("workers", "patience", "engine", "task.xml", "task.title")
             ):
                 raise LatentMPCError(
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "

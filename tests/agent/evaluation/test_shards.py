@@ -117,5 +117,5 @@ def test_batches_are_joined_episode_by_episode() -> None:
 
 
 def test_an_unknown_engine_is_answered_with_those_there_are() -> None:
-    with pytest.raises(KeyError, match="no engine 'rey'; there are: local"):
+    with pytest.raises(KeyError, match="no engine 'rey'; there are: local, ray"):
         make_engine("rey")
