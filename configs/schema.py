@@ -60,7 +60,6 @@ class CollectionConfig:
 
     episodes: int = 800  # rollouts to have in the end [episodes]
     workers: int = 0  # number of processes; 0 = one per core; never changes the data
-    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
     # cell [row,column] of every start, mazes only; empty = anywhere
     start: list[int] = field(default_factory=list)
     patience: float = 300.0  # time for an episode [s], beyond which its worker is replaced
@@ -68,7 +67,6 @@ class CollectionConfig:
 
     def __post_init__(self) -> None:
         at_least(self, episodes=1, workers=0, patience=1)
-        one_of(self, engine=ENGINES)
 
 
 @dataclass
@@ -132,9 +130,12 @@ class _Experience:
 class CollectConfig(_Experience, CollectionConfig):
     """`latent-mpc collect`."""
 
+    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
+
     def __post_init__(self) -> None:
         _Experience.__post_init__(self)
         CollectionConfig.__post_init__(self)
+        one_of(self, engine=ENGINES)
 
     def folder(self) -> Path:
         """Where the rollouts go: `out`, or the folder in which `train` would collect them."""
@@ -145,9 +146,7 @@ class CollectConfig(_Experience, CollectionConfig):
 class TrainConfig(_Experience):
     """`latent-mpc train`; a field for each learned head is added (`hydra_groups.command_class`)."""
 
-    # folder of rollouts, several as [A,B] or runs/*/data, or minari:NAME; empty = collect to
-    # out/data
-    data: str = ""
+    data: str = ""  # folder, [A,B], runs/*/data or minari:NAME; empty = collect
     # episodes left out, as the message on damage or NaN names them
     data_skip: list[int] = field(default_factory=list)
     device: str = "auto"  # auto | cpu | any torch device

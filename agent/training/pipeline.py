@@ -214,6 +214,7 @@ def gather(
     seed: int,
     folder: Path,
     notes: Mapping[str, Any] | None = None,
+    engine: str = "local",
 ) -> Rollouts:
     """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes
     it.
@@ -227,7 +228,7 @@ def gather(
         seed,
         folder,
         collection.workers or None,
-        collection.engine,
+        engine,
         notes=notes,
         patience=collection.patience,
     )

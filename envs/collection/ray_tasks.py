@@ -8,6 +8,7 @@ wire, within a cluster whose machines trust one another; no pickle is kept on di
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from latent_mpc.envs.collection.workers import Abandoned, Failed, Start
 TRIES = 5  # nodes that a task may cost
 AHEAD = 2  # tasks per core that may wait or be finished before their turn: bounds memory
 ADDRESS = "RAY_ADDRESS"
+PATIENCE = 5.0  # [s] for a cluster to answer
 # said before Ray is imported: nothing is told to anybody
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
 
@@ -95,8 +97,11 @@ def _connect() -> None:
 
     if ray.is_initialized():
         return
-    address = os.environ.get(ADDRESS)
-    own = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    address = os.environ.get(ADDRESS, "")
+    _require_reachable(address)
+    own: dict[str, Any] = (
+        {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    )
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level="error", **own)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -104,4 +109,18 @@ def _connect() -> None:
         raise LatentMPCError(
             f"{ADDRESS}={address or 'local'} must name a Ray cluster that runs, see"
             f" docs/cluster.md: {why}"
+        ) from error
+
+
+def _require_reachable(address: str) -> None:
+    """Raise ValueError for a HOST:PORT where nobody answers: Ray itself would ask for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise LatentMPCError(
+            f"{ADDRESS} must name a Ray cluster that runs (docs/cluster.md), nobody answers at"
+            f" {address}: {error}"
         ) from error

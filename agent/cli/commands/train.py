@@ -8,7 +8,6 @@ Examples:
     latent-mpc train task=reacher obs=state
     latent-mpc train task=mjcf task.xml=my_robot.xml
     latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
-    latent-mpc train task=reacher obs=pixels data=[runs/a/data,runs/b/data]
 """
 
 from __future__ import annotations
@@ -201,7 +200,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
         ):
             # the fingerprint decides
             if before.get(key) != flat.get(key) and not key.endswith(
-                ("workers", "patience", "engine", "task.xml", "task.title")
+                ("workers", "patience", "task.xml", "task.title")
             ):
                 raise LatentMPCError(
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "

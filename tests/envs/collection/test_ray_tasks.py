@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.evaluation import shards
 from latent_mpc.envs.behaviour import BehaviourConfig
 from latent_mpc.envs.collection import ray_tasks
 from latent_mpc.envs.collection.collect import Job, collect, recorder
@@ -98,9 +99,13 @@ def test_a_node_lost_in_mid_work_costs_no_episode_and_no_byte(
     assert contents(tmp_path / "ray") == contents(tmp_path / "local")
 
 
-def test_pairs_are_played_to_the_same_digits(cluster: tuple[Any, Any], tmp_path: Path) -> None:
+def test_pairs_are_played_to_the_same_digits(
+    cluster: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_checkpoint(tmp_path / "reacher", ["task=reacher", *SMALL.split()])
-    same(evaluated(folder, make_engine("local")), evaluated(folder, make_engine("ray")))
+    here = evaluated(folder, make_engine("local"))
+    monkeypatch.setattr(shards, "play_shard", lambda *_, **__: pytest.fail("played here"))
+    same(here, evaluated(folder, make_engine("ray")))
 
 
 def test_what_ray_cannot_do_is_refused_in_a_line(
@@ -108,6 +113,8 @@ def test_what_ray_cannot_do_is_refused_in_a_line(
 ) -> None:
     words = ["collect", "task=reacher", "episodes=1", f"out={tmp_path / 'r'}"]
     assert "engine must be one of local, ray; got 'rey'" in refusal(capsys, *words, "engine=rey")
+    with pytest.raises(ValueError, match="nobody answers at 127.0.0.1:1"):
+        ray_tasks._require_reachable("127.0.0.1:1")
     monkeypatch.setattr(ray_tasks, "find_spec", lambda name: None)
     assert "pip install 'latent-mpc[cluster]'" in refusal(capsys, *words, "engine=ray")
     assert cli.main([*words, "workers=1"]) == 0
