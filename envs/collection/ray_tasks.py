@@ -7,6 +7,7 @@ wire, within a cluster whose machines trust one another; no pickle is kept on di
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections import deque
@@ -103,7 +104,9 @@ def _connect() -> None:
         {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     )
     try:
-        ray.init(address=address or "local", log_to_driver=False, logging_level="error", **own)
+        ray.init(
+            address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own
+        )
     except (ConnectionError, ValueError, RuntimeError) as error:
         why = str(error).strip().partition("\n")[0]
         raise LatentMPCError(
