@@ -6,6 +6,7 @@ from __future__ import annotations
 
 OBSERVATIONS = ("state", "pixels")  # keys of an observation
 OBS = ("state", "pixels", "state+pixels")
+ENGINES = ("local", "ray")  # in `envs/collection/engines.py`
 EXPORTS = ("minari",)
 CAMERAS = ("auto", "ray", "gl")
 PAIR_KINDS = ("independent", "same_trajectory")

@@ -18,6 +18,7 @@ from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import (
     CAMERAS,
     DONE,
+    ENGINES,
     EXPORTS,
     NOVELTIES,
     OBS,
@@ -143,9 +144,12 @@ class _Experience:
 class CollectConfig(_Experience, CollectionConfig):
     """`latent-mpc collect`."""
 
+    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
+
     def __post_init__(self) -> None:
         _Experience.__post_init__(self)
         CollectionConfig.__post_init__(self)
+        one_of(self, engine=ENGINES)
 
     def folder(self) -> Path:
         """Where the rollouts go: `out`, or the folder in which `train` would collect them."""
@@ -156,7 +160,7 @@ class CollectConfig(_Experience, CollectionConfig):
 class TrainConfig(_Experience):
     """`latent-mpc train`; a field for each learned head is added (`hydra_groups.command_class`)."""
 
-    data: str = ""  # folder of rollouts or minari:NAME; empty = collect to out/data
+    data: str = ""  # folder, [A,B], runs/*/data or minari:NAME; empty = collect
     # episodes left out, as the message on damage or NaN names them
     data_skip: list[int] = field(default_factory=list)
     device: str = "auto"  # auto | cpu | any torch device
@@ -228,6 +232,7 @@ class EvaluateConfig(_Evaluation):
 
     # evaluate the planner in the real simulator too, minutes; kept in out/cache
     oracle: bool = False
+    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
     oracle_horizon: int = 0  # plan length of the oracle [model steps]; 0 = planner.horizon
     # other folders of this command, whose oracle results are reused
     reuse: list[str] = field(default_factory=list)
@@ -236,6 +241,7 @@ class EvaluateConfig(_Evaluation):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, oracle_horizon=0)
+        one_of(self, engine=ENGINES)
 
     def folder(self) -> Path:
         """Where results.json goes."""
@@ -308,6 +314,7 @@ class HorizonConfig(_Evaluation):
     # everything at every horizon and on both seeds, the oracle on all pairs; hours
     full: bool = False
     oracle: bool = True  # evaluate the planner in the real simulator too, at three horizons
+    engine: str = "local"  # one of ENGINES: processes of this machine, or a Ray cluster's
     # pairs on which the chosen settings are reported; the choice is made on pairs.seed
     report_seed: int = 7
     # seed of the random episodes that model and cost are measured on; not the training's
@@ -325,7 +332,7 @@ class HorizonConfig(_Evaluation):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, report_seed=0, data_seed=0, data_episodes=8)
-        one_of(self, only=("", "sweep"))
+        one_of(self, only=("", "sweep"), engine=ENGINES)
         if not self.horizons or min(self.horizons) < 1:
             raise LatentMPCError(
                 f"horizons must be one or more numbers of at least 1, got {self.horizons}"

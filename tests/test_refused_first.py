@@ -14,7 +14,7 @@ import pytest
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.commands import demo, train
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.evaluation import pairs
+from latent_mpc.agent.evaluation import pairs, shards
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.horizon import study, sweep
 from latent_mpc.agent.training import pipeline
@@ -55,6 +55,7 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
         (pipeline, "train_world_model"),
         (pipeline, "play_settings"),
         (sweep, "begin"),
+        (shards, "begin"),
         (demo, "begin"),
     ):
         monkeypatch.setattr(module, name, never)

@@ -38,6 +38,13 @@ def find_checkpoint(name: str) -> Path:
     )
 
 
+def anywhere(name: str) -> str:
+    """A checkpoint as processes with another working directory, or on another machine with the same
+    disk, find it.
+    """
+    return name if name in shipped() else str(Path(name).absolute())
+
+
 def by_path(folder: Path) -> str:
     """A checkpoint's folder as `find_checkpoint` has to be given it, not to be taken for one that
     ships.

@@ -7,8 +7,8 @@ Shapes: B episodes, T control steps, A action, n simulator state.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -41,15 +41,15 @@ class Decider(Policy, Protocol):
 
 class Floor:
     """A policy that knows nothing: holds the robot where it began, or acts at random (uniform, one
-    stream per episode).
+    stream per episode, of which the first has the number `first`).
     """
 
-    def __init__(self, width: int, seed: int | None) -> None:
-        self.width, self.seed = width, seed
+    def __init__(self, width: int, seed: int | None, first: int = 0) -> None:
+        self.width, self.seed, self.first_number = width, seed, first
 
     def reset(self, goal: Observed) -> None:
-        batch = len(next(iter(goal.values())))
-        self.streams = [np.random.default_rng([i, self.seed or 0]) for i in range(batch)]
+        numbers = range(self.first_number, self.first_number + len(next(iter(goal.values()))))
+        self.streams = [np.random.default_rng([i, self.seed or 0]) for i in numbers]
         self.first: np.ndarray | None = None  # what kept the robots where they began
 
     def act(self, obs: Observed, still: np.ndarray | None = None) -> np.ndarray:
@@ -137,10 +137,11 @@ class Outcome:
     states: np.ndarray  # (T + 1, B, n) simulator states
     reached: np.ndarray  # (T + 1, B) bool
     distance: np.ndarray  # (T + 1, B) in the task's unit
-    decision_s: list[float]  # time of each `act` of the whole batch [s]
+    decision_s: list[float]  # time of each `act` of a whole batch [s]
     # of each decision [B]: whether the plan violates a constraint
     infeasible: list[np.ndarray] = field(default_factory=list)
     fell_back: list[np.ndarray] = field(default_factory=list)  # and whether nothing was feasible
+    batch: int = 0  # episodes at once, of which `decision_s` is
 
     @classmethod
     def collect(cls, stream: Iterable[Step], task: Task, pairs: list[Pair]) -> Outcome:
@@ -162,10 +163,28 @@ class Outcome:
                 for now in history
             ]
         )
-        verdicts = (
+        infeasible, fell_back = (
             [info[name].cpu().numpy() for info in plans] for name in ("infeasible", "fell_back")
         )
-        return cls(np.stack(history), reached, distance, times, *verdicts)
+        return cls(
+            np.stack(history), reached, distance, times, infeasible, fell_back, batch=len(pairs)
+        )
+
+    @classmethod
+    def join(cls, outcomes: Sequence[Outcome]) -> Outcome:
+        """Of batches of as many steps, one after another; times are those of the first."""
+
+        def beside(per_step: Iterable[Sequence[np.ndarray]]) -> list[np.ndarray]:
+            return [np.concatenate(batches) for batches in zip(*per_step, strict=True)]
+
+        return replace(
+            outcomes[0],
+            states=np.concatenate([one.states for one in outcomes], axis=1),
+            reached=np.concatenate([one.reached for one in outcomes], axis=1),
+            distance=np.concatenate([one.distance for one in outcomes], axis=1),
+            infeasible=beside(one.infeasible for one in outcomes),
+            fell_back=beside(one.fell_back for one in outcomes),
+        )
 
     @property
     def end(self) -> np.ndarray:

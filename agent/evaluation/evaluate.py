@@ -1,5 +1,4 @@
-"""How often goals are reached: all pairs in one batch, floors on the very same pairs, intervals,
-time per decision.
+"""How often goals are reached: floors on the very same pairs, intervals, time per decision.
 
 Shapes: B episodes, T control steps, A action.
 """
@@ -7,7 +6,7 @@ Shapes: B episodes, T control steps, A action.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,10 +35,19 @@ TIMED = 30  # decisions timed at B = 1
 
 
 def evaluate(
-    agent: Agent, task: Task, pairs: Pairs, *, progress: str = "", outcome: Outcome | None = None
+    agent: Agent,
+    task: Task,
+    pairs: Pairs,
+    *,
+    progress: str = "",
+    outcome: Outcome | None = None,
+    ends: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[dict[str, Any], Outcome]:
-    """Success, floors, distances and times as `results.json` holds them, and what the agent did:
-    `outcome`, where it is known.
+    """Success, floors, distances and times as `results.json` holds them, and what the agent did.
+
+    Args:
+        outcome: what it did, where that is known; else all pairs are played in one batch.
+        ends: `floor_ends`, where they are known.
     """
     outcome = outcome or play(agent, task, pairs.pairs, pairs.steps, progress)
     far, measure = how_far(task, pairs.pairs)
@@ -52,12 +60,12 @@ def evaluate(
         "outcomes": {"pairs": fingerprint(pairs), **outcomes(outcome)},
         "thirds": by_third and {**measure, **by_third},
         "cost_to_go": rank_correlation(agent, task, pairs.pairs),
-        "floors": floors(task, pairs),
+        "floors": floors(task, pairs, ends),
         "distance_end": {"median": float(np.median(outcome.distance[-1])), "unit": task.unit},
         "plan_ms": milliseconds(time_decisions(agent, task, pairs.pairs)),
         "plan_ms_batch": {
             **milliseconds(outcome.decision_s[:: agent.action_repeat]),
-            "batch": len(pairs.pairs),
+            "batch": outcome.batch,
         },
         "pairs": {"drawn": pairs.drawn, "rejected": pairs.rejected},
         "missed": missed(task, pairs, outcome),
@@ -67,18 +75,31 @@ def evaluate(
     return result, outcome
 
 
-def floors(task: Task, pairs: Pairs) -> dict[str, dict[str, float]]:
-    """Success at the end of policies that learn nothing, on these pairs: random, standing still
-    and, where the task knows it, the command that holds the goal.
+def floors(
+    task: Task, pairs: Pairs, ends: Mapping[str, np.ndarray] | None = None
+) -> dict[str, dict[str, float]]:
+    """Rates of `floor_ends` on these pairs, which are worked out where they are not known."""
+    return {name: rate(end) for name, end in (ends or floor_ends(task, pairs)).items()}
+
+
+def floor_ends(task: Task, pairs: Pairs, first: int = 0) -> dict[str, np.ndarray]:
+    """Success at the end (bool `[B]`) of policies that learn nothing: random, standing still and,
+    where the task knows it, the command that holds the goal.
+
+    Args:
+        first: number of the first pair, on which its random actions depend.
     """
     blind = task if task.obs_keys == ("state",) else task.without_pixels()
-    policies = {"random": Floor(task.action_width, 0), "stay": Floor(task.action_width, None)}
+    policies = {
+        "random": Floor(task.action_width, 0, first),
+        "stay": Floor(task.action_width, None),
+    }
     ends = {
         name: play(policy, blind, pairs.pairs, pairs.steps).end for name, policy in policies.items()
     }
     if pairs.pairs and blind.holding(pairs.pairs[0].goal) is not None:
         ends["hold"] = play(Holder(blind), blind, pairs.pairs, pairs.steps, observe=physics).end
-    return {name: rate(end) for name, end in ends.items()}
+    return ends
 
 
 def missed(task: Task, pairs: Pairs, outcome: Outcome) -> dict[str, dict[str, float]]:
@@ -170,15 +191,17 @@ def measure(
     cost: dict[str, Any],
     oracle: Callable[[Pairs], dict[str, Any]] | None = None,
     outcome: Outcome | None = None,
+    ends: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """`results.json` of an agent, its checkpoint aside; with what the oracle reaches on the same
     pairs, if there is one.
 
     Args:
         pairs: those that `config` asks for.
-        outcome: what the agent did on these pairs, where it is known.
+        outcome, ends: what the agent and the floors did on these pairs, where it is known.
     """
-    result, _ = evaluate(agent, task, pairs, progress=f"evaluating {task.name}", outcome=outcome)
+    label = f"evaluating {task.name}"
+    result, _ = evaluate(agent, task, pairs, progress=label, outcome=outcome, ends=ends)
     result["pairs"] = {"kind": config.kind, "seed": config.seed, **result["pairs"]}
     return {
         "task": task.name,

@@ -12,7 +12,7 @@ from typing import Any
 
 from latent_mpc import planners
 from latent_mpc.agent.costs.cost import costs, other_cost
-from latent_mpc.planners import Budget
+from latent_mpc.agent.evaluation import spread
 
 ROLES = {  # why a setting is evaluated
     "horizon": "the checkpoint's planner",
@@ -157,8 +157,7 @@ def scaled(planner: Mapping[str, Any], factor: float) -> dict[str, Any]:
 def evaluations(planner: Mapping[str, Any]) -> int:
     """Imagined rollouts in one decision of this planner."""
     fields = {key: value for key, value in planner.items() if key not in ("name", "horizon")}
-    algorithm = planners.algorithms()[planner["name"]](**fields)
-    return sum(Budget().counts(algorithm)) + (algorithm.execute == "mean")
+    return spread.evaluations(planners.algorithms()[planner["name"]](**fields))
 
 
 def equal_cem(planner: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,6 @@
 """Evaluate settings on pairs, all pairs of a setting in one batch, each setting once: earlier
 results come from the cache.
 
-On a CPU a process per core plays settings of its own: networks this small gain little from a second
-thread.
-
 Shapes: B pairs, T control steps, H horizon, n simulator state.
 """
 
@@ -11,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -21,27 +18,24 @@ import torch
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import Parts, make_agent, make_cost, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
-from latent_mpc.agent.checkpoints.shipped import find_checkpoint
-from latent_mpc.agent.devices import resolve_device, usable_cores
+from latent_mpc.agent.checkpoints.shipped import anywhere, find_checkpoint
+from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.cache import Cache, address, code_of, of_file
 from latent_mpc.agent.evaluation.episodes import Outcome, Step, begin, outcomes
 from latent_mpc.agent.evaluation.evaluate import fingerprint
 from latent_mpc.agent.evaluation.oracle_cache import make_oracle, see
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.evaluation.results import versions
+from latent_mpc.agent.evaluation.spread import PATIENCE, imagined_steps, processes
 from latent_mpc.agent.horizon.replanning import ReplanEvery
 from latent_mpc.agent.horizon.settings import ROLES, Setting
 from latent_mpc.agent.oracle import Oracle
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import HorizonConfig
-from latent_mpc.envs.collection.workers import in_workers
+from latent_mpc.envs.collection.engines import make_engine
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.task import Task
 
-# imagined steps in a decision of all settings together, some 30 s of playing: for less, processes
-# are not worth starting
-WORTH = 200_000
-PATIENCE = 3600.0  # [s] for one setting, after which its process counts as hung
 # how many times longer a step of the simulator takes than an imagined one, for the progress bar
 # only
 ORACLE_WEIGHT = 12
@@ -79,6 +73,7 @@ class Sweep:
         self.sources = {"versions": versions(), "code": code_of(CODE)}
         self._pairs: dict[tuple[int, int], Pairs] = {}
         self.progress = Progress("", 0)
+        self.engine = make_engine(config.engine)
 
     @classmethod
     def open(cls, config: HorizonConfig) -> Sweep:
@@ -126,8 +121,8 @@ class Sweep:
         self.progress.total = self.progress.done + sum(
             map(self._work, [*todo, *self._missing(then)])
         )
-        work, count = sum(map(self._work, todo)), min(usable_cores(), len(todo))
-        if count > 1 and work >= WORTH and self.device.type == "cpu":
+        work = sum(map(self._work, todo))
+        if todo and (count := processes(self.engine, self.device, len(todo), work)):
             self._play_in_processes(todo, count)
         for setting in todo:
             # two roles may be one and the same
@@ -219,8 +214,14 @@ class Sweep:
         single = {address(self.cache_key(setting)): setting for setting in settings}
         longest = sorted(single.values(), key=self._work, reverse=True)
         self.progress.rename(f"{len(longest)} settings on {count} cores")
-        done = in_workers(
-            partial(_player, self.config, longest), range(len(longest)), count, PATIENCE
+        elsewhere = replace(
+            self.config,
+            checkpoint=anywhere(self.config.checkpoint),
+            out=str(self.config.folder().absolute()),
+            reuse=[],
+        )
+        done = self.engine.run(
+            partial(_player, elsewhere, longest), range(len(longest)), count, PATIENCE
         )
         for setting, _ in zip(longest, done, strict=True):
             self.progress.advance(self._work(setting))
@@ -262,14 +263,15 @@ class Sweep:
             yield step
 
     def _work(self, setting: Setting) -> float:
-        """Imagined steps, about; fixed costs of a decision count as two of them."""
+        """Imagined steps, about."""
         weight = ORACLE_WEIGHT if setting.role == "oracle" else 1
-        return setting.pairs * setting.evaluations * (setting.horizon * weight + 2) / setting.every
+        steps = imagined_steps(setting.pairs, setting.evaluations, setting.horizon, weight)
+        return steps / setting.every
 
 
 def _player(config: HorizonConfig, settings: Sequence[Setting]) -> Callable[[int], None]:
     """What a process plays settings with, by their number; results go into the cache."""
-    sweep = Sweep.open(config)
+    sweep = Sweep.open(replace(config, engine="local"))
 
     def play_one(number: int) -> None:
         sweep.play([settings[number]])

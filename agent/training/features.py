@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ import torch
 from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.envs.files import unwritten
 from latent_mpc.envs.progress import track
+from latent_mpc.envs.rollouts.joined_rows import JoinedRows
 from latent_mpc.envs.rollouts.reader import Rollouts
+from latent_mpc.envs.rollouts.several import SeveralRollouts
 
 TOGETHER = 256  # pictures at a time
 
@@ -27,6 +30,8 @@ def with_features(rollouts: Rollouts, model: WorldModel) -> Rollouts:
 
     Raises OSError if they cannot be written.
     """
+    if isinstance(rollouts, SeveralRollouts):  # each folder keeps its own
+        return _joined(rollouts, [with_features(part, model) for part in rollouts.parts])
     seen, device = copy.copy(rollouts), next(model.parameters()).device
     seen.arrays = dict(rollouts.arrays)
     for key, (digest, encode) in model.frozen_encoders().items():
@@ -41,6 +46,15 @@ def with_features(rollouts: Rollouts, model: WorldModel) -> Rollouts:
                 ),
             )
         seen.arrays[key] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return seen
+
+
+def _joined(rollouts: SeveralRollouts, parts: Sequence[Rollouts]) -> Rollouts:
+    seen = copy.copy(rollouts)
+    seen.arrays = {
+        key: JoinedRows([part.arrays[key] for part in parts])  # type: ignore[misc]
+        for key in rollouts.keys
+    }
     return seen
 
 

@@ -17,6 +17,7 @@ from latent_mpc.envs.rollouts.minari import from_minari
 from latent_mpc.envs.rollouts.minari_foreign import Reader
 from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
 from latent_mpc.envs.rollouts.reader import Rollouts, without
+from latent_mpc.envs.rollouts.several import open_folders
 from latent_mpc.envs.task import Task
 
 # options of a task, mostly of one made of a model, that data of it must share
@@ -27,7 +28,8 @@ MODEL = (
 
 
 def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
-    """The rollouts that `data` names; a Minari data set is copied into the run's own first.
+    """The rollouts that `data` names, several folders as one; a Minari data set is copied into the
+    run's own first.
 
     Raises ValueError if they are none, of another task, do not hold what the task shows, hold
     numbers that are none, or are damaged.
@@ -36,7 +38,7 @@ def open_rollouts(config: TrainConfig, task: Task) -> Rollouts:
     if config.data.startswith(SCHEME):
         rollouts = _imported(config, task, where)
     else:
-        rollouts = Rollouts(config.data, config.data_skip)
+        rollouts = open_folders(config.data, config.data_skip)
         require_task(where, rollouts.meta, config)
         if not len(rollouts):
             again = write(

@@ -30,6 +30,7 @@ from latent_mpc.configs.schema import CollectionConfig, PairsConfig, TrainConfig
 from latent_mpc.configs.seeding import WEIGHTS, sequence
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.collection.collect import Job, collect
+from latent_mpc.envs.rollouts.joined_rows import parts_of
 from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.task import Task
 
@@ -108,8 +109,8 @@ def seldom_moving(parts: Parts, task: Task, rollouts: Rollouts) -> np.ndarray | 
     """
     if not task.pushes or tuple(parts.model.shapes) != ("state",) or "physics" not in rollouts.keys:
         return None
-    numbers = task.counted(rollouts.arrays["physics"])
-    assert numbers is not None  # the object
+    parts_counted = [task.counted(states) for states in parts_of(rollouts.arrays["physics"])]
+    numbers = np.concatenate([one for one in parts_counted if one is not None])  # the object
     return numbers / np.maximum(numbers.std(axis=0), 1e-6)
 
 
@@ -213,6 +214,7 @@ def gather(
     seed: int,
     folder: Path,
     notes: Mapping[str, Any] | None = None,
+    engine: str = "local",
 ) -> Rollouts:
     """The folder's rollouts, collected as far as they are missing; `task` as `open_task` completes
     it.
@@ -226,6 +228,7 @@ def gather(
         seed,
         folder,
         collection.workers or None,
+        engine,
         notes=notes,
         patience=collection.patience,
     )

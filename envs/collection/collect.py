@@ -20,7 +20,8 @@ from latent_mpc.configs.errors import FailedError, LatentMPCError, UnknownNameEr
 from latent_mpc.configs.plugins import package_version
 from latent_mpc.configs.seeding import stream
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
-from latent_mpc.envs.collection.workers import Abandoned, Failed, in_workers, usable_cores
+from latent_mpc.envs.collection.engines import make_engine
+from latent_mpc.envs.collection.workers import Abandoned, Failed
 from latent_mpc.envs.guided_play import Play
 from latent_mpc.envs.progress import Progress
 from latent_mpc.envs.registry import make
@@ -57,6 +58,7 @@ def collect(
     seed: int,
     out: str | os.PathLike[str],
     workers: int | None = None,
+    engine: str = "local",
     progress: bool = True,
     steps: int | None = None,
     patience: float = PATIENCE,
@@ -72,6 +74,8 @@ def collect(
         task_options: passed to the task, JSON values only.
         workers: processes, None = one per usable core; 0 or 1 records in this process, where
             nothing watches for hanging.
+        engine: whose processes, see `engines.py`; of another than this machine's there is always
+            one.
         steps: length of an episode [control steps], if not the task's own.
         patience: [s] for one episode, after which its worker counts as hung and is replaced.
         notes: what else the meta data say, JSON values only.
@@ -92,14 +96,16 @@ def collect(
     job = Job(task_name, dict(task_options), tuple(sorted(obs)), behaviour, seed, steps or 0)
     task = job.make()
     job = replace(job, behaviour=suited(behaviour, task))
-    count = usable_cores() if workers is None else workers
+    made = make_engine(engine)
+    count = made.cores() if workers is None else workers
     metadata = describe(job, task) | dict(notes or {})
     with RolloutWriter(out, metadata) as writer:
         numbers = range(writer.next_number, episodes)
         count = min(count, len(numbers))
-        watched = workers is None or count > 1  # on a single core too
+        # on a single core too
+        watched = workers is None or count > 1 or not made.has_to_pay
         source = (
-            in_workers(partial(recorder, job), numbers, count, patience)
+            made.run(partial(recorder, job), numbers, count, patience)
             if watched
             else _in_process(job, numbers)
         )

@@ -43,6 +43,7 @@ class Rollouts:
         skip: episodes to leave out, as if they had not been recorded; the others move up.
 
     Attributes:
+        name: what messages call it.
         meta: what stands in meta.json.
         keys: names of the arrays.
         arrays: per key the memory map `[rows, ...]`, read-only.
@@ -58,22 +59,31 @@ class Rollouts:
 
     def __init__(self, path: str | os.PathLike[str], skip: Episodes = ()) -> None:
         self.path = Path(path)
+        self.name = str(path)
         self.meta = read_meta(self.path)
         types = row_types(self.path, self.meta)
         index = read_index(self.path, types)
-        self.keys, self._skipped = tuple(types), {*skip}
-        kept = self._kept = without(self.path, len(index.offsets), skip)
-        self.offsets, self.lengths, self.numbers, self.checksums = (
-            column[kept] for column in index[:4]
-        )
-        self._text = (
-            index.text
-            if len(kept) == len(index.offsets)
-            else index.text + repr(kept.tolist()).encode()
-        )
+        self.keys = tuple(types)
         self.arrays: Arrays = {
             key: map_rows(self.path, key, kind, index.rows) for key, kind in types.items()
         }
+        self._keep(*index, skip)
+
+    def _keep(
+        self,
+        offsets: np.ndarray,
+        lengths: np.ndarray,
+        numbers: np.ndarray,
+        checksums: np.ndarray,
+        text: bytes,
+        skip: Episodes,
+    ) -> None:
+        """Take the columns of an index, but for some episodes; `text` stands for its contents."""
+        kept = self._kept = without(self.name, len(offsets), skip)
+        self.offsets, self.lengths = offsets[kept], lengths[kept]
+        self.numbers, self.checksums = numbers[kept], checksums[kept]
+        self._skipped = {*skip}
+        self._text = text if len(kept) == len(offsets) else text + repr(kept.tolist()).encode()
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -89,7 +99,7 @@ class Rollouts:
         """Episode i, 0 <= i < E: per key a read-only view `[T + 1, ...]` of the memory map."""
         if not 0 <= i < len(self):
             raise IndexError(
-                f"episode must lie in [0, {len(self)}), the finished episodes of {self.path};"
+                f"episode must lie in [0, {len(self)}), the finished episodes of {self.name};"
                 f" got {i}"
             )
         first = int(self.offsets[i])
@@ -126,7 +136,7 @@ class Rollouts:
         if length < 1 or not room.any():
             longest = int(self.lengths[ids].max(initial=-1)) + 1
             raise LatentMPCError(
-                f"windows of {length} rows must fit into one of {len(ids)} episodes in {self.path};"
+                f"windows of {length} rows must fit into one of {len(ids)} episodes in {self.name};"
                 f" the longest has {longest}"
             )
         ends = np.cumsum(room)
@@ -156,7 +166,7 @@ class Rollouts:
         for key in keys or ():
             if key not in self.arrays:
                 raise UnknownNameError(
-                    f"no array {key!r} in {self.path}; there are: {', '.join(self.keys)}"
+                    f"no array {key!r} in {self.name}; there are: {', '.join(self.keys)}"
                 )
         return {
             key: self.arrays[key].take(rows, axis=0)
@@ -181,10 +191,15 @@ class Rollouts:
         """Read everything. Raises ValueError naming the damaged episodes, and what would do."""
         damaged = self.verify()
         if damaged:
-            named = few([f"{key} of episode {self._kept[i]}" for key, i in damaged])
+            named = few(
+                [
+                    f"{key} of episode {self._kept[i]}{self._place(int(self._kept[i]))}"
+                    for key, i in damaged
+                ]
+            )
             skip = _written(self._skipped | {int(self._kept[i]) for _, i in damaged})
             raise LatentMPCError(
-                f"{self.path} is damaged: {named}; restore it from a copy, or train without:"
+                f"{self.name} is damaged: {named}; restore it from a copy, or train without:"
                 f" data_skip={skip}"
             )
 
@@ -195,12 +210,16 @@ class Rollouts:
         floats = [key for key in keys if self.arrays[key].dtype.kind == "f"]
         episodes = ((int(at), self.episode(i)) for i, at in enumerate(self._kept))
         problems = {
-            at: why
+            at: why + self._place(at)
             for at, episode in episodes
             if (why := broken({key: episode[key] for key in floats}))
         }
         if problems:
-            raise leave_out(str(self.path), problems, self._skipped, len(self) + len(self._skipped))
+            raise leave_out(self.name, problems, self._skipped, len(self) + len(self._skipped))
+
+    def _place(self, number: int) -> str:
+        """Where an episode is, where its number alone does not say so."""
+        return ""
 
 
 def broken(arrays: Arrays) -> str:

@@ -8,6 +8,7 @@ the simulator so that objects are moved; how often they were is printed.
 Examples:
     latent-mpc collect task=reacher obs=state episodes=400
     latent-mpc collect task=reacher obs=pixels episodes=400 seed=1 out=runs/reacher-pixels/data
+    latent-mpc collect task=reacher obs=pixels episodes=100000 engine=ray
     latent-mpc collect task=tabletop-t obs=state behaviour.name=play episodes=400
 """
 
@@ -24,7 +25,7 @@ def run(config: CollectConfig) -> int:
     """Collect what is missing in the folder."""
     folder = config.folder()
     opened, task = open_task(config.task, config.observations)
-    rollouts = gather(task, config.observations, config, config.seed, folder)
+    rollouts = gather(task, config.observations, config, config.seed, folder, engine=config.engine)
     print(
         f"{len(rollouts)} episodes, {int(rollouts.lengths.sum()):,} control steps of {task.label}"
         f" in {folder}"

@@ -10,6 +10,7 @@ Examples:
     latent-mpc evaluate checkpoint=reacher-pixels episodes=100 pairs.seed=7
     latent-mpc evaluate checkpoint=runs/reacher-state planner=mppi planner.horizon=3 out=runs/mppi
     latent-mpc evaluate checkpoint=reacher-pixels oracle=true
+    latent-mpc evaluate checkpoint=reacher-pixels episodes=1000 engine=ray
 """
 
 from __future__ import annotations
@@ -34,15 +35,18 @@ from latent_mpc.agent.evaluation.results import (
     require_folder,
     write_json,
 )
+from latent_mpc.agent.evaluation.shards import play_in_shards
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import EvaluateConfig
+from latent_mpc.envs.collection.engines import make_engine
 from latent_mpc.envs.task import Task
 
 
 def run(config: EvaluateConfig) -> int:
-    """Play the pairs in one batch, write results.json, print the table."""
+    """Play the pairs, write results.json, print the table."""
     folder = config.folder()
     require_folder(folder)
+    engine = make_engine(config.engine)
     parts = load_parts(config.checkpoint, resolve_device(config.device))
     agent = make_agent(
         parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed
@@ -51,8 +55,10 @@ def run(config: EvaluateConfig) -> int:
     oracle = oracle_of(config, agent, task)  # what can be refused is, before an episode is played
     pairs = pairs_of(task, config.episodes, config.pairs)
     make_folder(folder)
+    played = play_in_shards(agent, task, pairs, config, engine)
+    settings = (config.pairs, vars(config.planner), vars(config.cost))
     result = measure(
-        agent, task, pairs, config.pairs, vars(config.planner), vars(config.cost), oracle
+        agent, task, pairs, *settings, oracle, outcome=played.outcome, ends=played.floors
     )
     result["checkpoint"] = {
         "path": config.checkpoint,

@@ -55,6 +55,7 @@ from latent_mpc.envs.files import only_writer
 from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.minari_set import SCHEME, MinariSet
 from latent_mpc.envs.rollouts.reader import Rollouts
+from latent_mpc.envs.rollouts.several import open_folders
 from latent_mpc.envs.task import Task
 
 
@@ -115,7 +116,7 @@ def require_data(config: TrainConfig) -> None:
     if config.data.startswith(SCHEME):
         meta = MinariSet(config.data.removeprefix(SCHEME)).own
     else:
-        meta = Rollouts(config.data, config.data_skip).meta
+        meta = open_folders(config.data, config.data_skip).meta
     if meta is not None:
         stored = meta.get("task", {}).get("options", {})
         open_keys = [

@@ -24,12 +24,13 @@ from latent_mpc.agent.build import build, make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli import multirun
-from latent_mpc.agent.evaluation import evaluate
+from latent_mpc.agent.evaluation import evaluate, spread
 from latent_mpc.agent.evaluation.episodes import outcomes, play
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.horizon import model_quality, sweep
 from latent_mpc.agent.horizon.report import videos
 from latent_mpc.envs.cameras import gl_library
+from latent_mpc.envs.collection import engines
 from latent_mpc.envs.registry import make
 from tests.agent.horizon.report.browser import look, needs_chromium
 
@@ -217,8 +218,8 @@ def test_a_study_killed_in_the_middle_finds_what_it_had_finished(
 def test_processes_play_what_one_would(
     study: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "WORTH", 0)
-    monkeypatch.setattr(sweep, "usable_cores", lambda: 2)
+    monkeypatch.setattr(spread, "WORTH", 0)
+    monkeypatch.setattr(engines, "usable_cores", lambda: 2)
     monkeypatch.setattr(sweep.Sweep, "_play", lambda *_: pytest.fail("played in this process"))
     assert (
         cli.main(["horizon", f"checkpoint={checkpoint}", *TINY, "only=sweep", f"out={tmp_path}"])
