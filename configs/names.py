@@ -15,3 +15,5 @@ NOVELTIES = ("density", "disagreement")
 
 # what an action of a position servo is: a change of its command, or the command
 ACTIONS = (INCREMENTS, ABSOLUTE) = ("increments", "absolute")
+
+SPEEDS = (0.1, 4.0)  # times real time that a session plays at, least and most
