@@ -10,6 +10,7 @@ whatever else was drawn before.
     (seed, MOTION)          windows in which imagined motion is compared with what was
     (seed, phase, step)     batches and noise of an update; phase is the name that metrics.jsonl has
     (seed, landmarks)       which rows are landmarks of the cost-to-go, by how many there are
+    (task, seed, POSES)     states that say where a goal set by hand may lie
     (seed, LANDSCAPE, …)    states and goals that a cost is judged on; with a 1 behind it
                             the extent of its picture
     (seed,)                 batches of a report's probes; resampling of paired differences
@@ -31,6 +32,7 @@ SPLIT = 1
 PAIRS = 2
 GOALS = 3
 LANDSCAPE = 8
+POSES = "poses"
 WEIGHTS = "weights"
 MOTION = "motion"
 

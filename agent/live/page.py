@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,10 +13,14 @@ from typing import Any
 
 import viser
 
-from latent_mpc.agent.live.scene import Scene
+from latent_mpc.agent.live.knobs import knob_panel, number_panel, shown
+from latent_mpc.agent.live.panels import goal_panel, push_panel
+from latent_mpc.agent.live.scene import LENS, Scene
 from latent_mpc.agent.live.session import Session
 from latent_mpc.agent.live.snapshot import Snapshot
+from latent_mpc.configs.names import SPEEDS
 
+TABS = {"Touch": (goal_panel, push_panel), "Knobs": (knob_panel,), "Numbers": (number_panel,)}
 UPDATES = 30.0  # of the robot [1/s]
 READINGS = 4.0  # of numbers [1/s]
 
@@ -34,6 +37,8 @@ class Page:
         self.session, self.server = session, server
         self.scene = Scene(server, session.task, session.state)
         self.updates = 0  # of the robot, since the page began
+        self.refused = False  # whether something was, since the last reading
+        self.readers: list[Callable[[Snapshot], None]] = []  # called at each reading
         self._stop = threading.Event()
         self._number = -1
         self._read = 0.0
@@ -47,7 +52,7 @@ class Page:
         )
         server.gui.set_panel_label(title)
         self.status = server.gui.add_markdown("…")
-        self._buttons()
+        self._panel()
 
     def run(self) -> None:
         """Draw until `stop`."""
@@ -69,8 +74,6 @@ class Page:
                 self._number = snapshot.began
                 self.scene.show("goal", self.scene.poses(snapshot.goal))
                 self.scene.show_plans(snapshot.path, snapshot.others)
-                for notice in snapshot.notices:
-                    self._notify(notice)
         self.updates += 1
         if now - self._read >= 1 / READINGS:
             self._read = now
@@ -78,29 +81,50 @@ class Page:
 
     def _tell(self, snapshot: Snapshot) -> None:
         """The numbers and whatever shows a setting."""
+        while self.session.notices:
+            self.refused = True
+            self._notify(self.session.notices.popleft())
         self.status.content = status(snapshot, self.session.task.unit)
-        self.pause.label = "Go on" if snapshot.paused else "Pause"
+        for show in self.readers:
+            show(snapshot)
+        self.refused = False
 
-    def _buttons(self) -> None:
+    def _panel(self) -> None:
         gui, session = self.server.gui, self.session
-        self._button("New goal", lambda: session.next_pair(start=False), "another goal")
-        self._button("New start", lambda: session.next_pair(goal=False), "another start")
-        self.pause = self._button("Pause", lambda: session.pause(not session.paused))
-        self._button("One step", session.step_once, "pause, and do one control step")
-        speed = gui.add_slider("speed", 0.1, 4.0, 0.1, session.speed, hint="times real time")
-        speed.on_update(
-            lambda event: session.submit(lambda: session.set_speed(speed.value), "speed")
-        )
+        moves = gui.add_button_group("new", ["goal", "start", "both"])
+        moves.on_click(lambda event: self.ask(self._anew, moves.value))
+        clock = gui.add_button_group("time", ["pause", "go on", "one step"])
+        clock.on_click(lambda event: self.ask(self._time, clock.value))
+        speed = gui.add_slider("speed", *SPEEDS, 0.1, session.speed, hint="times real time")
+        speed.on_update(lambda event: self.ask(session.set_speed, speed.value, key="speed"))
+        self.server.scene.on_click()(self._clicked)
+        tabs = gui.add_tab_group()
+        for label, panels in TABS.items():
+            with tabs.add_tab(label):
+                for panel in panels:
+                    panel(self)
 
-    def _button(self, label: str, request: Callable[[], Any], hint: str = "") -> Any:
-        button = self.server.gui.add_button(label, hint=hint or None)
-        button.on_click(lambda event: self.session.submit(request))
-        return button
+    def ask(self, request: Callable[..., Any], *values: Any, key: object = None) -> None:
+        """Have a session's method called with these values, between two of its steps."""
+        self.session.submit(lambda: request(*values), key)
+
+    def _anew(self, what: str) -> None:
+        self.session.next_pair(start=what != "goal", goal=what != "start")
+
+    def _time(self, what: str) -> None:
+        if what == "one step":
+            self.session.step_once()
+        else:
+            self.session.pause(what == "pause")
+
+    def _clicked(self, event: viser.SceneClickEvent) -> None:
+        self.ask(self.session.set_goal_on_ray, event.ray_origin, event.ray_direction, key="click")
 
     def _camera(self) -> None:
         camera = self.server.initial_camera
         camera.position = tuple(self.scene.eye)
         camera.look_at = tuple(self.scene.centre)
+        camera.fov = LENS
 
     def _notify(self, text: str) -> None:
         for client in self.server.get_clients().values():
@@ -117,11 +141,6 @@ def status(snapshot: Snapshot, unit: str) -> str:
     else:
         doing = "**at the goal**" if snapshot.reached else "on its way to the green ghost"
     return f"{doing} · {shown(snapshot.numbers.distance)} {unit} to go"
-
-
-def shown(number: float, digits: int = 3) -> str:
-    """A number for people; a dash where there is none."""
-    return "–" if math.isnan(number) else f"{number:.{digits}g}"
 
 
 def quiet() -> contextlib.redirect_stdout[io.StringIO]:

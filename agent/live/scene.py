@@ -98,8 +98,10 @@ class Scene:
 
     def show_plans(self, path: np.ndarray, others: np.ndarray) -> None:
         """The best plan `[H + 1, 3]` bright, others `[K, H + 1, 3]` faint."""
-        self.best.points = segments(path[None])
-        self.others.points = segments(others)
+        for line, paths in ((self.best, path[None]), (self.others, others)):
+            # a line that is sent is made anew in the browser, which a slow one falls behind with
+            if _apart(line.points, points := segments(paths)) > self.width / 4:
+                line.points = points
 
     def _build(
         self,
@@ -172,6 +174,13 @@ class Scene:
         scene.add_light_directional(
             "/lights/sun", intensity=1.8, position=tuple(self.eye + [0.3, 0.2, 1.0])
         )
+
+
+def _apart(before: np.ndarray, after: np.ndarray) -> float:
+    """How far the farthest of points has moved [m]; inf where there are others."""
+    if before.shape != after.shape:
+        return np.inf
+    return float(np.abs(before - after).max(initial=0.0))
 
 
 def segments(paths: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import mujoco
@@ -30,6 +30,8 @@ from latent_mpc.agent.live.snapshot import Numbers, Snapshot
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import SPEEDS
 from latent_mpc.configs.schema import PairsConfig
+from latent_mpc.configs.seeding import POSES, stream
+from latent_mpc.envs.posing import Poser
 from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_state
 
 QUEUED = 100  # requests that wait at most: more in one control step come from no hand
@@ -60,11 +62,12 @@ class Session:
         seed: int = 0,
     ) -> None:
         self.parts, self.task, self.pairs, self.seed = parts, task, pairs, seed
+        self.poser = Poser(task, stream(task.name, pairs.seed, POSES))
         self.settings = {"planner": dict(planner), "cost": dict(cost)}
         self.pilot = Pilot(make_agent(parts, planner=planner, cost=cost, seed=seed))
         self.pair, self.paused, self.speed, self.number, self.time = pair, False, 1.0, 0, 0.0
         self.force: tuple[int, np.ndarray, float] | None = None  # body, [N], [s] left
-        self.notices: list[str] = []
+        self.notices: deque[str] = deque(maxlen=QUEUED)  # lines for visitors, until they are shown
         self.curves: deque[Numbers] = deque()
         self.latest: Snapshot | None = None
         self.dropped = 0  # requests beyond QUEUED
@@ -118,6 +121,24 @@ class Session:
         self._left = None
         self.goal = np.asarray(goal, dtype=np.float64).copy()
         aim(self.agent, stack([self.task.observation(self.goal)]))
+
+    def set_goal_pose(self, values: Mapping[int, float]) -> None:
+        """The goal with some of its positions, by index, changed. Raises ValueError for a pose that
+        is no state of the robot.
+        """
+        qpos = self.task.qpos_qvel(self.goal)[0].copy()
+        for position, value in values.items():
+            qpos[position] = value
+        self.set_goal(self.poser.pose_goal(qpos))
+
+    def set_goal_on_ray(self, origin: Sequence[float], direction: Sequence[float]) -> None:
+        """The goal where a visitor's click points `[3]` each. Raises ValueError for a place where
+        the robot cannot be.
+        """
+        ray = np.asarray(direction, dtype=np.float64)
+        ray = ray / max(float(np.linalg.norm(ray)), 1e-12)
+        place = self.poser.on_ray(np.asarray(origin, dtype=np.float64), ray, self.goal)
+        self.set_goal(self.poser.place_goal(place, self.goal))
 
     def set_setting(self, group: str, key: str, value: Any) -> None:
         """Turn a knob: a field of the planner or the cost, or its `name`. Raises ValueError with
@@ -261,7 +282,6 @@ class Session:
         ).pairs[0]
 
     def _snapshot(self, before: np.ndarray) -> Snapshot:
-        notices, self.notices = tuple(self.notices), []
         unknown = (math.nan,) * (len(Numbers._fields) - 2)
         distance = self.task.distance(self.state, self.goal)
         numbers = self.curves[-1] if self.curves else Numbers(0.0, distance, *unknown)
@@ -283,7 +303,6 @@ class Session:
             speed=self.speed,
             pair=self.pair,
             recorded=-1,
-            notices=notices,
         )
 
 

@@ -5,7 +5,7 @@ Shapes: n simulator state, H horizon, K plans.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,4 +57,3 @@ class Snapshot:
     recorded: int  # control steps in the recording; -1: nothing is recorded
     dream: Dreamt | None = None
     seen: np.ndarray | None = None  # uint8 (H, W, 3) what the agent saw, where it sees pictures
-    notices: tuple[str, ...] = field(default=())  # what was refused or done since the last one
