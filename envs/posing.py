@@ -68,6 +68,12 @@ class Poser:
         room = ROOM * (high - low).max()
         return low - room, high + room
 
+    @property
+    def width(self) -> float:
+        """How far apart goals lie at most, along an axis [m]."""
+        low, high = self._box
+        return float((high - low).max())
+
     @cached_property
     def _usual_depth(self) -> float:
         return usual_depth(self.model)

@@ -136,8 +136,8 @@ def status(snapshot: Snapshot, unit: str) -> str:
     """The line on top: what the robot is doing, and how far it is."""
     if snapshot.paused:
         doing = "paused"
-    elif snapshot.driver == "hands":
-        doing = "you drive"
+    elif snapshot.driving:
+        doing = f"you drive: {snapshot.world}"
     else:
         doing = "**at the goal**" if snapshot.reached else "on its way to the green ghost"
     return f"{doing} · {shown(snapshot.numbers.distance)} {unit} to go"

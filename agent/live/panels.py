@@ -76,7 +76,7 @@ def push_panel(page: Page) -> None:
         ways = gui.add_button_group("towards", tuple(DIRECTIONS))
         ways.on_click(
             lambda event: page.ask(
-                session.push, bodies[body.value], force.value * np.array(DIRECTIONS[ways.value])
+                session.set_push, bodies[body.value], force.value * np.array(DIRECTIONS[ways.value])
             )
         )
 

@@ -10,6 +10,7 @@ import torch
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.evaluation.episodes import Observed
+from latent_mpc.agent.models.base import Memory
 from latent_mpc.agent.models.observations import as_tensors
 from latent_mpc.planners import Plan
 
@@ -25,6 +26,12 @@ class Pilot:
     def last_plan(self) -> Plan | None:
         """What the agent decided last."""
         return self.agent.last_plan
+
+    @property
+    def within_model_step(self) -> bool:
+        """Whether an action block is not yet done."""
+        now = self.agent.episodes
+        return now is not None and bool(now.elapsed[0] % self.agent.action_repeat)
 
     def reset(self, goal: Observed) -> None:
         self.agent.reset(goal)
@@ -47,6 +54,17 @@ class Pilot:
             now.plan[0, 0, phase * width : (phase + 1) * width] = torch.as_tensor(action)
         now.elapsed = now.elapsed + 1
         return action[None].astype(np.float32)
+
+
+def seen_now(agent: Agent, obs: Observed) -> Memory:
+    """The agent's memory with one more observation, a model step after its last; its own stays as
+    it is.
+    """
+    now = agent.episodes
+    assert now is not None
+    with torch.no_grad():
+        seen = as_tensors(obs, agent.model.shapes, agent.device)
+        return agent.model.observe(now.memory, seen, now.plan[:, 0])
 
 
 def aim(agent: Agent, goal: Observed) -> None:

@@ -1,10 +1,10 @@
 """A session: one robot, one goal, one agent, in real time, without a browser.
 
 `tick` does one control step of the closed loop that evaluation reads (`evaluation/episodes.py`), so
-that with nothing touched the actions are the same to the bit. Whatever visitors ask for is queued
-by `submit` and done between two steps, by the one thread that owns task and agent.
+that with nothing touched the actions are the same to the bit. Whatever visitors ask for waits in
+`requests` and is done between two steps, by the one thread that owns task and agent.
 
-Shapes: n simulator state, A action, H horizon, K plans.
+Shapes: n simulator state, A action.
 """
 
 from __future__ import annotations
@@ -14,29 +14,42 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import mujoco
 import numpy as np
-import torch
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import Parts, make_agent
 from latent_mpc.agent.evaluation.episodes import Step, stack, steps
 from latent_mpc.agent.evaluation.pairs import draw_pairs
-from latent_mpc.agent.live.pilot import Pilot, aim, take_over
+from latent_mpc.agent.live.dream import Dream
+from latent_mpc.agent.live.hands import Hands
+from latent_mpc.agent.live.pilot import Pilot, aim, seen_now, take_over
+from latent_mpc.agent.live.pushes import Push
+from latent_mpc.agent.live.recording import Recording
+from latent_mpc.agent.live.requests import Requests
 from latent_mpc.agent.live.settings import changed
 from latent_mpc.agent.live.snapshot import Numbers, Snapshot
+from latent_mpc.agent.live.thoughts import Thoughts
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import SPEEDS
 from latent_mpc.configs.schema import PairsConfig
 from latent_mpc.configs.seeding import POSES, stream
 from latent_mpc.envs.posing import Poser
-from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_state
+from latent_mpc.envs.task import Pair, Task
 
-QUEUED = 100  # requests that wait at most: more in one control step come from no hand
-CURVES = 20.0  # [s] of the robot that curves show
-OTHERS = 8  # plans drawn beside the best one at most
+CURVES, CLIP = 20.0, 12.0  # [s] of the robot that curves and clips show
+PUSH = 0.3  # [s] of the robot that a push lasts
+NOTICES = 100  # lines that wait to be shown at most
+WORLDS = (SIMULATOR, DREAM, BOTH) = ("simulator", "dream", "side by side")
+
+
+class Moment(NamedTuple):
+    """One control step of a clip."""
+
+    after: np.ndarray  # (n,)
+    path: np.ndarray  # (H + 1, 3)
 
 
 class Session:
@@ -62,24 +75,26 @@ class Session:
         seed: int = 0,
     ) -> None:
         self.parts, self.task, self.pairs, self.seed = parts, task, pairs, seed
-        self.poser = Poser(task, stream(task.name, pairs.seed, POSES))
         self.settings = {"planner": dict(planner), "cost": dict(cost)}
         self.pilot = Pilot(make_agent(parts, planner=planner, cost=cost, seed=seed))
-        self.pair, self.paused, self.speed, self.number, self.time = pair, False, 1.0, 0, 0.0
-        self.force: tuple[int, np.ndarray, float] | None = None  # body, [N], [s] left
-        self.notices: deque[str] = deque(maxlen=QUEUED)  # lines for visitors, until they are shown
+        self.poser = Poser(task, stream(task.name, pairs.seed, POSES))
+        self.hands, self.thoughts, self.requests = Hands(task.action_width), Thoughts(), Requests()
+        self.driving, self.world = False, SIMULATOR
+        self.paused, self.speed, self.number, self.time = False, 1.0, 0, 0.0
+        self.dream: Dream | None = None
+        self.push: Push | None = None
+        self.recording: Recording | None = None
+        self.notices: deque[str] = deque(maxlen=NOTICES)  # until somebody shows them
         self.curves: deque[Numbers] = deque()
+        self.history: deque[Moment] = deque(maxlen=round(CLIP / task.control_period))
         self.latest: Snapshot | None = None
-        self.dropped = 0  # requests beyond QUEUED
-        self._queue: dict[object, Callable[[], None]] = {}
-        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._steps = 0  # to be done while paused
         self._left: int | None = None  # control steps until another goal is drawn; None: never
-        self._expected: torch.Tensor | None = None  # the latent that was imagined
-        self._paths = np.zeros((0, 3)), np.zeros((0, 0, 3))
-        self._decided = (math.nan, math.nan, math.nan)  # cost, ms, evaluations
-        self.begin(self._pair(pair))
+        self._seen: np.ndarray | None = None
+        self.pair = self.begun = pair  # numbers of the last pair drawn, of that with this start
+        self.begin(self.drawn(pair))
 
     @property
     def agent(self) -> Agent:
@@ -89,28 +104,29 @@ class Session:
     # What visitors ask for
 
     def submit(self, request: Callable[[], None], key: object = None) -> None:
-        """Have something done between two steps; a later request of the same key takes the place of
-        an earlier one that still waits.
+        """Have something done between two steps; from any thread. A later request of the same key
+        takes the place of one that still waits.
         """
-        with self._lock:
-            key = key if key is not None else object()
-            if key not in self._queue and len(self._queue) >= QUEUED:
-                self.dropped += 1
-                return
-            self._queue[key] = request
+        self.requests.put(request, key)
 
     def begin(self, pair: Pair) -> None:
         """Start anew, at a pair's start and towards its goal, as evaluation would."""
+        if self.recording is not None:
+            self.recording.cut(self.state)
         self.state, self.goal = pair.start.copy(), pair.goal.copy()
         self.pilot.reset(stack([self.task.observation(self.goal)]))
-        self._expected, self.force = None, None
+        self.thoughts.forget()
+        self.push = None
+        self.history.clear()
+        self.set_world(SIMULATOR)
         self._left = self.task.episode_steps
 
     def next_pair(self, start: bool = True, goal: bool = True) -> None:
         """A new start, a new goal or both: those of the next pair."""
         self.pair += 1
-        drawn = self._pair(self.pair)
+        drawn = self.drawn(self.pair)
         if start:
+            self.begun = self.pair
             self.begin(Pair(drawn.start, drawn.goal if goal else self.goal))
         else:
             self.set_goal(drawn.goal)
@@ -118,8 +134,7 @@ class Session:
 
     def set_goal(self, goal: np.ndarray) -> None:
         """Another goal `[n]` from where the robot is, which then stays."""
-        self._left = None
-        self.goal = np.asarray(goal, dtype=np.float64).copy()
+        self.goal, self._left = np.asarray(goal, dtype=np.float64).copy(), None
         aim(self.agent, stack([self.task.observation(self.goal)]))
 
     def set_goal_pose(self, values: Mapping[int, float]) -> None:
@@ -151,11 +166,34 @@ class Session:
         self.pilot.agent = take_over(agent, self.agent)
         self.settings = settings
 
-    def push(self, body: int, force: np.ndarray, seconds: float = 0.3) -> None:
-        """Push a body with a force `[3]` [N] for a while [s of the robot]."""
-        self.force = (body, np.asarray(force, dtype=np.float64), seconds)
+    def set_push(self, body: int, force: np.ndarray) -> None:
+        """Push a body with a force `[3]` [N] for a moment."""
+        self.push = Push(body, np.asarray(force, dtype=np.float64), PUSH)
+
+    def drive(self, driving: bool) -> None:
+        """Take the robot into one's own hands, or give it back to the planner."""
+        self.driving = driving
+        if not driving:
+            self.set_world(SIMULATOR)
+
+    def set_world(self, world: str) -> None:
+        """What hands move: the simulator, the dream that begins here, or both side by side. Raises
+        ValueError for another one, or where a dream could not be seen.
+        """
+        if world not in WORLDS:
+            raise LatentMPCError(f"world must be one of {', '.join(WORLDS)}, got {world!r:.60}")
+        if world == SIMULATOR:
+            self.dream, self.world = None, world
+            return
+        if self.pilot.within_model_step:  # a dream begins with a model step
+            self.submit(lambda: self.set_world(world), "world")
+            return
+        memory = seen_now(self.agent, stack([self.task.observation(self.state)]))
+        self.dream = Dream(self.parts, self.task, memory, self.state, self.poser.width)
+        self.driving, self.world = True, world
 
     def pause(self, paused: bool = True) -> None:
+        """Stop the time, or let it go on."""
         self.paused = paused
 
     def step_once(self) -> None:
@@ -168,6 +206,15 @@ class Session:
             raise LatentMPCError(f"speed must be within {list(SPEEDS)} times, got {speed}")
         self.speed = float(speed)
 
+    def record(self, folder: Path) -> None:
+        """Begin to record, or end it and say what was written."""
+        if self.recording is None:
+            self.recording = Recording(folder, self.parts, self.task, self.pairs.seed)
+            return
+        recording, self.recording = self.recording, None
+        episodes = recording.close(self.state)
+        self.notices.append(f"wrote {recording.steps} steps; {folder} holds {episodes} episodes")
+
     # The loop
 
     def start(self) -> None:
@@ -176,21 +223,34 @@ class Session:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, if there is one."""
+        """End the thread, if there is one, and the recording."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        if self.recording is not None:
+            self.recording.close(self.state)
+            self.recording = None
 
     def tick(self) -> Snapshot:
         """Do what was asked for, then one control step unless paused; what is to be drawn."""
-        self._obey()
-        moving = not self.paused or self._steps > 0
-        self._steps = 0
+        for request in self.requests.take():
+            try:
+                request()
+            except (LatentMPCError, OSError) as refused:
+                self.notices.append(" ".join(str(refused).split()))
         before = self.state
-        if moving:
+        if not self.paused or self._steps:
+            self._steps = 0
             self._advance()
         self.latest = self._snapshot(before)
         return self.latest
+
+    def drawn(self, number: int) -> Pair:
+        """A pair by its number, as evaluation draws it."""
+        config = self.pairs
+        return draw_pairs(
+            self.task, 1, config.seed, config.kind, config.offset, first=number
+        ).pairs[0]
 
     def _run(self) -> None:
         due = time.perf_counter()
@@ -201,90 +261,61 @@ class Session:
             due = max(due + self.task.control_period / self.speed, now)
             self._stop.wait(due - now)
 
-    def _obey(self) -> None:
-        with self._lock:
-            requests, self._queue = list(self._queue.values()), {}
-        for request in requests:
-            try:
-                request()
-            except LatentMPCError as refused:
-                self.notices.append(str(refused))
-
     def _advance(self) -> None:
-        (step,) = steps(self.pilot, self.task, self._forced()[None], 1)
-        self.state = self._released(step.after[0])
+        self.pilot.hands = None
+        if self.driving:
+            self.task.restore(self.state)
+            self.pilot.hands = self.hands.action(self.task.still(), self.task.control_period)
+            self.thoughts.forget()
+        if self.dream is not None and self.pilot.hands is not None:
+            self.dream.step(self.pilot.hands)
+        if self.world != DREAM:
+            self._simulate()
         self.time += self.task.control_period
         self.number += 1
-        surprise = self._surprise()
-        if self._left is not None and self.pilot.hands is None:
-            self._left -= 1
-        if step.plan is not None:
-            self._decide(step)
-        elif self.pilot.hands is not None:
-            self._paths = np.zeros((0, 3)), np.zeros((0, 0, 3))
-            self._decided = (math.nan, math.nan, math.nan)
-        cost, ms, evaluations = self._decided
-        distance = self.task.distance(self.state, self.goal)
-        self.curves.append(
-            Numbers(self.time, distance, cost, ms, evaluations, surprise, math.nan)
-        )
+        self.curves.append(self._numbers())
         while self.curves[0].time < self.time - CURVES:
             self.curves.popleft()
         if self._left == 0:  # an episode as evaluation has them is over
             self.next_pair(start=False)
 
-    def _decide(self, step: Step) -> None:
-        """Note what was decided, and where it is imagined to lead."""
-        assert step.plan is not None and self.agent.episodes is not None
-        plan = step.plan
-        self._decided = (
-            float(plan.cost[0]),
-            1e3 * step.seconds,
-            float(plan.info["evaluations"][0]),
+    def _simulate(self) -> None:
+        """One step of the closed loop, by the agent or by hands."""
+        state = self.push.into(self.task, self.state) if self.push else self.state
+        (step,) = steps(self.pilot, self.task, state[None], 1)
+        self.state = step.after[0]
+        if self.push:
+            self.state = self.push.out_of(self.task, self.state)
+            self.push.left -= self.task.control_period
+            self.push = self.push if self.push.left > 1e-9 else None
+        if step.plan is not None:
+            self.thoughts.note(self.agent, self.parts.probe, step)
+        if self._left is not None and not self.driving:
+            self._left -= 1
+        self._keep(step)
+
+    def _keep(self, step: Step) -> None:
+        if self.recording is not None:
+            self.recording.add(step)
+        pixels = step.obs.get("pixels")
+        self._seen = None if pixels is None else pixels[0, :, :, :3]
+        if not self.history:
+            self.history.append(Moment(step.states[0], self.thoughts.path))
+        self.history.append(Moment(self.state, self.thoughts.path))
+
+    def _numbers(self) -> Numbers:
+        thoughts, dream = self.thoughts, self.dream
+        return Numbers(
+            self.time,
+            self.task.distance(self.state, self.goal),
+            thoughts.cost,
+            thoughts.decision_ms,
+            thoughts.evaluations,
+            thoughts.surprise,
+            dream.apart(self.state) if dream is not None and self.world == BOTH else math.nan,
         )
-        memory = self.agent.episodes.memory
-        plans = torch.cat([plan.actions[:, None], plan.warm.elites[:, :OTHERS]], dim=1)
-        with torch.inference_mode():
-            z = self.agent.model.imagine(memory, plans)[0, 0]  # (1 + K, H, D)
-            self._expected = z[0, 0]
-            here = memory.z[0].expand(len(z), 1, -1)
-            if self.parts.probe.knows_places:
-                paths = self.parts.probe(torch.cat([here, z], dim=1)).cpu().numpy()
-                self._paths = paths[0], paths[1:]
-
-    def _surprise(self) -> float:
-        """How far what is seen is from what was imagined of it; NaN where nothing was."""
-        expected, self._expected = self._expected, None
-        if expected is None or self.agent.episodes is None:
-            return math.nan
-        return float((self.agent.episodes.memory.z[0] - expected).square().mean().sqrt())
-
-    def _forced(self) -> np.ndarray:
-        """The state with the push in it, if there is one."""
-        if self.force is None:
-            return self.state
-        body, force, _ = self.force
-        return with_force(self.task, self.state, body, force)
-
-    def _released(self, state: np.ndarray) -> np.ndarray:
-        """The state without the push that was in it."""
-        if self.force is None:
-            return state
-        body, force, left = self.force
-        left -= self.task.control_period
-        self.force = (body, force, left) if left > 1e-9 else None
-        return with_force(self.task, state, body, np.zeros(3))
-
-    def _pair(self, number: int) -> Pair:
-        config = self.pairs
-        return draw_pairs(
-            self.task, 1, config.seed, config.kind, config.offset, first=number
-        ).pairs[0]
 
     def _snapshot(self, before: np.ndarray) -> Snapshot:
-        unknown = (math.nan,) * (len(Numbers._fields) - 2)
-        distance = self.task.distance(self.state, self.goal)
-        numbers = self.curves[-1] if self.curves else Numbers(0.0, distance, *unknown)
         return Snapshot(
             number=self.number,
             began=time.perf_counter(),
@@ -293,27 +324,16 @@ class Session:
             after=self.state,
             goal=self.goal,
             reached=self.task.reached(self.state, self.goal),
-            numbers=replace_distance(numbers, distance),
-            path=self._paths[0],
-            others=self._paths[1],
+            numbers=self._numbers(),
+            path=self.thoughts.path,
+            others=self.thoughts.others,
             settings=self.settings,
-            driver="planner" if self.pilot.hands is None else "hands",
-            world="simulator",
+            driving=self.driving,
+            world=self.world,
             paused=self.paused,
             speed=self.speed,
             pair=self.pair,
-            recorded=-1,
+            recorded=-1 if self.recording is None else self.recording.steps,
+            dream=None if self.dream is None else self.dream.shown(),
+            seen=self._seen,
         )
-
-
-def replace_distance(numbers: Numbers, distance: float) -> Numbers:
-    """The same numbers, the distance being that to a goal set meanwhile."""
-    return numbers._replace(distance=distance)
-
-
-def with_force(task: Task, state: np.ndarray, body: int, force: np.ndarray) -> np.ndarray:
-    """A simulator state in which a force `[3]` [N] acts on a body."""
-    data = mujoco.MjData(task.model)
-    set_integration_state(task.model, data, state)
-    data.xfrc_applied[body, :3] = force
-    return integration_state(task.model, data)

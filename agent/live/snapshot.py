@@ -49,7 +49,7 @@ class Snapshot:
     path: np.ndarray  # (H + 1, 3) [m] where the best plan leads; (0, 3) without one
     others: np.ndarray  # (K, H + 1, 3) [m] other plans of this decision
     settings: dict[str, dict[str, Any]]  # planner and cost
-    driver: str
+    driving: bool
     world: str
     paused: bool
     speed: float
