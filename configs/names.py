@@ -17,3 +17,4 @@ NOVELTIES = ("density", "disagreement")
 ACTIONS = (INCREMENTS, ABSOLUTE) = ("increments", "absolute")
 
 SPEEDS = (0.1, 4.0)  # times real time that a session plays at, least and most
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # hosts that other machines do not reach

@@ -15,7 +15,7 @@ from omegaconf import MISSING
 
 from latent_mpc.configs.checks import at_least, one_of, within
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.configs.names import CAMERAS, EXPORTS, NOVELTIES, OBS, PAIR_KINDS, SPEEDS
+from latent_mpc.configs.names import CAMERAS, EXPORTS, LOOPBACK, NOVELTIES, OBS, PAIR_KINDS, SPEEDS
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.behaviour import BehaviourConfig
 
@@ -267,6 +267,11 @@ class PlayConfig(_Agent):
         within(self, speed=SPEEDS)
         if self.port > 65535:
             raise LatentMPCError(f"port must be at most 65535, got {self.port}")
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach the page."""
+        return self.host in LOOPBACK
 
     def folder(self) -> Path:
         """Where recordings and clips go."""

@@ -13,7 +13,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.feasible import constraint_violation, penetration, usual_depth
+from latent_mpc.envs.adapters.drawn_states import DrawnStates
+from latent_mpc.envs.adapters.feasible import constraint_violation, penetration
 from latent_mpc.envs.adapters.joints import (
     FREE,
     HINGE,
@@ -25,10 +26,11 @@ from latent_mpc.envs.adapters.joints import (
 from latent_mpc.envs.task import Task, set_integration_state
 
 STEPS = 60  # of the search for a pose
-DRAWN = 16  # states that are drawn to know where goals may lie
+DRAWN = 64  # states that are drawn to know where goals may lie
+SIMULATED = 16  # the same where each is simulated first, for up to half a second
 TRIES = 8  # poses that a search begins from
 FLAT = 0.02  # of their width: goals that are no farther apart in height lie in a plane
-ROOM = 0.15  # beyond what was drawn [of its width]
+ROOM = 0.1  # beyond what was drawn [of its width]
 NEAR = 0.02  # of the model's extent: how far from the place that was asked for a goal may lie
 DAMPING = 1e-3  # of the least squares [of the largest eigenvalue]
 LONGEST = 0.5  # of a step's velocities [rad, m]
@@ -57,8 +59,9 @@ class Poser:
 
     @cached_property
     def _drawn(self) -> np.ndarray:
-        """Simulator states that the task draws `[DRAWN, n]`."""
-        return np.stack([self.task.draw_state(self._rng) for _ in range(DRAWN)])
+        """Simulator states that the task draws `[M, n]`."""
+        count = SIMULATED if isinstance(self.task, DrawnStates) else DRAWN
+        return np.stack([self.task.draw_state(self._rng) for _ in range(count)])
 
     @cached_property
     def _box(self) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +79,13 @@ class Poser:
 
     @cached_property
     def _usual_depth(self) -> float:
-        return usual_depth(self.model)
+        """How deep things overlap in states that are drawn [m]."""
+        data = mujoco.MjData(self.model)
+        depths = []
+        for state in self._drawn:
+            set_integration_state(self.model, data, state)
+            depths.append(penetration(data))
+        return max(depths)
 
     def sliders(self) -> list[Slider]:
         """The numbers of a pose that can be dragged: hinges, slides, and the places of free
@@ -88,7 +97,7 @@ class Poser:
         ):
             at = int(model.jnt_qposadr[joint])
             free = kind == FREE
-            for i, axis in enumerate(" x, y, z".split(",") if free else [""]):
+            for i, axis in enumerate([" x", " y", " z"] if free else [""]):
                 if not free and kind not in (HINGE, SLIDE):
                     continue
                 if model.jnt_limited[joint]:
@@ -242,9 +251,7 @@ def _jacobian(task: Task, state: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=-1)
 
 
-def _moved(
-    task: Task, state: np.ndarray, velocity: np.ndarray, limited: bool = True
-) -> np.ndarray:
+def _moved(task: Task, state: np.ndarray, velocity: np.ndarray, limited: bool = True) -> np.ndarray:
     """The state with its joints moved by `[nv]`, within their limits."""
     model, moved = task.model, state.copy()
     qpos = moved[1 : 1 + model.nq].copy()

@@ -8,6 +8,7 @@ viser sees it and every message before viser reads it; what does not fit is drop
 
 from __future__ import annotations
 
+import gzip
 import hmac
 import http
 import ipaddress
@@ -15,6 +16,8 @@ import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -151,7 +154,9 @@ def _fits(key: str, value: Any) -> bool:
     if key in ("image_height", "image_width", "transferred_bytes", "total_bytes"):
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40
     if key == "screen_pos":
-        return isinstance(value, list) and 0 < len(value) < 3 and all(is_numbers(p, 2) for p in value)
+        return (
+            isinstance(value, list) and 0 < len(value) < 3 and all(is_numbers(p, 2) for p in value)
+        )
     if key == "modifier":
         return value is None or isinstance(value, str)
     if key == "event_type":
@@ -199,13 +204,27 @@ def require_host(host: str) -> None:
 
 
 def with_policy(response: Response | None) -> Response | None:
-    """A page that may ask nobody else for anything, with the arrow keys."""
+    """A page that may ask nobody else for anything, and that takes the arrow keys."""
     if response is None:
         return None
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        zipped = response.headers.get("Content-Encoding") == "gzip"
+        response.body = with_script(bytes(response.body), zipped)
+        del response.headers["Content-Length"]
+        response.headers["Content-Length"] = str(len(response.body))
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+@lru_cache(maxsize=2)
+def with_script(page: bytes, zipped: bool) -> bytes:
+    """viser's page with `arrows.js` in front of its own scripts."""
+    html = gzip.decompress(page) if zipped else page
+    script = files(__package__).joinpath("arrows.js").read_bytes()
+    html = html.replace(b"<head>", b"<head><script>" + script + b"</script>", 1)
+    return gzip.compress(html) if zipped else html
 
 
 def refused(status: http.HTTPStatus, why: str) -> Response:
@@ -216,5 +235,3 @@ def refused(status: http.HTTPStatus, why: str) -> Response:
         Headers({"Content-Type": "text/plain", "Content-Length": str(len(why))}),
         why.encode(),
     )
-
-

@@ -38,7 +38,7 @@ def drive_panel(page: Page) -> None:
             if world == SIMULATOR:
                 page.ask(session.drive, True, key="drive")
 
-    who.on_update(choose)
+    who.on_update(page.guard(choose))
     width = session.task.action_width
     gui.add_markdown(keys_text(width))
     for letter, (index, way) in KEYS.items():
@@ -52,8 +52,10 @@ def drive_panel(page: Page) -> None:
         for index in range(min(width, SLIDERS)):
             slider = gui.add_slider(f"action {index + 1}", -1.0, 1.0, 0.05, 0.0)
             slider.on_update(
-                lambda event, i=index, s=slider: page.ask(
-                    session.hands.hold, i, s.value, key=("hold", i)
+                page.guard(
+                    lambda event, i=index, s=slider: page.ask(
+                        session.hands.hold, i, s.value, key=("hold", i)
+                    )
                 )
             )
     text = gui.add_markdown("")
@@ -114,5 +116,3 @@ def _large(picture: np.ndarray) -> np.ndarray:
     side = PICTURE // 2
     image = Image.fromarray(np.ascontiguousarray(picture[..., :3]))
     return np.asarray(image.resize((side, side), Image.Resampling.NEAREST))
-
-

@@ -25,7 +25,9 @@ def keep_panel(page: Page) -> None:
 
     def show(snapshot: Snapshot) -> None:
         recording = snapshot.recorded >= 0
-        record.label = f"End recording ({snapshot.recorded} steps)" if recording else "Record rollouts"
+        record.label = (
+            f"End recording ({snapshot.recorded} steps)" if recording else "Record rollouts"
+        )
         if command.value != (line := page.command()):
             command.value = line
 

@@ -50,7 +50,9 @@ class _Group:
                 initial_value=settings["name"],
                 hint=f"{group}=NAME on the command line",
             )
-        self.choice.on_update(lambda event: self._turn(event, "name", self.choice.value))
+        self.choice.on_update(
+            page.guard(lambda event: self._turn(event, "name", self.choice.value))
+        )
         self._make(settings)
         page.readers.append(self.follow)
 
@@ -91,7 +93,7 @@ class _Group:
         def turn(event: Any) -> None:
             self._turn(event, knob.key, read(knob, widget.value))
 
-        widget.on_update(turn)
+        widget.on_update(self.page.guard(turn))
         return widget
 
     def _turn(self, event: Any, key: str, value: Any) -> None:

@@ -36,9 +36,11 @@ def goal_panel(page: Page) -> None:
 
             def drag(event: Any, slider: Any = slider, position: int = one.position) -> None:
                 if event.client is not None:  # else the page itself moved it
-                    page.ask(session.set_goal_pose, {position: slider.value}, key=("pose", position))
+                    page.ask(
+                        session.set_goal_pose, {position: slider.value}, key=("pose", position)
+                    )
 
-            slider.on_update(drag)
+            slider.on_update(page.guard(drag))
             made.append((one, slider))
 
     last: list[np.ndarray] = [qpos]
@@ -75,8 +77,12 @@ def push_panel(page: Page) -> None:
         force = gui.add_slider("force", 0.0, most, most / 100, most / 4, hint="[N], for 0.3 s")
         ways = gui.add_button_group("towards", tuple(DIRECTIONS))
         ways.on_click(
-            lambda event: page.ask(
-                session.set_push, bodies[body.value], force.value * np.array(DIRECTIONS[ways.value])
+            page.guard(
+                lambda event: page.ask(
+                    session.set_push,
+                    bodies[body.value],
+                    force.value * np.array(DIRECTIONS[ways.value]),
+                )
             )
         )
 

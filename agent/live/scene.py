@@ -24,6 +24,7 @@ from latent_mpc.envs.task import INTEGRATION, Task
 BEST, OTHER = (255, 176, 32), (120, 132, 150)  # of plans
 GHOST, DREAM = (80, 200, 120), (170, 110, 255)  # of the goal, of the dream
 FAINT = 0.35  # opacity of a ghost
+LARGER = 1.03  # than the robot: surfaces in one place flicker
 LINE = 0.006  # width of a plan [of the view's distance]
 STEEP = 0.85  # of a view's direction: from above one sees no third dimension
 LENS = np.deg2rad(50.0)  # of the page
@@ -97,10 +98,14 @@ class Scene:
         self._shown[name] = poses
 
     def show_plans(self, path: np.ndarray, others: np.ndarray) -> None:
-        """The best plan `[H + 1, 3]` bright, others `[K, H + 1, 3]` faint."""
+        """The best plan `[H + 1, 3]` bright, others `[K, H + 1, 3]` faint; drawn a little nearer to
+        the eye, not to lie within what they start from.
+        """
+        nearer = self.eye - self.centre
+        nearer = 6 * self.width * nearer / np.linalg.norm(nearer)
         for line, paths in ((self.best, path[None]), (self.others, others)):
             # a line that is sent is made anew in the browser, which a slow one falls behind with
-            if _apart(line.points, points := segments(paths)) > self.width / 4:
+            if _apart(line.points, points := segments(paths + nearer)) > self.width / 4:
                 line.points = points
 
     def _build(
@@ -136,6 +141,7 @@ class Scene:
                     opacity=None if alpha >= 1 else alpha,
                     flat_shading=False,
                     side="double" if int(model.geom_type[geom]) == PLANE else "front",
+                    scale=1.0 if opacity is None else LARGER,
                     position=model.geom_pos[geom],
                     wxyz=model.geom_quat[geom],
                     cast_shadow=False,

@@ -94,7 +94,8 @@ class Session:
         self._left: int | None = None  # control steps until another goal is drawn; None: never
         self._seen: np.ndarray | None = None
         self.pair = self.begun = pair  # numbers of the last pair drawn, of that with this start
-        self.begin(self.drawn(pair))
+        self.first = self.drawn(pair)  # the pair of number `begun`
+        self.begin(self.first)
 
     @property
     def agent(self) -> Agent:
@@ -114,6 +115,7 @@ class Session:
         if self.recording is not None:
             self.recording.cut(self.state)
         self.state, self.goal = pair.start.copy(), pair.goal.copy()
+        self.started = self.state
         self.pilot.reset(stack([self.task.observation(self.goal)]))
         self.thoughts.forget()
         self.push = None
@@ -126,7 +128,7 @@ class Session:
         self.pair += 1
         drawn = self.drawn(self.pair)
         if start:
-            self.begun = self.pair
+            self.begun, self.first = self.pair, drawn
             self.begin(Pair(drawn.start, drawn.goal if goal else self.goal))
         else:
             self.set_goal(drawn.goal)

@@ -59,9 +59,7 @@ def changed(group: str, settings: Mapping[str, Any], key: str, value: Any) -> di
         made = hydra_groups.part(group, value)()
         kept = {"horizon": settings["horizon"]} if "horizon" in settings else {}
         return {**vars(made), **kept}
-    made = from_values(
-        hydra_groups.part(group, settings["name"]), {**settings, key: value}, group
-    )
+    made = from_values(hydra_groups.part(group, settings["name"]), {**settings, key: value}, group)
     return dict(vars(made))
 
 

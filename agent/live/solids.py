@@ -14,7 +14,10 @@ from latent_mpc.envs.cameras.triangles import mesh_of
 
 PLANE, HFIELD, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH, SDF = (
     int(getattr(mujoco.mjtGeom, f"mjGEOM_{name}"))
-    for name in "PLANE HFIELD SPHERE CAPSULE ELLIPSOID CYLINDER BOX MESH SDF".split()
+    for name in (
+        *("PLANE", "HFIELD", "SPHERE", "CAPSULE", "ELLIPSOID", "CYLINDER", "BOX"),
+        *("MESH", "SDF"),
+    )
 )
 FAR = 3.0  # of the model's extent: half the width of a plane without end
 MOST_FACES = 4000  # of a mesh; those with more are simplified
