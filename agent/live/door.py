@@ -29,6 +29,7 @@ from websockets.datastructures import Headers
 from latent_mpc.configs.errors import LatentMPCError
 
 LONGEST = 65536  # [bytes] of a message: no widget of ours sends as much
+PATIENCE = 1.0  # [s] for a browser to say good-bye when the page ends
 # nothing from elsewhere: no script, no font, no picture, no request
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' blob:"
@@ -88,7 +89,7 @@ class Door:
                 request.path = "/" + request.path[1 + len(self.token) :].lstrip("/")
                 return with_policy(inner(connection, request) if inner else None)
 
-            options |= {"process_request": admit, "max_size": LONGEST}
+            options |= {"process_request": admit, "max_size": LONGEST, "close_timeout": PATIENCE}
             return serve(handle, *args, **options)
 
         websockets.asyncio.server.serve = guarded  # type: ignore[assignment,misc]

@@ -116,10 +116,11 @@ def test_the_page_opens_moves_and_answers(browser, served):
 def test_knobs_and_the_dream_answer(browser, served):
     session, one = served
     session.submit(lambda: session.drive(False))
+    session.submit(session.pause)  # a page that draws by software has time for clicks then
     page, elsewhere, errors = opened(browser, one.address)
-    tab = page.get_by_text("Knobs", exact=True).first
-    tab.evaluate("label => label.click()", timeout=1e3 * PATIENCE)
-    field = page.locator("xpath=//label[text()='samples']/following::input[1]").first
+    tab = page.get_by_text("Knobs", exact=True).first.bounding_box(timeout=1e3 * PATIENCE)
+    page.mouse.click(tab["x"] + 5, tab["y"] + 5)
+    field = page.get_by_label("samples", exact=True).first
     field.wait_for(timeout=1e3 * PATIENCE)
     field.fill("32")
     wait_for(lambda: session.settings["planner"]["samples"] == 32, "the knob did nothing")
@@ -128,6 +129,8 @@ def test_knobs_and_the_dream_answer(browser, served):
     notice.wait_for(timeout=1e3 * PATIENCE)
     wait_for(lambda: field.input_value() == "32", "the refused value is still shown")
     assert session.settings["planner"]["samples"] == 32
+    page.mouse.click(20, 390)  # out of the field, which takes letters
+    session.submit(lambda: session.pause(False))
     session.submit(lambda: session.set_world("dream"))
     wait_for(lambda: session.dream is not None, "no dream")
     state, begun = session.state, session.dream.memory.z.clone()
