@@ -8,7 +8,6 @@ viser sees it and every message before viser reads it; what does not fit is drop
 
 from __future__ import annotations
 
-import gzip
 import hmac
 import http
 import ipaddress
@@ -16,8 +15,6 @@ import math
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -205,27 +202,13 @@ def require_host(host: str) -> None:
 
 
 def with_policy(response: Response | None) -> Response | None:
-    """A page that may ask nobody else for anything, and that takes the arrow keys."""
+    """A page that may ask nobody else for anything."""
     if response is None:
         return None
-    if response.headers.get("Content-Type", "").startswith("text/html"):
-        zipped = response.headers.get("Content-Encoding") == "gzip"
-        response.body = with_script(bytes(response.body), zipped)
-        del response.headers["Content-Length"]
-        response.headers["Content-Length"] = str(len(response.body))
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
-
-
-@lru_cache(maxsize=2)
-def with_script(page: bytes, zipped: bool) -> bytes:
-    """viser's page with `arrows.js` in front of its own scripts."""
-    html = gzip.decompress(page) if zipped else page
-    script = files(__package__).joinpath("arrows.js").read_bytes()
-    html = html.replace(b"<head>", b"<head><script>" + script + b"</script>", 1)
-    return gzip.compress(html) if zipped else html
 
 
 def refused(status: http.HTTPStatus, why: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,22 +13,30 @@ from latent_mpc.agent.live.session import BOTH, DREAM, SIMULATOR
 from latent_mpc.agent.live.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from viser._messages import HotkeyKey
+
     from latent_mpc.agent.live.page import Page
 
 PLANNER = "the planner"
 WHO = {PLANNER: "", "you, the robot": SIMULATOR, "you, inside its dream": DREAM, "you, both": BOTH}
-# letters that viser takes as hotkeys -> number of the action, way; `arrows.js` turns arrows into
-# the first four
-KEYS = {"J": (0, -1.0), "L": (0, 1.0), "K": (1, -1.0), "I": (1, 1.0), "U": (2, -1.0), "O": (2, 1.0)}
-ARROWS = {"J": "←", "L": "→", "K": "↓", "I": "↑"}
+# hotkeys of viser's -> number of the action, way, what a button says
+KEYS: dict[HotkeyKey, tuple[int, float, str]] = {
+    "arrowleft": (0, -1.0, "←"),
+    "arrowright": (0, 1.0, "→"),
+    "arrowdown": (1, -1.0, "↓"),
+    "arrowup": (1, 1.0, "↑"),
+    "U": (2, -1.0, "U"),
+    "O": (2, 1.0, "O"),
+}
 SLIDERS = 12  # numbers of an action that have one at most
+HELD_HZ = 10.0  # of a button that is held
 PICTURE = 256  # [pixels] of a picture's side
 
 
 def drive_panel(page: Page) -> None:
     """Who drives, with what, and the dream beside the simulator."""
     gui, session = page.server.gui, page.session
-    who = gui.add_dropdown(
+    who: Any = gui.add_dropdown(
         "who drives", tuple(WHO), initial_value=PLANNER, hint="a dream begins where the robot is"
     )
 
@@ -41,23 +50,15 @@ def drive_panel(page: Page) -> None:
     who.on_update(page.guard(choose))
     width = session.task.action_width
     gui.add_markdown(keys_text(width))
-    for letter, (index, way) in KEYS.items():
+    for key, (index, way, sign) in KEYS.items():
         if index < width:
-            command = gui.add_command(
-                f"Drive {ARROWS.get(letter, letter)}", hotkey=letter, description="action"
-            )
-            command.on_trigger(lambda event, i=index, w=way: page.press(i, w))
+            command = gui.add_command(f"Drive {sign}", hotkey=key, description="action")
+            command.on_trigger(presser(page, index, way))
     hold_buttons(page, width)
     with gui.add_folder("Hold", expand_by_default=False):
         for index in range(min(width, SLIDERS)):
             slider = gui.add_slider(f"action {index + 1}", -1.0, 1.0, 0.05, 0.0)
-            slider.on_update(
-                page.guard(
-                    lambda event, i=index, s=slider: page.ask(
-                        session.hands.hold, i, s.value, key=("hold", i)
-                    )
-                )
-            )
+            slider.on_update(page.guard(holder(page, index, slider)))
     text = gui.add_markdown("")
     empty = np.zeros((PICTURE // 2, PICTURE, 3), np.uint8)
     picture = gui.add_image(empty, label="what it sees | its dream", visible=False)
@@ -75,10 +76,24 @@ def drive_panel(page: Page) -> None:
 
 def hold_buttons(page: Page, width: int) -> None:
     """Buttons that drive while they are held, for fingers."""
-    for letter, (index, way) in KEYS.items():
+    for index, way, sign in KEYS.values():
         if index < min(width, 2):
-            button = page.server.gui.add_button(f"{ARROWS[letter]}  action {index + 1}, {way:+.0f}")
-            button.on_hold(callback_hz=10.0)(lambda event, i=index, w=way: page.press(i, w))
+            button = page.server.gui.add_button(f"{sign}  action {index + 1}, {way:+.0f}")
+            button.on_hold(callback_hz=HELD_HZ)(presser(page, index, way))
+
+
+def presser(page: Page, index: int, way: float) -> Callable[[Any], None]:
+    """What a key or a button does."""
+    return lambda event: page.press(index, way)
+
+
+def holder(page: Page, index: int, slider: Any) -> Callable[[Any], None]:
+    """What a slider of the action does."""
+
+    def hold(event: Any) -> None:
+        page.ask(page.session.hands.hold, index, slider.value, key=("hold", index))
+
+    return hold
 
 
 def keys_text(width: int) -> str:

@@ -21,7 +21,7 @@ def keep_panel(page: Page) -> None:
     clip = gui.add_button("Save a clip", hint="the last seconds, as mp4")
     clip.on_click(lambda event: page.ask(save_clip, page, key="clip"))
     gui.add_markdown("This begins the same again:")
-    command = gui.add_text("command", "", multiline=True)
+    command: Any = gui.add_text("command", "", multiline=True)
 
     def show(snapshot: Snapshot) -> None:
         recording = snapshot.recorded >= 0

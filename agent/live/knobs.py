@@ -44,7 +44,7 @@ class _Group:
         gui, settings = page.server.gui, page.session.settings[group]
         self.folder = gui.add_folder(group, expand_by_default=group == "planner")
         with self.folder:
-            self.choice = gui.add_dropdown(
+            self.choice: Any = gui.add_dropdown(
                 "kind",
                 names(group, page.session.parts.networks),
                 initial_value=settings["name"],

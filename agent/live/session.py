@@ -94,6 +94,7 @@ class Session:
         self._left: int | None = None  # control steps until another goal is drawn; None: never
         self._seen: np.ndarray | None = None
         self.pair = self.begun = pair  # numbers of the last pair drawn, of that with this start
+        self.state = self.goal = self.started = task.snapshot()
         self.first = self.drawn(pair)  # the pair of number `begun`
         self.begin(self.first)
 

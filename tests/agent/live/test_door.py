@@ -81,7 +81,7 @@ def test_what_a_browser_says_fits(message):
         b"\x81" * 5000,
         packed(None),
         packed([UPDATE]),
-        packed({**UPDATE, 5: 1}),
+        packed({5: 1, "type": "GuiUpdateMessage"}),
         packed({"type": "ShareUrlRequest"}),  # would ask a server elsewhere for a tunnel
         packed({"type": "RunJavascriptMessage", "source": "alert(1)"}),
         packed({"type": ["GuiUpdateMessage"]}),
