@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import viser
 
 from latent_mpc.agent.live.drive_panel import drive_panel
@@ -31,6 +32,7 @@ TABS = {
     "Keep": (keep_panel,),
 }
 UPDATES = 25.0  # of the robot [1/s]
+PHONE = 0.26  # of the distance: how far a view looks below the robot where the panel is below
 READINGS = 3.0  # of numbers [1/s]
 
 
@@ -179,12 +181,17 @@ class Page:
         camera.fov = LENS
 
     def _welcome(self, client: viser.ClientHandle) -> None:
-        """A window that is higher than wide stands farther away, to show as much."""
-        camera = client.camera
+        """A window that is higher than wide stands farther away, to show as much, and has the robot
+        above the panel.
+        """
+        camera, scene = client.camera, self.scene
         with contextlib.suppress(Exception):  # gone already
             if (wide := camera.image_width / max(camera.image_height, 1)) < 1:
-                away = self.scene.eye - self.scene.centre
-                camera.position = self.scene.centre + away / max(wide, 0.3)
+                away = (scene.eye - scene.centre) / max(wide, 0.3)
+                upward = np.cross(np.cross(away, (0.0, 0.0, 1.0)), away)
+                upward *= PHONE * np.linalg.norm(away) / max(float(np.linalg.norm(upward)), 1e-9)
+                camera.position = scene.centre + away - upward
+                camera.look_at = scene.centre - upward
 
     def _notify(self, text: str) -> None:
         for client in self.server.get_clients().values():
@@ -200,4 +207,5 @@ def status(snapshot: Snapshot, unit: str) -> str:
         doing = f"you drive: {snapshot.world}"
     else:
         doing = "**at the goal**" if snapshot.reached else "on its way to the green goal"
-    return f"{doing} · {shown(snapshot.numbers.distance)} {unit} to go"
+    line = f"{doing} · {shown(snapshot.numbers.distance)} {unit} to go"
+    return f"{line}\n\nClick into the scene to set a goal."

@@ -28,6 +28,7 @@ LARGER = 1.03  # than the robot: surfaces in one place flicker
 LINE = 0.006  # width of a plan [of the view's distance]
 STEEP = 0.85  # of a view's direction: from above one sees no third dimension
 LENS = np.deg2rad(50.0)  # of the page
+FARTHER = 1.25  # than a view from above: what lies nearer looks larger
 TILT = np.deg2rad(55.0)  # elevation of a view that would be steeper
 
 
@@ -56,6 +57,18 @@ class Scene:
         self._build("goal", self.moving, poses, GHOST, FAINT)
         self._build("dream", self.moving, poses, DREAM, FAINT)
         self.show("dream", None)
+        if not len(self._frames["scene"]):  # something to see depth by
+            half = float(np.linalg.norm(self.eye - self.centre))
+            server.scene.add_grid(
+                "/ground",
+                width=2 * half,
+                height=2 * half,
+                cell_size=half / 8,
+                section_size=half / 2,
+                cell_color=(45, 48, 54),
+                section_color=(70, 75, 84),
+                position=(self.centre[0], self.centre[1], poses.position[:, 2].min() - half / 20),
+            )
         nothing = np.zeros((0, 2, 3), np.float32)
         self.best = server.scene.add_line_segments(
             "/plans/best", nothing, BEST, thickness=1.6 * self.width
@@ -171,6 +184,7 @@ class Scene:
         if -forward[2] > STEEP:
             flat = axes[:2, 1] / max(float(np.linalg.norm(axes[:2, 1])), 1e-9)
             forward = np.array([*(flat * np.cos(TILT)), -np.sin(TILT)])
+            half *= FARTHER
         return centre - half / np.tan(LENS / 2) * forward, centre
 
     def _lights(self) -> None:
