@@ -4,12 +4,12 @@ curves.
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import viser.uplot
 
 from latent_mpc.agent.live.settings import GROUPS, Knob, knobs, names
 from latent_mpc.agent.live.snapshot import Numbers, Snapshot
@@ -23,8 +23,7 @@ CURVES = {  # field of Numbers -> its title and colour
     "decision_ms": ("one decision [ms]", "#5fa8ff"),
     "surprise": ("surprise [std of latents]", "#ff6f91"),
 }
-EVERY = 2  # readings from one drawing of the curves to the next
-TALL = 90  # [pixels] of a curve
+WIDE, TALL = 260, 50  # of a curve
 SEPARATOR = ";"  # between the texts of a list: they hold commas themselves
 
 
@@ -117,36 +116,50 @@ def read(knob: Knob, value: Any) -> Any:
 def number_panel(page: Page) -> None:
     """What the last decision came to, and the curves of the last seconds."""
     gui, unit = page.server.gui, page.session.task.unit
-    table, empty = gui.add_markdown(""), (np.zeros(2), np.zeros(2))
-    charts = {
-        name: gui.add_uplot(
-            empty,
-            (
-                viser.uplot.Series(label="s"),
-                viser.uplot.Series(label=name, stroke=colour, width=2),
-            ),
-            title=title.format(unit=unit),
-            height=TALL,
-            legend=viser.uplot.Legend(show=False),
-        )
-        for name, (title, colour) in CURVES.items()
-    }
-    count = [0]
+    table, curves = gui.add_markdown(""), gui.add_html("")
 
     def show(snapshot: Snapshot) -> None:
         table.content = numbers_table(snapshot.numbers, unit)
-        count[0] += 1
-        if count[0] % EVERY:
-            return
-        curves = list(page.session.curves)
-        times = np.array([one.time for one in curves])
-        for name, chart in charts.items():
-            values = np.array([getattr(one, name) for one in curves], float)
-            known = np.isfinite(values)
-            if known.sum() >= 2:
-                chart.data = (times[known], values[known])
+        seen = list(page.session.curves)
+        times = np.array([one.time for one in seen])
+        curves.content = "".join(
+            curve_svg(
+                title.format(unit=unit),
+                times,
+                np.array([getattr(one, name) for one in seen], float),
+                colour,
+            )
+            for name, (title, colour) in CURVES.items()
+        )
 
     page.readers.append(show)
+
+
+def curve_svg(title: str, times: np.ndarray, values: np.ndarray, colour: str) -> str:
+    """A curve with its title, and least and greatest value beside it, as SVG; gaps where numbers
+    are NaN.
+    """
+    known = np.isfinite(values)
+    if known.sum() < 2:
+        return ""
+    low, high = float(values[known].min()), float(values[known].max())
+    x = WIDE * (times - times[0]) / max(float(np.ptp(times)), 1e-9)
+    y = TALL - 3 - (TALL - 6) * (values - low) / max(high - low, 1e-12)
+    ends = np.flatnonzero(np.diff(known)) + 1
+    pieces = [piece for piece in np.split(np.arange(len(values)), ends) if known[piece[0]]]
+    lines = "".join(
+        f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="'
+        + " ".join(f"{x[i]:.1f},{y[i]:.1f}" for i in piece)
+        + '"/>'
+        for piece in pieces
+    )
+    label = "font:12px sans-serif;fill:currentColor;opacity:.75"
+    return (
+        f'<svg viewBox="-10 -18 {WIDE + 76} {TALL + 24}" style="width:100%;display:block">'
+        f'<text x="0" y="-5" style="{label}">{html.escape(title)}</text>'
+        f'<text x="{WIDE + 6}" y="10" style="{label}">{shown(high)}</text>'
+        f'<text x="{WIDE + 6}" y="{TALL}" style="{label}">{shown(low)}</text>{lines}</svg>'
+    )
 
 
 def numbers_table(numbers: Numbers, unit: str) -> str:
