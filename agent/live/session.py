@@ -260,9 +260,10 @@ class Session:
         while not self._stop.is_set():
             self.tick()
             now = time.perf_counter()
-            # a decision that took too long is not made up for by a robot that races
-            due = max(due + self.task.control_period / self.speed, now)
-            self._stop.wait(due - now)
+            # what one slow decision cost is made up for, no more: a robot must not race
+            period = self.task.control_period / self.speed
+            due = max(due + period, now - period)
+            self._stop.wait(max(0.0, due - now))
 
     def _advance(self) -> None:
         self.pilot.hands = None

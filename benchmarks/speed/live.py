@@ -58,20 +58,21 @@ def browser() -> Iterator[Any]:
 def rates(session: Any, served: Any, page: Any) -> dict[str, float]:
     """Updates of the robot, decisions and imagined steps a second."""
     page.wait_for_timeout(4000)
-    number, updates = session.number, served.page.updates
+    number, updates, begin = session.number, served.page.updates, time.perf_counter()
     page.wait_for_timeout(1e3 * SECONDS)
+    seconds = time.perf_counter() - begin
     found = {
-        "updates_per_s": (served.page.updates - updates) / SECONDS,
-        "decisions_per_s": (session.number - number) / SECONDS,
+        "updates_per_s": (served.page.updates - updates) / seconds,
+        "decisions_per_s": (session.number - number) / seconds,
         "decision_ms": session.latest.numbers.decision_ms,
     }
     session.submit(lambda: session.set_world(DREAM))
     page.wait_for_timeout(1000)
-    steps = session.dream.steps
+    steps, begin = session.dream.steps, time.perf_counter()
     for _ in range(round(10 * SECONDS)):
         page.keyboard.press("ArrowLeft")
         page.wait_for_timeout(100)
-    found["dream_steps_per_s"] = (session.dream.steps - steps) / SECONDS
+    found["dream_steps_per_s"] = (session.dream.steps - steps) / (time.perf_counter() - begin)
     session.submit(lambda: session.drive(False))
     return found
 
