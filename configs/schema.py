@@ -256,9 +256,9 @@ class PlayConfig(_Agent):
     # positions to begin with, and of the goal, in the place of that pair's [rad, m]
     start: list[float] = field(default_factory=list)
     goal: list[float] = field(default_factory=list)
-    speed: float = 1.0  # of the robot's time [times real time]
+    speed: float = 1.0  # pace of the robot [times real time]
     host: str = "127.0.0.1"  # address to listen on; from another one a token is asked for
-    port: int = 8080  # to listen on, or the next that is free; 0 = any
+    port: int = 8080  # port to listen on, or the next that is free; 0 = any
     out: str = ""  # folder for what is kept; empty = under runs/
 
     def __post_init__(self) -> None:
