@@ -8,6 +8,7 @@ import math
 import shlex
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,10 @@ from latent_mpc.agent.cli.commands.play import make_session, repeat
 from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.evaluation.episodes import begin
 from latent_mpc.agent.evaluation.pairs import draw_pairs
+from latent_mpc.agent.heads.decoder import Decoder, DecoderConfig
+from latent_mpc.agent.heads.head import Sizes
 from latent_mpc.agent.live import session as session_module
+from latent_mpc.agent.live.recording import numbered, write_clip
 from latent_mpc.agent.live.requests import QUEUED, Requests
 from latent_mpc.agent.live.session import BOTH, DREAM, SIMULATOR, Session
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -197,6 +201,38 @@ def test_a_dream_answers_keys_without_a_simulator(monkeypatch):
     assert snapshot.dream.steps == 1
     place = session.parts.probe(expected).detach().numpy()
     assert snapshot.dream.place == pytest.approx(place, abs=1e-5)
+
+
+def test_where_there_is_a_decoder_a_dream_is_a_picture():
+    session = session_of(Path("reacher-pixels"))
+    model = session.parts.model
+    sizes = Sizes(model.latent, model.actions, model.shapes)
+    decoder = Decoder(sizes, DecoderConfig(steps=1)).eval()
+    session.parts.heads["decoder"] = decoder
+    session.tick()
+    session.set_world(DREAM)
+    session.hands.press(0, 1.0)
+    picture = session.tick().dream.picture
+    with torch.no_grad():
+        expected = decoder(session.dream.memory.z)[0].numpy()
+    assert picture.shape == (64, 64, 3) and np.array_equal(picture, expected)
+
+
+def test_a_clip_shows_the_last_seconds(tmp_path):
+    session = session_of(Path("reacher-pixels"))
+    for _ in range(4):
+        session.tick()
+    moments = list(session.history)
+    path = write_clip(
+        numbered(tmp_path, "clip", ".mp4"),
+        make_task(session.parts.config),
+        [moment.after for moment in moments],
+        [moment.path for moment in moments[1:]],
+        session.goal,
+        "reacher",
+    )
+    assert path.name == "clip-1.mp4" and len(iio.imread(path)) >= 5
+    assert numbered(tmp_path, "clip", ".mp4").name == "clip-2.mp4"
 
 
 def test_a_dream_begins_with_a_model_step_and_moves_with_whole_ones(slow):
