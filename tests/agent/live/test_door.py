@@ -119,10 +119,8 @@ def test_the_page_may_ask_nobody_else_for_anything():
     assert "http" not in POLICY and "*" not in POLICY.replace("wasm-*", "")
 
 
-@pytest.mark.parametrize("host", ["nowhere.invalid", "256.0.0.1", "192.0.2.1", ""])
+@pytest.mark.parametrize("host", ["nowhere.invalid", "256.0.0.1", "192.0.2.1"])
 def test_a_host_that_is_not_this_machine_is_refused(host):
-    if host == "":
-        return  # every address of this machine
     with pytest.raises(LatentMPCError, match="host must be an address of this machine"):
         require_host(host)
 
