@@ -10,12 +10,13 @@ KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 DONE = .venv/.installed-$(KEY)
 OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
 
-.PHONY: help demo test test-all fuzz check wheel results ablations noise bench-peers clean
+.PHONY: help demo play test test-all fuzz check wheel results ablations noise bench-peers clean
 .SUFFIXES:
 
 help:
 	@printf '%s\n' \
 	  'make demo    install into .venv (once), then show a robot reaching goals: videos/' \
+	  'make play    install with the extra play, then open a page to play with the robot, its goal and its dreams' \
 	  'make test    install with the test extra, run the fast tests (TESTS="tests/envs" picks)' \
 	  'make test-all   every test, whole trainings and kills too' \
 	  'make fuzz    the tests of damaged and forged input, with 10 000 cases instead of 300' \
@@ -32,6 +33,9 @@ help:
 
 demo: $(DONE)-demo
 	@.venv/bin/latent-mpc demo
+
+play: $(DONE)-play
+	@.venv/bin/latent-mpc play
 
 # A process per core with one thread each: torch's threads wait for one another in a loop where processes share cores. A process takes 0.6 GB.
 test: $(DONE)-test
@@ -76,13 +80,14 @@ check: $(DONE)-check
 
 # One stamp per set of extras; each removes the stamps of an older pyproject.toml.
 $(DONE)-demo: EXTRA =
+$(DONE)-play: EXTRA = [play]
 $(DONE)-test: EXTRA = [test]
 $(DONE)-check: EXTRA = [check]
-$(DONE)-demo $(DONE)-test $(DONE)-check: $(OWN_TORCH) | .venv/bin/pip
+$(DONE)-demo $(DONE)-play $(DONE)-test $(DONE)-check: $(OWN_TORCH) | .venv/bin/pip
 	@echo 'installing latent-mpc$(EXTRA) into .venv; torch is the large part, allow it some minutes'
 	@$(PIP) --editable '.$(EXTRA)'
 	@for stamp in .venv/.installed-*; do case "$$stamp" in $(DONE)-*) ;; *) rm -f "$$stamp" ;; esac; done
-	@touch $@ $(DONE)-demo $(if $(findstring check,$@),$(DONE)-test)
+	@touch $@ $(DONE)-demo $(if $(findstring check,$@),$(DONE)-test) $(if $(findstring demo,$@),,$(DONE)-play)
 
 # The wheel alone must do: installed outside the checkout, into an environment that borrows only the dependencies of .venv.
 wheel: $(DONE)-demo

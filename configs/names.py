@@ -21,3 +21,6 @@ NOVELTIES = ("density", "disagreement")
 
 # what an action of a position servo is: a change of its command, or the command
 ACTIONS = (INCREMENTS, ABSOLUTE) = ("increments", "absolute")
+
+SPEEDS = (0.1, 4.0)  # times real time that a session plays at, least and most
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # hosts that other machines do not reach

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
-from latent_mpc.configs.checks import at_least, one_of
+from latent_mpc.configs.checks import at_least, one_of, within
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import (
     CAMERAS,
     DONE,
     ENGINES,
     EXPORTS,
+    LOOPBACK,
     NOVELTIES,
     OBS,
     PAIR_KINDS,
+    SPEEDS,
     WHAT_IFS,
 )
 from latent_mpc.configs.tasks import TaskConfig
@@ -210,12 +212,11 @@ class TrustConfig:
 
 
 @dataclass
-class _Evaluation:
-    """What judging and showing a checkpoint share."""
+class _Agent:
+    """A checkpoint, and how it plans."""
 
     checkpoint: str = ""  # name of a shipped checkpoint, or a folder that `train` wrote
     task: TrustConfig = field(default_factory=TrustConfig)
-    episodes: int = 100  # pairs, one episode each [episodes]
     pairs: PairsConfig = field(default_factory=PairsConfig)
     seed: int = 0  # seed of the planner's random numbers
     device: str = "auto"  # auto | cpu | any torch device
@@ -223,7 +224,18 @@ class _Evaluation:
     cost: CostConfig = MISSING
 
     def __post_init__(self) -> None:
-        at_least(self, episodes=1, seed=0)
+        at_least(self, seed=0)
+
+
+@dataclass
+class _Evaluation(_Agent):
+    """What judging and showing a checkpoint share."""
+
+    episodes: int = 100  # pairs, one episode each [episodes]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, episodes=1)
 
 
 @dataclass
@@ -303,6 +315,36 @@ class ImagineConfig(_Evaluation):
     def folder(self) -> Path:
         """Where rollouts and states of the decoder's fit go."""
         return Path(f"runs/imagine-{Path(self.checkpoint).resolve().name}")
+
+
+@dataclass
+class PlayConfig(_Agent):
+    """`latent-mpc play`."""
+
+    pair: int = 0  # number of the pair to begin with; those after it follow
+    # positions to begin with, and of the goal, in the place of that pair's [rad, m]
+    start: list[float] = field(default_factory=list)
+    goal: list[float] = field(default_factory=list)
+    speed: float = 1.0  # pace of the robot [times real time]
+    host: str = "127.0.0.1"  # address to listen on; from another one a token is asked for
+    port: int = 8080  # port to listen on, or the next that is free; 0 = any
+    out: str = ""  # folder for what is kept; empty = under runs/
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, pair=0, port=0)
+        within(self, speed=SPEEDS)
+        if self.port > 65535:
+            raise LatentMPCError(f"port must be at most 65535, got {self.port}")
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach the page."""
+        return self.host in LOOPBACK
+
+    def folder(self) -> Path:
+        """Where recordings and clips go."""
+        return Path(self.out or f"runs/play-{Path(self.checkpoint).name}")
 
 
 @dataclass

@@ -12,6 +12,7 @@ whatever else was drawn before.
     (seed, LISTENING)       windows in which the model is given others' actions
     (seed, phase, step)     batches and noise of an update; phase is the name that metrics.jsonl has
     (seed, landmarks)       which rows are landmarks of the cost-to-go, by how many there are
+    (task, seed, POSES)     states that say where a goal set by hand may lie
     (seed, LANDSCAPE, …)    states and goals that a cost is judged on; with a 1 behind it
                             the extent of its picture
     (seed,)                 batches of a report's probes; resampling of paired differences
@@ -34,6 +35,7 @@ PAIRS = 2
 GOALS = 3
 LANDSCAPE = 8
 IMAGINED = "imagined"
+POSES = "poses"
 WEIGHTS = "weights"
 MOTION = "motion"
 LISTENING = "listening"

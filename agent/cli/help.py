@@ -18,7 +18,7 @@ from latent_mpc.configs.errors import UnknownNameError
 from latent_mpc.configs.field_docs import PACKAGE, Field, read_fields, resolve
 
 # as one meets them; the others follow by name
-ORDER = ("demo", "collect", "train", "evaluate", "horizon", "imagine")
+ORDER = ("demo", "play", "collect", "train", "evaluate", "horizon", "imagine")
 WIDTH = 38  # column in which meanings start
 COLUMNS = 100  # of the terminal; longer meanings are wrapped
 # group that has to be given -> what all its choices share

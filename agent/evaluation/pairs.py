@@ -38,9 +38,10 @@ def draw_pairs(
     kind: str = "independent",
     offset: int = 25,
     *,
+    first: int = 0,
     watch: Callable[[], None] = lambda: None,
 ) -> Pairs:
-    """The first `episodes` pairs of a seed.
+    """`episodes` pairs of a seed, from number `first` on.
 
     Args:
         kind: "independent": both drawn from the task's distribution. "same_trajectory": both on one
@@ -61,7 +62,7 @@ def draw_pairs(
         (lambda rng: _along(task, rng, offset)) if along else task.draw_start_and_goal
     )
     for i in range(episodes):
-        rng = stream(task.name, seed, PAIRS, i)
+        rng = stream(task.name, seed, PAIRS, first + i)
         while len(result.pairs) == i:
             pair = draw(rng)
             result.drawn += 1
