@@ -25,7 +25,6 @@ AGENT = (
     "evaluation",
     "training",
     "horizon",
-    "live",
     "cli",
 )
 FILES = {
@@ -112,7 +111,7 @@ def test_folders_know_those_below_them_only() -> None:
 
 def test_boxes_of_agent_know_those_before_them_only() -> None:
     assert {box(name) for name in GRAPH if name.startswith("agent.")} == set(AGENT), (
-        "at most thirteen, in this order"
+        "at most twelve, in this order"
     )
     within = [
         (name, known)

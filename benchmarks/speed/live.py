@@ -24,7 +24,7 @@ import numpy as np
 
 from latent_mpc.agent.cli.commands.play import make_session
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.live.session import DREAM
+from latent_mpc.agent.cli.live.session import DREAM
 
 SECONDS = 10.0  # [s] of each measurement
 TABS = 20
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="reacher-pixels")
     parser.add_argument("--chaos", type=float, default=0.0, metavar="SECONDS")
     asked = parser.parse_args()
-    from latent_mpc.agent.live.serve import serve
+    from latent_mpc.agent.cli.live.serve import serve
 
     print(f"command to page: {seconds_to_page(asked.checkpoint):.1f} s", flush=True)
     session = make_session(compose_config("play", [f"checkpoint={asked.checkpoint}"]))

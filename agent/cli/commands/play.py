@@ -22,10 +22,10 @@ import numpy as np
 from latent_mpc.agent.build import make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.cli.live.recording import command_line
+from latent_mpc.agent.cli.live.session import Session
 from latent_mpc.agent.devices import resolve_device
 from latent_mpc.agent.evaluation.results import require_folder
-from latent_mpc.agent.live.recording import command_line
-from latent_mpc.agent.live.session import Session
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PlayConfig
 from latent_mpc.envs.task import Pair
@@ -37,7 +37,7 @@ def run(config: PlayConfig) -> int:
         raise LatentMPCError(
             "play needs viser, which is not installed: pip install 'latent-mpc[play]'"
         )
-    from latent_mpc.agent.live.serve import serve
+    from latent_mpc.agent.cli.live.serve import serve
 
     require_folder(config.folder())
     session = make_session(config)

@@ -17,14 +17,14 @@ from latent_mpc.agent.build import make_agent, make_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts
 from latent_mpc.agent.cli.commands.play import make_session, repeat
 from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.agent.cli.live import session as session_module
+from latent_mpc.agent.cli.live.recording import numbered, write_clip
+from latent_mpc.agent.cli.live.requests import QUEUED, Requests
+from latent_mpc.agent.cli.live.session import BOTH, DREAM, SIMULATOR, Session
 from latent_mpc.agent.evaluation.episodes import begin
 from latent_mpc.agent.evaluation.pairs import draw_pairs
 from latent_mpc.agent.heads.decoder import Decoder, DecoderConfig
 from latent_mpc.agent.heads.head import Sizes
-from latent_mpc.agent.live import session as session_module
-from latent_mpc.agent.live.recording import numbered, write_clip
-from latent_mpc.agent.live.requests import QUEUED, Requests
-from latent_mpc.agent.live.session import BOTH, DREAM, SIMULATOR, Session
 from latent_mpc.envs.rollouts.reader import Rollouts
 from tests.factories import write_checkpoint
 

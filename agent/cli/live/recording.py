@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from latent_mpc.agent.build import Parts
+from latent_mpc.agent.cli.live.settings import changed
 from latent_mpc.agent.evaluation.episodes import Step
 from latent_mpc.agent.evaluation.scenes import show_episode
-from latent_mpc.agent.live.settings import changed
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.structured import from_values
 from latent_mpc.configs.tasks import task_config

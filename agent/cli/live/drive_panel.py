@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from latent_mpc.agent.live.knobs import shown
-from latent_mpc.agent.live.session import BOTH, DREAM, SIMULATOR
-from latent_mpc.agent.live.snapshot import Snapshot
+from latent_mpc.agent.cli.live.knobs import shown
+from latent_mpc.agent.cli.live.session import BOTH, DREAM, SIMULATOR
+from latent_mpc.agent.cli.live.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from viser._messages import HotkeyKey
 
-    from latent_mpc.agent.live.page import Page
+    from latent_mpc.agent.cli.live.page import Page
 
 PLANNER = "the planner"
 WHO = {PLANNER: "", "you, the robot": SIMULATOR, "you, inside its dream": DREAM, "you, both": BOTH}

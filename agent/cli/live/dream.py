@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from latent_mpc.agent.build import Parts
+from latent_mpc.agent.cli.live.snapshot import Dreamt
 from latent_mpc.agent.heads.decoder import Decoder
-from latent_mpc.agent.live.snapshot import Dreamt
 from latent_mpc.agent.models.base import Memory
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.posing import bring

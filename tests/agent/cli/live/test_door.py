@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.server import Request
 from websockets.datastructures import Headers
 
-from latent_mpc.agent.live.door import POLICY, Door, fits, is_loopback, require_host
+from latent_mpc.agent.cli.live.door import POLICY, Door, fits, is_loopback, require_host
 from latent_mpc.configs.errors import LatentMPCError
 
 UPDATE = {"type": "GuiUpdateMessage", "uuid": "a", "updates": {"value": 3}}

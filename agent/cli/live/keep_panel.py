@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from latent_mpc.agent.live.recording import numbered, write_clip
-from latent_mpc.agent.live.snapshot import Snapshot
+from latent_mpc.agent.cli.live.recording import numbered, write_clip
+from latent_mpc.agent.cli.live.snapshot import Snapshot
 from latent_mpc.configs.errors import LatentMPCError
 
 if TYPE_CHECKING:
-    from latent_mpc.agent.live.page import Page
+    from latent_mpc.agent.cli.live.page import Page
 
 
 def keep_panel(page: Page) -> None:

@@ -21,17 +21,17 @@ import numpy as np
 
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import Parts, make_agent
+from latent_mpc.agent.cli.live.dream import Dream
+from latent_mpc.agent.cli.live.hands import Hands
+from latent_mpc.agent.cli.live.pilot import Pilot, aim, seen_now, take_over
+from latent_mpc.agent.cli.live.pushes import Push
+from latent_mpc.agent.cli.live.recording import Recording
+from latent_mpc.agent.cli.live.requests import Requests
+from latent_mpc.agent.cli.live.settings import changed
+from latent_mpc.agent.cli.live.snapshot import Numbers, Snapshot
+from latent_mpc.agent.cli.live.thoughts import Thoughts
 from latent_mpc.agent.evaluation.episodes import Step, stack, steps
 from latent_mpc.agent.evaluation.pairs import draw_pairs
-from latent_mpc.agent.live.dream import Dream
-from latent_mpc.agent.live.hands import Hands
-from latent_mpc.agent.live.pilot import Pilot, aim, seen_now, take_over
-from latent_mpc.agent.live.pushes import Push
-from latent_mpc.agent.live.recording import Recording
-from latent_mpc.agent.live.requests import Requests
-from latent_mpc.agent.live.settings import changed
-from latent_mpc.agent.live.snapshot import Numbers, Snapshot
-from latent_mpc.agent.live.thoughts import Thoughts
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import SPEEDS
 from latent_mpc.configs.schema import PairsConfig

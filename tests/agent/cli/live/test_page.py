@@ -20,8 +20,8 @@ from websockets.sync.client import connect
 
 from latent_mpc.agent.cli.commands.play import make_session
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.live.serve import Served, serve
-from latent_mpc.agent.live.session import Session
+from latent_mpc.agent.cli.live.serve import Served, serve
+from latent_mpc.agent.cli.live.session import Session
 from tests.agent.horizon.report.browser import PROGRAM, needs_chromium
 
 PATIENCE = 40.0  # [s]

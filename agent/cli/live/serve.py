@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import viser
 
-from latent_mpc.agent.live.door import Door, require_host
-from latent_mpc.agent.live.page import Page
-from latent_mpc.agent.live.session import Session
+from latent_mpc.agent.cli.live.door import Door, require_host
+from latent_mpc.agent.cli.live.page import Page
+from latent_mpc.agent.cli.live.session import Session
 from latent_mpc.envs.task import Task
 
 

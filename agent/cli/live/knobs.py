@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latent_mpc.agent.live.settings import GROUPS, Knob, knobs, names
-from latent_mpc.agent.live.snapshot import Numbers, Snapshot
+from latent_mpc.agent.cli.live.settings import GROUPS, Knob, knobs, names
+from latent_mpc.agent.cli.live.snapshot import Numbers, Snapshot
 
 if TYPE_CHECKING:
-    from latent_mpc.agent.live.page import Page
+    from latent_mpc.agent.cli.live.page import Page
 
 CURVES = {  # field of Numbers -> its title and colour
     "distance": ("distance [{unit}]", "#50c878"),

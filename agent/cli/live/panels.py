@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latent_mpc.agent.live.snapshot import Snapshot
+from latent_mpc.agent.cli.live.snapshot import Snapshot
 from latent_mpc.envs.adapters.places import body_names
 from latent_mpc.envs.task import Task
 
 if TYPE_CHECKING:
-    from latent_mpc.agent.live.page import Page
+    from latent_mpc.agent.cli.live.page import Page
 
 STRONGEST = 10.0  # push [weights of what is pushed]
 DIRECTIONS = {"← −x": (-1, 0, 0), "+x →": (1, 0, 0), "↓ −y": (0, -1, 0), "+y ↑": (0, 1, 0)}

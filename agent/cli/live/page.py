@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import viser
 
-from latent_mpc.agent.live.drive_panel import drive_panel
-from latent_mpc.agent.live.keep_panel import keep_panel
-from latent_mpc.agent.live.knobs import knob_panel, number_panel, shown
-from latent_mpc.agent.live.panels import goal_panel, push_panel
-from latent_mpc.agent.live.scene import LENS, Scene
-from latent_mpc.agent.live.session import Session
-from latent_mpc.agent.live.snapshot import Snapshot
+from latent_mpc.agent.cli.live.drive_panel import drive_panel
+from latent_mpc.agent.cli.live.keep_panel import keep_panel
+from latent_mpc.agent.cli.live.knobs import knob_panel, number_panel, shown
+from latent_mpc.agent.cli.live.panels import goal_panel, push_panel
+from latent_mpc.agent.cli.live.scene import LENS, Scene
+from latent_mpc.agent.cli.live.session import Session
+from latent_mpc.agent.cli.live.snapshot import Snapshot
 from latent_mpc.configs.names import SPEEDS
 from latent_mpc.envs.task import Task
 

@@ -14,8 +14,8 @@ import mujoco
 import numpy as np
 import viser
 
-from latent_mpc.agent.live.snapshot import Snapshot
-from latent_mpc.agent.live.solids import PLANE, solid
+from latent_mpc.agent.cli.live.snapshot import Snapshot
+from latent_mpc.agent.cli.live.solids import PLANE, solid
 from latent_mpc.envs.cameras.lens import Perspective
 from latent_mpc.envs.cameras.ray import drawn_geoms, geom_rgba
 from latent_mpc.envs.cameras.view import View
