@@ -187,7 +187,7 @@ def test_where_nothing_can_be_compiled_it_goes_on_without_and_says_so(
     def no_compiler(*_: Tensor) -> Tensor:
         raise RuntimeError("No working C++ compiler found\nmore lines")
 
-    monkeypatch.setattr("latent_mpc.agent.models.dynamics.fused", lambda function: no_compiler)
+    monkeypatch.setattr("latent_mpc.agent.models.search_copy.fused", lambda function: no_compiler)
     agent = make_agent(parts, cost={**parts.config["cost"], "precision": "fp32", "compile": True})
     assert agent.search_report == {"precision": "fp32", "compiled": False}
     assert (
