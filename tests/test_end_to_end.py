@@ -112,7 +112,9 @@ def test_training_leaves_a_whole_checkpoint_and_nothing_else(trained: Path) -> N
     assert sorted(path.name for path in trained.iterdir()) == FILES
     results = read(trained / "results.json")
     assert results["thirds"] is None  # of two pairs
-    assert results.keys() == ASKED.keys() | EXTRAS | {"train_seconds", "resumed", "horizons"}
+    assert results.keys() == (
+        ASKED.keys() | EXTRAS | {"train_seconds", "resumed", "horizons", "listening"}
+    )
     assert (results["pairs"]["seed"], results["episodes"], results["resumed"]) == (0, 2, False)
     assert results["checkpoint"]["data"] == Rollouts(trained / "data").fingerprint
     steps = [(line["phase"], line["step"]) for line in Metrics(trained / "metrics.jsonl").read()]

@@ -17,7 +17,7 @@ from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.evaluation import pairs, shards
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
 from latent_mpc.agent.horizon import study, sweep
-from latent_mpc.agent.training import pipeline
+from latent_mpc.agent.training import listening, pipeline
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters.gymnasium_task import GymnasiumTask
 from latent_mpc.envs.adapters.mjcf_task import MjcfTask
@@ -228,6 +228,8 @@ def test_the_pairs_drawn_before_the_first_rollout_are_those_that_are_played(
     monkeypatch.setattr(pipeline, "gather", lambda *_: played.append(len(drawn)))
     monkeypatch.setattr(pipeline, "Rollouts", lambda *_: collect_two(tmp_path / "data"))
     monkeypatch.setattr(train, "train", lambda *_: None)
+    monkeypatch.setattr(listening, "held_out", lambda *_: None)
+    monkeypatch.setattr(listening, "listening", lambda *_: {})
     assert cli.main(["train", *SMALL, "validation_episodes=3", f"out={tmp_path / 'out'}"]) == 130
     assert played == [1, drawn[0]] and len(drawn) == 1
     own = draw_pairs(make("reacher"), 3, 0)
@@ -482,7 +484,7 @@ def test_one_of_several_machines_needs_no_camera_oracle_or_report(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "draw_pairs", functools.partial(too_near, of=7))
-    monkeypatch.setattr(study, "open_camera", never)
+    monkeypatch.setattr(study, "open_film_camera", never)
     monkeypatch.setattr(sweep, "make_oracle", never)
     config = compose_config(
         "horizon",
