@@ -24,7 +24,7 @@ from latent_mpc.agent.cli.live.serve import Served, serve
 from latent_mpc.agent.cli.live.session import Session
 from tests.agent.horizon.report.browser import PROGRAM, needs_chromium
 
-PATIENCE = 40.0  # [s]
+PATIENCE = 120.0  # [s]
 PROTOCOL = [f"viser-v{viser.__version__}"]
 SOFTWARE = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader")
 
@@ -49,7 +49,7 @@ def serving(token: str = "", speed: float = 1.0) -> Iterator[tuple[Session, Serv
             drawing.join()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served() -> Iterator[tuple[Session, Served]]:
     with serving() as both:
         yield both
@@ -83,6 +83,7 @@ def opened(browser, address):
     return page, elsewhere, errors
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_page_opens_moves_and_answers(browser, served):
     session, one = served
@@ -112,10 +113,10 @@ def test_the_page_opens_moves_and_answers(browser, served):
     wait_for(lambda: session.number > number + 2, "a closed tab stopped the robot")
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_knobs_and_the_dream_answer(browser, served):
     session, one = served
-    session.submit(lambda: session.drive(False))
     session.submit(session.pause)  # a page that draws by software has time for clicks then
     page, elsewhere, errors = opened(browser, one.address)
     tab = page.get_by_text("Knobs", exact=True).first.bounding_box(timeout=1e3 * PATIENCE)
@@ -124,9 +125,13 @@ def test_knobs_and_the_dream_answer(browser, served):
     field.wait_for(timeout=1e3 * PATIENCE)
     field.fill("32")
     wait_for(lambda: session.settings["planner"]["samples"] == 32, "the knob did nothing")
-    field.fill("1")
-    notice = page.get_by_text("samples must be at least 2, got 1").first
-    notice.wait_for(timeout=1e3 * PATIENCE)
+
+    def refused():  # a notice goes by itself, and may have gone before a slow page is asked
+        field.fill("1")
+        page.wait_for_timeout(500)
+        return page.get_by_text("samples must be at least 2, got 1").count()
+
+    wait_for(refused, "a wrong value was not refused")
     wait_for(lambda: field.input_value() == "32", "the refused value is still shown")
     assert session.settings["planner"]["samples"] == 32
     page.mouse.click(20, 390)  # out of the field, which takes letters
