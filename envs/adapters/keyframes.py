@@ -33,7 +33,7 @@ MOVED = 0.02  # of the model's extent: how far from the key an object begins, in
 class Beginning:
     """Random poses of a model and what its actuators hold there.
 
-    Where no key is usable: limited joints within their limits, unlimited hinges all round,
+    Where no key is usable: limited joints within their limits, hinges at most once round,
     everything else as the model has it.
 
     Attributes:
@@ -84,6 +84,8 @@ class Beginning:
         for joint in range(model.njnt):
             kind, place = int(model.jnt_type[joint]), model.jnt_qposadr[joint]
             limited, range_ = model.jnt_limited[joint], model.jnt_range[joint]
+            if kind == HINGE and limited:
+                range_ = _one_turn(range_, centre[place])
             if kind in (HINGE, SLIDE) and limited:
                 about = centre[place] + NEAR * np.ptp(range_) * np.array([-1.0, 1.0])
                 range_ = np.clip(about, *range_) if self._near[joint] else range_
@@ -149,6 +151,18 @@ def _usable(model: mujoco.MjModel, key: int) -> bool:
     mujoco.mj_resetDataKeyframe(model, data, key)
     mujoco.mj_forward(model, data)
     return constraint_violation(model, data) <= 1.0
+
+
+def _one_turn(range_: np.ndarray, centre: float) -> np.ndarray:
+    """The part of a hinge's range `[2]` half a turn about the middle of the pose, for what is
+    beyond it are the same poses again: an arm whose joints turn twice has 2^6 ways to stand in one.
+    """
+    low, high = range_
+    if high - low <= 2 * np.pi:
+        return range_
+    middle = np.clip(centre, low + np.pi, high - np.pi)
+    turn: np.ndarray = middle + np.pi * np.array([-1.0, 1.0])
+    return turn
 
 
 def _gravity(data: mujoco.MjData, body: int) -> np.ndarray:

@@ -52,6 +52,26 @@ def upright(task: MjcfTask, state: np.ndarray) -> bool:
     return bool(task.data.body("torso").xmat[8] > 0.87)
 
 
+@pytest.mark.parametrize(
+    ("range_", "key", "turn"),
+    [
+        ("-720 720", "", (-np.pi, np.pi)),  # no key: about the middle
+        ("-720 720", '<key name="home" qpos="5 0"/>', (5 - np.pi, 5 + np.pi)),
+        ("-720 720", '<key name="home" qpos="-12 0"/>', (-4 * np.pi, -2 * np.pi)),
+        ("-120 120", "", (-2 * np.pi / 3, 2 * np.pi / 3)),  # less than a turn: all of it
+    ],
+)
+def test_a_hinge_that_turns_on_begins_within_one_turn(
+    range_: str, key: str, turn: tuple[float, float]
+) -> None:
+    xml = ARM.format(more="", keys=key).replace("-120 120", range_)
+    model = mujoco.MjModel.from_xml_string(xml)
+    beginning, rng = Beginning(model), np.random.default_rng(0)
+    begun = np.array([beginning.pose(rng)[0] for _ in range(300)])
+    assert turn[0] <= begun.min() < turn[0] + 0.2
+    assert turn[1] - 0.2 < begun.max() <= turn[1]
+
+
 def test_a_quadruped_with_a_home_stands_in_all_its_starts(tmp_path: Path) -> None:
     task = task_of(tmp_path, QUADRUPED, "fl:0.1")
     starts = [task.draw_state(np.random.default_rng(i)) for i in range(16)]
