@@ -32,6 +32,7 @@ from latent_mpc.envs.adapters.settle import hold
 from latent_mpc.envs.adapters.shown_state import ShownState
 from latent_mpc.envs.adapters.success import AskedSuccess
 from latent_mpc.envs.adapters.timing import AskedTiming, time_scale_of
+from latent_mpc.envs.adapters.travel import Standing
 from latent_mpc.envs.cameras.looks import make_plain
 from latent_mpc.envs.cameras.share import choose_near_view
 from latent_mpc.envs.cameras.visible import counting_bodies, require_visible
@@ -108,6 +109,7 @@ class CoordinateTask(DrawnStates):
                 self._notes += untouched(model, roles, named.written, poses)
         self.success = named.read(flat)
         direct = self.actuator_range() is not None
+        self._travels, self._standing = bool(roles.bases), Standing(self.success)
         self._counted = Counted(self.success, roles, direct)
         counting = joint_trees(model)[joint_of_position(model)[self.success.positions]]
         self.pushes = bool(np.isin(counting, model.body_treeid[list(roles.objects)]).any())

@@ -38,6 +38,7 @@ from latent_mpc.envs.adapters.sizes import (
     radius,
     thickness,
     two_digits,
+    vertical,
     weighs,
 )
 from latent_mpc.envs.adapters.tools import Tool
@@ -106,7 +107,7 @@ def _object(model: mujoco.MjModel, root: int) -> str:
     joints, kinds, data = joints_above(model, body), joint_kinds(model), initial(model)
     if len(joints) == 1 and kinds[min(joints)] in (HINGE, SLIDE):
         return _object_joint(model, min(joints))
-    upright = {j: _vertical(model, data, j) for j in joints}
+    upright = {j: vertical(model, data, j) for j in joints}
     plane = all(
         (kinds[j] == SLIDE and upright[j] < HORIZONTAL)
         or (kinds[j] == HINGE and upright[j] > 1 - HORIZONTAL)
@@ -143,7 +144,7 @@ def _base(model: mujoco.MjModel, data: mujoco.MjData, body: int, roles: Roles) -
     carrying = joints_above(model, body) - {j for j in roles.driven if model.jnt_type[j] != FREE}
     kinds = joint_kinds(model)
     free = [j for j in carrying if kinds[j] == FREE]
-    axes = {j: _vertical(model, data, j) for j in carrying}
+    axes = {j: vertical(model, data, j) for j in carrying}
     lifts = bool(free) or any(kinds[j] == SLIDE and axes[j] > HORIZONTAL for j in carrying)
     flies = not weighs(model) or any(j in roles.driven for j in free)
     flies = flies or not carried_from_below(model, tree, data)
@@ -209,9 +210,3 @@ def _joint(model: mujoco.MjModel, joint: int) -> str | None:
     else:
         tolerance = float(np.clip(SHARE * range_, *HINGES)) if range_ else ANGLE
     return f"joint:{joint_names(model)[joint]}:{two_digits(tolerance):g}"
-
-
-def _vertical(model: mujoco.MjModel, data: mujoco.MjData, joint: int) -> float:
-    """How much of a joint's axis is vertical in the pose of `data`, 0 to 1."""
-    turned = data.xmat[model.jnt_bodyid[joint]].reshape(3, 3)
-    return abs(float((turned @ model.jnt_axis[joint])[2]))

@@ -6,6 +6,8 @@ Shapes: n simulator state.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
@@ -21,10 +23,12 @@ from latent_mpc.envs.adapters.held_goals import (
     held_of,
 )
 from latent_mpc.envs.adapters.settle import settle
+from latent_mpc.envs.adapters.travel import Standing, episodes_apart
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_state
 
 AT_GOALS = 0.5  # share of rollouts that begin at given goals, where there are
+FALLEN = 10.0  # as bad as constraints violated by so many times what they may be
 MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
 
 
@@ -37,6 +41,8 @@ class DrawnStates(Task):
     given_goals: GivenGoals
     _kept: np.ndarray  # (nq,) positions of what is in the scene and does not count
     _counting_dofs: np.ndarray  # degrees of freedom of all else
+    _travels: bool  # it is a mobile robot
+    _standing: Standing
     _held: int | None = None  # goals of TRIED that hold, once it is known
 
     def begin(self, rng: np.random.Generator) -> None:
@@ -44,11 +50,11 @@ class DrawnStates(Task):
         raise NotImplementedError
 
     def draw_state(self, rng: np.random.Generator) -> np.ndarray:
-        """Where random actions lead from a fresh reset, after 0 to `episode_steps` control steps
-        (none of a robot that would fall), brought to rest.
+        """Where random actions lead from a fresh reset, after 0 to `walk_steps` control steps (none
+        of a robot that would fall), brought to rest.
 
-        Drawn again until joint limits, contacts and closed loops hold there; of 20 that do not, the
-        one that comes nearest.
+        Drawn again until joint limits, contacts and closed loops hold there and what stands at a
+        reset stands; of 20 that do not, the one that comes nearest.
         """
         here = self.snapshot()
         state = self._draw(rng, self.starts_moved).state
@@ -63,11 +69,43 @@ class DrawnStates(Task):
             return self.given_goals.draw(rng)
         return self.draw_state(rng)
 
+    @cached_property
+    def walk_steps(self) -> int:
+        """Control steps of random actions that lead to a start or goal, at most: those of an
+        episode, of a mobile robot of several where one leads nowhere.
+        """
+        if not self._travels:
+            return self.episode_steps
+        here, rng = self.snapshot(), np.random.default_rng(0)
+
+        def reset() -> tuple[np.ndarray, np.ndarray]:
+            self.begin(rng)
+            fresh = self.snapshot()
+            rest = self._settled(fresh)[0].state
+            return self.qpos_qvel(fresh)[0], self.qpos_qvel(rest)[0]
+
+        def pair(episodes: int) -> Pair:
+            most = episodes * self.episode_steps
+            start = self._walk(rng, most if self.starts_moved else 0)
+            return Pair(start.state, self._walk(rng, most).state)
+
+        self._standing.learn(reset)
+        episodes = 1
+        if not self.given_goals.states:  # these are as far as they are
+            episodes = episodes_apart(pair, lambda one: self.reached(one.start, one.goal))
+        self.restore(here)
+        return episodes * self.episode_steps
+
     def _draw(self, rng: np.random.Generator, moved: bool = True) -> Candidate:
+        return self._walk(rng, self.walk_steps if moved else 0)
+
+    def _walk(self, rng: np.random.Generator, most: int) -> Candidate:
+        """Where at most so many control steps of random actions lead from a fresh reset."""
         candidates: list[tuple[float, int, Candidate]] = []
+        moved = most > 0
         while len(candidates) < MOST_DRAWS:
             self.begin(rng)
-            steps = int(rng.integers(self.episode_steps + 1)) if moved else 0
+            steps = int(rng.integers(most + 1)) if moved else 0
             motion = Motion(
                 rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig()
             )
@@ -75,6 +113,8 @@ class DrawnStates(Task):
                 self.apply(motion.action(t, self))
             # a reset that is a start as it is has come to rest
             candidate, violation = self._settled(self.snapshot(), moved)
+            if not self._standing(self.qpos_qvel(candidate.state)[0]):
+                violation += FALLEN
             candidates.append((violation, len(candidates), candidate))
             if violation <= 1.0:
                 break
@@ -130,18 +170,21 @@ class DrawnStates(Task):
         return self._settled(super().rest_state(qpos))[0].state
 
     def about_goals(self) -> list[str]:
-        """A line where few of them hold, or they are given."""
+        """Lines where they are given, lie further than an episode leads, or few of them hold."""
         if self.given_goals.states:
             return [self.given_goals.about()]
-        held = self.goals_held()
-        return (
-            []
-            if held >= RESTING
-            else [
+        held, lines = self.goals_held(), list[str]()
+        if self.walk_steps > self.episode_steps:
+            lines.append(
+                f"  starts and goals up to {self.walk_steps} control steps of random actions from a"
+                " reset: an episode of them leads nowhere"
+            )
+        if held < RESTING:
+            lines.append(
                 f"  goals do not rest: {held} of {TRIED} held; success at the end means passing"
                 " through"
-            ]
-        )
+            )
+        return lines
 
     def _settled(self, state: np.ndarray, moving: bool = True) -> tuple[Candidate, float]:
         """The state brought to rest if it moves, and how far it violates the mechanism's

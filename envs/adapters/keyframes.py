@@ -13,7 +13,16 @@ import numpy as np
 from latent_mpc.envs.adapters.coordinates import ANGLE
 from latent_mpc.envs.adapters.driven import driven_joints, driven_trees, moved_joints
 from latent_mpc.envs.adapters.feasible import constraint_violation
-from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, first_body, joint_trees, joints_of
+from latent_mpc.envs.adapters.joints import (
+    FREE,
+    HINGE,
+    SLIDE,
+    first_body,
+    joint_trees,
+    joints_above,
+    joints_of,
+)
+from latent_mpc.envs.adapters.roles import read_roles
 from latent_mpc.envs.adapters.settle import (
     FILTERS,
     INTEGRATOR,
@@ -23,18 +32,20 @@ from latent_mpc.envs.adapters.settle import (
     servos,
     settle,
 )
+from latent_mpc.envs.adapters.sizes import initial, vertical, weighs
 
 HOME = "home"
 NEAR = 0.1  # of its range: how far from the key a joint begins
 TILT = 0.5  # [rad] by which the base of a robot that stands may lean other than at the key
+UPRIGHT = 0.5  # vertical part of the axis of a hinge that turns a base and does not tip it
 MOVED = 0.02  # of the model's extent: how far from the key an object begins, in the plane
 
 
 class Beginning:
     """Random poses of a model and what its actuators hold there.
 
-    Where no key is usable: limited joints within their limits, hinges at most once round,
-    everything else as the model has it.
+    Where no key is usable: limited joints within their limits, hinges at most once round, but for
+    those by which a base would tip over; everything else as the model has it.
 
     Attributes:
         mobile: there is a key, and a robot that begins near it.
@@ -48,6 +59,7 @@ class Beginning:
         self._commanded = np.zeros(model.nu, bool)  # servos that are given the key's command
         self._down: dict[int, np.ndarray] = {}  # of each mobile base: gravity in its frame
         if self.key is None:
+            self._near[_tipping(model)] = True
             return
         robots, mobile, tree = driven_trees(model), unheld_trees(model), joint_trees(model)
         # what is passive begins near the key too, where no robot is bolted down
@@ -140,6 +152,18 @@ def unheld_trees(model: mujoco.MjModel) -> set[int]:
         for tree in driven_trees(model)
         if driven.isdisjoint(joints_of(model, first_body(model, tree)))
     }
+
+
+def _tipping(model: mujoco.MjModel) -> list[int]:
+    """Hinges on which the base of a mobile robot falls over, as in a plane of slides."""
+    data, driven = initial(model), driven_joints(model)
+    return [
+        joint
+        for body in read_roles(model).bases
+        for joint in joints_above(model, body) - driven
+        if model.jnt_type[joint] == HINGE and not model.jnt_limited[joint]
+        if weighs(model) and vertical(model, data, joint) < UPRIGHT
+    ]
 
 
 def _usable(model: mujoco.MjModel, key: int) -> bool:

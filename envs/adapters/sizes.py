@@ -120,6 +120,12 @@ def chain_length(model: mujoco.MjModel, joint: int, body: int, end: np.ndarray) 
     return length + float(np.linalg.norm(points[-1] - model.jnt_pos[joint]))
 
 
+def vertical(model: mujoco.MjModel, data: mujoco.MjData, joint: int) -> float:
+    """How much of a joint's axis is vertical in the pose of `data`, 0 to 1."""
+    turned = data.xmat[model.jnt_bodyid[joint]].reshape(3, 3)
+    return abs(float((turned @ model.jnt_axis[joint])[2]))
+
+
 def two_digits(number: float) -> float:
     """Rounded to two significant digits."""
     return float(f"{number:.2g}")
