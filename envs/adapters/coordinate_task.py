@@ -19,6 +19,7 @@ import numpy as np
 
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters import time_scale
+from latent_mpc.envs.adapters.balance import balanced_goal
 from latent_mpc.envs.adapters.bodies import bystanders, moving_bodies, show_invisible
 from latent_mpc.envs.adapters.counted import Counted
 from latent_mpc.envs.adapters.drawn_states import DrawnStates
@@ -40,6 +41,10 @@ from latent_mpc.envs.task import INTEGRATION, action_of, set_integration_state
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen
+BALANCED = (
+    "the goal: balanced, as the model itself stands; goals at rest are drawn where task.success"
+    " names what counts"
+)
 CHECKED = 8  # poses from which the pictures must change
 
 
@@ -56,7 +61,8 @@ class CoordinateTask(DrawnStates):
         seconds: the same in seconds, in the place of `episode_steps`; 0 means not.
         success: what has to come to the goal: joints as in `coordinates.py`, places as in
             `places.py`; none means what `default_goal.py` says.
-        goals: goals of one's own as in `given_goals.py`; none means drawn ones.
+        goals: goals of one's own as in `given_goals.py`; none means drawn ones, or where nothing is
+            said of success either, the pose of `balance.py`.
         incremented: actions that change a servo's command by up to a share of its range, bool
             `[A]`, and are not the command itself; none by default.
         camera: see `Task`; empty means the model's `observer`, or a view of all that moves.
@@ -94,11 +100,14 @@ class CoordinateTask(DrawnStates):
         make_plain(model, camera)
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         roles = read_roles(model)
-        self.given_goals = GivenGoals(model, goals, self.incremented, self.usual_depth)
+        balanced = [] if goals or success else balanced_goal(model, roles)
+        self.given_goals = GivenGoals(model, goals or balanced, self.incremented, self.usual_depth)
         # what can be refused without it is, before seconds of simulation
         named = AskedSuccess(model, roles, success, self.given_goals.joints)
         timed = AskedTiming(control_period, episode_steps, seconds)
         self._notes, poses, flat = named.notes, None, None
+        if balanced:
+            self._notes.append(BALANCED)
         if not (timed.complete and camera and named.complete):
             goal = named.coordinates()
             require_possible(self.name, model, step, control_period, goal, camera)

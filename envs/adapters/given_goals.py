@@ -21,7 +21,7 @@ import numpy as np
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.envs.adapters.feasible import EQUALITY, constraint_violation
 from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_names
-from latent_mpc.envs.adapters.keyframes import home_key
+from latent_mpc.envs.adapters.keyframes import home_pose
 from latent_mpc.envs.adapters.settle import control_range, hold, servos
 from latent_mpc.envs.task import integration_state
 
@@ -155,9 +155,7 @@ def _key(model: mujoco.MjModel, name: str) -> int:
 
 def _of_joints(model: mujoco.MjModel, entries: Sequence[str]) -> Pose:
     """One pose of all entries, on top of the model's home or its own pose."""
-    key, known = home_key(model), joint_names(model)
-    qpos = (model.qpos0 if key is None else model.key_qpos[key]).copy()
-    named = []
+    qpos, known, named = home_pose(model).copy(), joint_names(model), list[int]()
     for entry in entries:
         name, _, text = entry.rpartition("=")
         if name not in known:

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 import mujoco
 
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.adapters.default_goal import default_success, objects_not_counted
+from latent_mpc.envs.adapters.balance import balanced_goal, balanced_joints
+from latent_mpc.envs.adapters.default_goal import (
+    default_success,
+    joints_success,
+    objects_not_counted,
+)
 from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_kinds, joint_names
 from latent_mpc.envs.adapters.lines import few, to_change
 from latent_mpc.envs.adapters.mjcf_files import read_model
@@ -69,6 +74,12 @@ def described_roles(model: mujoco.MjModel, roles: Roles, most: int = 8) -> list[
 def _goal(model: mujoco.MjModel, roles: Roles, own: Sequence[str]) -> list[str]:
     if own:
         return [f"{' '.join(own)}  (the environment's own test)"]
+    if balanced := balanced_joints(model, roles):
+        success, goal = joints_success(model, balanced), ",".join(balanced_goal(model, roles))
+        return [
+            f"{few(success, 8)}  {to_change(success)}",
+            f"balanced, as the model itself stands  (task.goals='[{goal}]')",
+        ]
     try:
         success = default_success(model, roles)
     except LatentMPCError as error:

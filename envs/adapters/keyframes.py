@@ -53,7 +53,7 @@ class Beginning:
 
     def __init__(self, model: mujoco.MjModel) -> None:
         self.model, self.key, self.mobile = model, home_key(model), False
-        self.centre: np.ndarray = model.qpos0 if self.key is None else model.key_qpos[self.key]
+        self.centre = home_pose(model)
         self._near = np.zeros(model.njnt, bool)  # joints that begin near the key
         self._objects: list[int] = []  # free joints of what no actuator moves
         self._commanded = np.zeros(model.nu, bool)  # servos that are given the key's command
@@ -137,6 +137,13 @@ def home_key(model: mujoco.MjModel) -> int | None:
     """
     keys = sorted(range(model.nkey), key=lambda k: model.key(k).name != HOME)
     return next((key for key in keys if _usable(model, key)), None)
+
+
+def home_pose(model: mujoco.MjModel) -> np.ndarray:
+    """Positions `[nq]` at that key, or the model's own."""
+    key = home_key(model)
+    pose: np.ndarray = model.qpos0 if key is None else model.key_qpos[key]
+    return pose
 
 
 def unheld_trees(model: mujoco.MjModel) -> set[int]:
