@@ -29,6 +29,7 @@ from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_
 
 AT_GOALS = 0.5  # share of rollouts that begin at given goals, where there are
 FALLEN = 10.0  # as bad as constraints violated by so many times what they may be
+LOOK = 10  # control steps after which a robot that fell goes back to where it stood
 MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
 
 
@@ -102,23 +103,37 @@ class DrawnStates(Task):
     def _walk(self, rng: np.random.Generator, most: int) -> Candidate:
         """Where at most so many control steps of random actions lead from a fresh reset."""
         candidates: list[tuple[float, int, Candidate]] = []
-        moved = most > 0
+        moved, falls = most > 0, self._standing.matters
         while len(candidates) < MOST_DRAWS:
-            self.begin(rng)
-            steps = int(rng.integers(most + 1)) if moved else 0
-            motion = Motion(
-                rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig()
-            )
-            for t in range(steps):
-                self.apply(motion.action(t, self))
+            steps = LOOK
+            if not (candidates and moved and falls):
+                self.begin(rng)
+                steps = int(rng.integers(most + 1)) if moved else 0
+            self._move(rng, steps)
+            here = self.snapshot()
             # a reset that is a start as it is has come to rest
-            candidate, violation = self._settled(self.snapshot(), moved)
+            candidate, violation = self._settled(here, moved)
             if not self._standing(self.qpos_qvel(candidate.state)[0]):
                 violation += FALLEN
             candidates.append((violation, len(candidates), candidate))
             if violation <= 1.0:
                 break
+            self.restore(here)  # what walks goes on from there: few long walks end on its feet
         return min(candidates, key=lambda one: one[:2])[-1]
+
+    def _move(self, rng: np.random.Generator, steps: int) -> None:
+        """So many control steps of random actions; what fell goes back to where it stood."""
+        motion = Motion(
+            rng, steps, self.action_width, self.control_period / self.pace, BehaviourConfig()
+        )
+        stood = self.snapshot()
+        for t in range(steps):
+            self.apply(motion.action(t, self))
+            if self._standing.matters and (t % LOOK == 0 or t + 1 == steps):
+                if self._standing(self.data.qpos):
+                    stood = self.snapshot()
+                else:
+                    self.restore(stood)
 
     def draw_start_and_goal(self, rng: np.random.Generator) -> Pair:
         """Both drawn alike, the goal again until the robot stays there, as in `held_goals.py`, or

@@ -44,6 +44,11 @@ class Standing:
         stays = [self._same(self._values(after), upright[0]) for _, after in begun]
         self._begun = upright[0] if sum(stays) > RESETS / 2 else None
 
+    @property
+    def matters(self) -> bool:
+        """Whether it can fall."""
+        return self._begun is not None
+
     def __call__(self, qpos: np.ndarray) -> bool:
         return self._begun is None or self._same(self._values(qpos), self._begun)
 
