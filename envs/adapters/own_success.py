@@ -16,6 +16,7 @@ import numpy as np
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters.coordinates import PLANE
 from latent_mpc.envs.adapters.joints import FREE, joint_names
+from latent_mpc.envs.adapters.places import ATTITUDE, UPRIGHT
 
 CUBE = 0.04  # [m] from a cube's centre to that of its goal: `CubeEnv._compute_successes`
 MAZE = 0.45  # [m] to the goal: `MazeEnv.compute_terminated`
@@ -68,17 +69,16 @@ def _fingertips(env: Any) -> OwnSuccess:
 
 
 def _in_hand(env: Any) -> OwnSuccess:
-    """The object's place and vertical axis; all of its orientation cannot be said."""
+    """The object's place, and how it is turned, or its vertical axis where the turn about that is
+    free.
+    """
     written = list[str]()
     if env.target_position != "ignore":
         written.append(f"object:joint:{env.distance_threshold:g}")
-    if env.target_rotation not in ("ignore", "z"):
-        written.append(f"upright:object:{env.rotation_threshold:g}")
-    whole = env.target_rotation == "ignore" or env.ignore_z_target_rotation
-    lacks = "its own test is of the object's whole orientation, of which only the axis counts here"
-    if not written:
-        lacks = "its own test, the object's turn about the vertical, cannot be a goal here"
-    return OwnSuccess(tuple(written), "" if whole else lacks)
+    if env.target_rotation != "ignore":
+        kind = UPRIGHT if env.ignore_z_target_rotation else ATTITUDE
+        written.append(f"{kind}:object:{env.rotation_threshold:g}")
+    return OwnSuccess(tuple(written))
 
 
 def _pen(env: Any) -> OwnSuccess:

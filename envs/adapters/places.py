@@ -1,9 +1,10 @@
 """Places that have to come to the goal, beside the joints of `coordinates.py`: where a site or a
-body is, and which way up a body is.
+body is, which way up a body is, and how it is turned.
 
 A config names them `site:NAME:TOLERANCE`, `body:NAME:TOLERANCE` and `body:NAME.xy:TOLERANCE` (its
-centre of mass) [m], and `upright:NAME:TOLERANCE`, the angle between the vertical axes of a body
-[rad]. `joint:NAME:TOLERANCE` is `NAME:TOLERANCE`. A body without a name is `body3`, as joints are.
+centre of mass) [m], `upright:NAME:TOLERANCE`, the angle between the vertical axes of a body, and
+`attitude:NAME:TOLERANCE`, the angle by which it is turned, about whatever axis [rad].
+`joint:NAME:TOLERANCE` is `NAME:TOLERANCE`. A body without a name is `body3`, as joints are.
 
 Shapes: n positions (`nq`).
 """
@@ -21,17 +22,17 @@ from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.envs.adapters.coordinates import PLANE
 from latent_mpc.envs.adapters.joints import joint_names, joints_above, numbered
 
-SITE, BODY, UPRIGHT, JOINT = KINDS = ("site", "body", "upright", "joint")
+SITE, BODY, UPRIGHT, ATTITUDE, JOINT = KINDS = ("site", "body", "upright", "attitude", "joint")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A site's or body's position, its horizontal part, or a body's vertical axis."""
+    """A site's or body's position, its horizontal part, or a body's vertical axis or rotation."""
 
-    kind: str  # site, body or upright
+    kind: str  # site, body, upright or attitude
     name: str  # as written, .xy included
     number: int  # of the site or body
-    tolerance: float  # [m], or [rad] of upright
+    tolerance: float  # [m], or [rad] of upright and attitude
     axes: int = 3  # 2 of a horizontal part
 
     @property
@@ -42,16 +43,19 @@ class Place:
     @property
     def unit(self) -> str:
         """Of its tolerance."""
-        return "rad" if self.kind == UPRIGHT else "m"
+        return "rad" if self.kind in (UPRIGHT, ATTITUDE) else "m"
 
     def written(self) -> str:
         """As a config has it."""
         return f"{self.label}:{self.tolerance:.4g}"
 
     def value(self, data: mujoco.MjData) -> np.ndarray:
-        """Where it is `[axes]` [m], or the vertical axis, of `data` whose kinematics are up to
-        date.
+        """Where it is `[axes]` [m], or the vertical axis `[3]`, or the rotation `[9]`, of `data`
+        whose kinematics are up to date.
         """
+        if self.kind == ATTITUDE:
+            rotation: np.ndarray = data.xmat[self.number].copy()
+            return rotation
         if self.kind == UPRIGHT:
             axis: np.ndarray = data.xmat[self.number].reshape(3, 3)[:, 2].copy()
             return axis
@@ -64,6 +68,8 @@ class Place:
         """Between two values, in units of the tolerance."""
         if self.kind == UPRIGHT:
             return float(np.arccos(np.clip(value @ goal, -1.0, 1.0))) / self.tolerance
+        if self.kind == ATTITUDE:  # trace of one turned back by the other: 1 + 2 cos
+            return float(np.arccos(np.clip((value @ goal - 1) / 2, -1.0, 1.0))) / self.tolerance
         return float(np.linalg.norm(value - goal)) / self.tolerance
 
     def body(self, model: mujoco.MjModel) -> int:

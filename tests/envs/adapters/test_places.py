@@ -117,3 +117,26 @@ def test_a_joint_whose_name_looks_like_a_place_is_a_joint():
     model = mujoco.MjModel.from_xml_string(text)
     joints, places = split_places(model, ["site:tip:0.1"])
     assert (joints, places) == (["site:tip:0.1"], [])
+
+
+def test_a_body_s_attitude_is_the_angle_by_which_it_is_turned(xml):
+    one = task(xml, "attitude:fore:0.2", "upright:fore:0.2")
+    here, there = posed(one, 0.3, 0.1), posed(one, 0.5, 0.7)
+    both = pytest.approx(0.8 / 0.2, rel=1e-6)
+    assert one.distances(here, there) == {"attitude:fore": both, "upright:fore": both}
+    assert "attitude:fore within 0.2 rad" in " ".join(one.about())
+
+
+def test_a_turn_about_the_vertical_is_one_of_attitude_and_none_of_uprightness() -> None:
+    xml = """<mujoco><worldbody><body name="top"><joint name="spin" axis="0 0 1"/><geom size=".1"/>
+    </body></worldbody><actuator><motor joint="spin"/></actuator></mujoco>"""
+    model = mujoco.MjModel.from_xml_string(xml)
+    _, (attitude, upright) = split_places(model, ["attitude:top:0.5", "upright:top:0.5"])
+    data, values = mujoco.MjData(model), []
+    for angle in (0.0, 3.0):
+        data.qpos[:] = angle
+        mujoco.mj_kinematics(model, data)
+        values.append((attitude.value(data), upright.value(data)))
+    (turned, axis), (turned_too, axis_too) = values
+    assert attitude.distance(turned, turned_too) == pytest.approx(6.0)
+    assert upright.distance(axis, axis_too) == 0
