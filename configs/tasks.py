@@ -25,9 +25,15 @@ class TaskConfig:
     name: str = MISSING  # name in the registry of tasks
     action_repeat: int = 1  # control steps in one model step [control steps]
     size: int = 64  # height and width of the pixels [pixels]
+    # what moves in the pictures and no action moves, in front of the robot and behind it, one of
+    # DISTRACTORS: leaves drawn anew in each frame, fixed for an episode, or flying
+    distractor: str = "none"
+    distractor_share: float = 0.2  # share of the picture that leaves cover
 
     def __post_init__(self) -> None:
         at_least(self, action_repeat=1, size=16)
+        one_of(self, distractor=DISTRACTORS)
+        within(self, distractor_share=(0.01, 0.9))
 
     @property
     def label(self) -> str:
@@ -42,16 +48,6 @@ class TaskConfig:
 @dataclass
 class DefaultTask(TaskConfig):
     """A task that ships, or one that an installed package registers."""
-
-    # what moves in the pictures and no action moves, in front of the robot and behind it, one of
-    # DISTRACTORS: leaves drawn anew in each frame, fixed for an episode, or flying
-    distractor: str = "none"
-    distractor_share: float = 0.2  # share of the picture that leaves cover
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of(self, distractor=DISTRACTORS)
-        within(self, distractor_share=(0.01, 0.9))
 
 
 @dataclass

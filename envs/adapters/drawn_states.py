@@ -25,6 +25,7 @@ from latent_mpc.envs.adapters.held_goals import (
 from latent_mpc.envs.adapters.settle import settle
 from latent_mpc.envs.adapters.travel import Standing, episodes_apart
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
+from latent_mpc.envs.cameras.distractor import beginning
 from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_state
 
 AT_GOALS = 0.5  # share of rollouts that begin at given goals, where there are
@@ -147,6 +148,8 @@ class DrawnStates(Task):
             self.restore(here)
             goal = self.given_goals.draw(rng)
             goal[bystanding] = start[bystanding]
+            if self.distractor:
+                goal[0] = beginning(self.qpos_qvel(goal)[0])
             return Pair(start, goal)
 
         def draw() -> Candidate:
@@ -211,4 +214,6 @@ class DrawnStates(Task):
         speeds = settle(self.model, self._scratch, kept) if moving else np.zeros(0)
         rests = bool(speeds[self._counting_dofs].max(initial=0.0) < MOVING) if moving else True
         violation = constraint_violation(self.model, self._scratch, self.usual_depth)
+        if self.distractor:
+            self._scratch.time = beginning(self._scratch.qpos)
         return Candidate(integration_state(self.model, self._scratch), rests), violation

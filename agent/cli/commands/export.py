@@ -14,7 +14,7 @@ from latent_mpc.configs.command_line import write
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import INCREMENTS
 from latent_mpc.configs.schema import ExportConfig
-from latent_mpc.configs.tasks import DefaultTask, TaskConfig
+from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.rollouts.minari import to_minari
 from latent_mpc.envs.rollouts.minari_set import SCHEME
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -27,8 +27,8 @@ COMPARED: dict[str, object] = {
     "actions": INCREMENTS,
     "control_period": 0.0,
     "size": TaskConfig.size,
-    "distractor": DefaultTask.distractor,
-    "distractor_share": DefaultTask.distractor_share,
+    "distractor": TaskConfig.distractor,
+    "distractor_share": TaskConfig.distractor_share,
 }
 
 

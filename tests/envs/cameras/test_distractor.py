@@ -101,3 +101,28 @@ def test_what_there_is_not_is_refused() -> None:
         make("reacher", distractor="snow")
     with pytest.raises(LatentMPCError, match=r"share must be within \[0.01, 0.9\], got 2"):
         make("reacher", distractor="frame", distractor_share=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mjcf", {"xml": "docs/examples/three_joint_arm.xml"}),
+        ("gymnasium", {"id": "Reacher-v5"}),
+        ("mjcf", {"xml": "docs/examples/three_joint_arm.xml", "goals": ["elbow=0.3"]}),
+    ],
+)
+def test_robots_of_others_have_leaves_too(name: str, options: dict[str, object]) -> None:
+    """Of an episode: the same all along, others in its goal and in the next."""
+    task = make(name, obs="pixels", size=32, distractor="episode", **options)
+    pairs = [task.draw_start_and_goal(np.random.default_rng(seed)) for seed in range(2)]
+    assert task.distractor
+    starts = []
+    for pair in pairs:
+        task.restore(pair.start)
+        before = task.distractor.numbers(task.data.time)
+        for _ in range(3):
+            task.apply(np.ones(task.action_width))
+        np.testing.assert_array_equal(task.distractor.numbers(task.data.time), before)
+        assert np.abs(task.distractor.numbers(pair.goal[0]) - before).max() > 0.1
+        starts.append(before)
+    assert np.abs(starts[0] - starts[1]).max() > 0.1
