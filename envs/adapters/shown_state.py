@@ -1,5 +1,4 @@
-"""The observed state of a model: positions (unlimited hinges as cosine and sine, those that turn
-further than once within limits as the angle and both), velocities,
+"""The observed state of a model: positions (unlimited hinges as cosine and sine), velocities,
 actuators' own state, named sensors, commands of servos that actions change, places that count.
 
 Markers are left out: `markers.py` says why.
@@ -18,8 +17,6 @@ from latent_mpc.envs.adapters.lines import few
 from latent_mpc.envs.adapters.markers import marker_trees
 from latent_mpc.envs.adapters.success import Success
 
-TURN = 2.01 * np.pi  # [rad] a range beyond a turn, and not by rounding
-
 
 class ShownState:
     """Which numbers of a simulation are in it.
@@ -33,12 +30,9 @@ class ShownState:
         owner, tree = joint_of_position(model), joint_trees(model)
         markers = list(marker_trees(model, set(tree[owner[success.positions]].tolist())))
         marked = np.isin(tree, markers)
-        hinges = (model.jnt_type == HINGE) & ~marked
-        endless = hinges & (model.jnt_limited == 0)
-        # the limits are in the angle, what gravity and contacts do in its cosine and sine
-        turning = hinges & (np.ptp(model.jnt_range, axis=-1) > TURN)
-        self._angles = model.jnt_qposadr[endless | turning]
-        self._plain = np.setdiff1d(np.flatnonzero(~marked[owner]), model.jnt_qposadr[endless])
+        turning = (model.jnt_type == HINGE) & (model.jnt_limited == 0) & ~marked
+        self._angles = model.jnt_qposadr[turning]
+        self._plain = np.setdiff1d(np.flatnonzero(~marked[owner]), self._angles)
         self._dofs = np.flatnonzero(~np.isin(model.dof_treeid, markers))
         self._sensors = [
             i

@@ -29,15 +29,6 @@ def test_it_is_angles_positions_velocities_sensors_commands_and_places_in_this_o
     assert shown.about()[0].endswith(": gx")
 
 
-def test_a_hinge_that_turns_twice_within_limits_is_an_angle_and_where_that_is_in_the_turn() -> None:
-    bodies = link("upper", hinge("a", limits='range="-360 360"'), link("fore", hinge("b")))
-    model = model_of(bodies, "a b", head='<option gravity="0 0 0"/>')
-    success = Success(model, read_coordinates(model, ["a:0.1"]), [])
-    shown, data = ShownState(model, success, np.zeros(2, bool)), mujoco.MjData(model)
-    data.qpos[:] = 5.0, 0.3
-    np.testing.assert_allclose(shown(data), [np.cos(5.0), np.sin(5.0), 5.0, 0.3, 0, 0], rtol=1e-6)
-
-
 def test_the_target_of_gymnasium_s_reacher_is_left_out_of_the_state_and_said():
     task = make("gymnasium", id="Reacher-v5", obs=("state",))
     pair = task.draw_start_and_goal(np.random.default_rng(0))
