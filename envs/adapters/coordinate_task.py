@@ -25,7 +25,7 @@ from latent_mpc.envs.adapters.counted import Counted
 from latent_mpc.envs.adapters.drawn_states import DrawnStates
 from latent_mpc.envs.adapters.feasible import usual_depth
 from latent_mpc.envs.adapters.given_goals import GivenGoals
-from latent_mpc.envs.adapters.increments import SHARE, change_to
+from latent_mpc.envs.adapters.increments import change_to, full_change
 from latent_mpc.envs.adapters.joints import joint_of_position, joint_trees
 from latent_mpc.envs.adapters.possible import require_apart, require_possible, strays, untouched
 from latent_mpc.envs.adapters.roles import read_roles
@@ -93,6 +93,8 @@ class CoordinateTask(DrawnStates):
     ) -> None:
         self.model, self.data, self._controls = model, data, controls
         self.incremented = np.zeros(len(controls), bool) if incremented is None else incremented
+        if self.incremented.any():
+            self._full_change = full_change(model, controls)
         self.usual_depth = usual_depth(model)
         show_invisible(model)
         if not camera and OBSERVER in [model.camera(i).name for i in range(model.ncam)]:
@@ -181,7 +183,7 @@ class CoordinateTask(DrawnStates):
                 " give task.actions=absolute"
             )
         low, high = self._controls.T
-        change = SHARE * (high - low) * np.clip(action, -1.0, 1.0)
+        change = self._full_change * np.clip(action, -1.0, 1.0)
         return np.where(self.incremented, np.clip(before + change, low, high), control)
 
     def distance(self, state: np.ndarray, goal: np.ndarray) -> float:
@@ -218,7 +220,9 @@ class CoordinateTask(DrawnStates):
 
         def act(state: np.ndarray) -> np.ndarray:
             mujoco.mj_setState(self.model, self._scratch, state, INTEGRATION)
-            change = change_to(control, self._scratch.ctrl, ranges)
+            if not self.incremented.any():
+                return command
+            change = change_to(control, self._scratch.ctrl, self._full_change)
             return np.where(self.incremented, change, command)
 
         return act

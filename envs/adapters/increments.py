@@ -14,9 +14,11 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.names import ABSOLUTE
+from latent_mpc.envs.adapters.joints import HINGE
 from latent_mpc.envs.adapters.settle import FIXED, INTEGRATOR, servos
 
 SHARE = 1 / 45  # of a command's range in a control step
+JOINTS = tuple(int(getattr(mujoco.mjtTrn, f"mjTRN_{name}")) for name in ("JOINT", "JOINTINPARENT"))
 
 
 def incremented(model: mujoco.MjModel, actions: str) -> np.ndarray:
@@ -33,10 +35,23 @@ def incremented(model: mujoco.MjModel, actions: str) -> np.ndarray:
     return chosen
 
 
-def change_to(control: np.ndarray, before: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+def full_change(model: mujoco.MjModel, ranges: np.ndarray) -> np.ndarray:
+    """What full actions change commands of these ranges `[nu, 2]` by: a share of each; of a hinge's
+    that turns further than once, of a turn, within which it begins.
+    """
+    wide = np.ptp(ranges, axis=1)
+    joint, of_joint = model.actuator_trnid[:, 0], np.isin(model.actuator_trntype, JOINTS)
+    hinge = of_joint & (model.jnt_type[np.where(of_joint, joint, 0)] == HINGE)
+    turn = np.where(hinge, 2 * np.pi * np.abs(model.actuator_gear[:, 0]), np.inf)
+    change: np.ndarray = SHARE * np.minimum(wide, turn)
+    return change
+
+
+def change_to(control: np.ndarray, before: np.ndarray, full: np.ndarray) -> np.ndarray:
     """The action `[nu]` that brings commands from `before` as near to `control` as one control step
     allows.
+
+    Args:
+        full: as of `full_change`.
     """
-    low, high = ranges.T
-    step = SHARE * (high - low)
-    return np.clip((control - before) / np.where(step == 0, 1.0, step), -1.0, 1.0)
+    return np.clip((control - before) / np.where(full == 0, 1.0, full), -1.0, 1.0)

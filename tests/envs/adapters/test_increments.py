@@ -76,3 +76,17 @@ def test_absolute_actions_are_commands_as_ever(tmp_path: Path) -> None:
     task: Any = make("mjcf", xml=str(tmp_path / "arm.xml"), actions="absolute", **options)
     task.apply(np.array([0.5, 0.0]))
     np.testing.assert_allclose(task.data.ctrl, [0.5, 0.0])
+
+
+def test_a_hinge_that_turns_further_than_once_takes_a_share_of_a_turn(tmp_path: Path) -> None:
+    (tmp_path / "arm.xml").write_text(
+        ARM.replace('range="-90 90" damping="1"', 'range="-360 360"').replace(
+            'kp="60" ctrlrange="-1 1"', 'kp="60" gear="2" ctrlrange="-12.6 12.6"'
+        )
+    )
+    options: dict[str, Any] = {"control_period": 0.1, "episode_steps": 20}
+    options |= {"camera": "view:0:0:0:2:90:-45", "success": ["lift:0.1"]}
+    arm = make("mjcf", xml=str(tmp_path / "arm.xml"), **options)
+    before = arm.data.ctrl[0]
+    arm.apply(np.array([1.0, 0.0]))
+    assert arm.data.ctrl[0] - before == pytest.approx(SHARE * 2 * np.pi * 2)
