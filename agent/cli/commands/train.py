@@ -1,14 +1,11 @@
 """Train a world model and validate its planner.
 
-Collects rollouts if no `data` is given, learns a latent world model without reward or
-reconstruction, and plays the validation pairs. The folder it writes is the checkpoint: weights,
-config, metrics.jsonl, results.json. A killed run goes on with the same `out`. `budget=quick` gives
-a first result soon, `budget=long` takes its time.
+Collects rollouts if no `data` is given, learns a world model without reward, plays validation
+pairs. Its folder is the checkpoint, with metrics.jsonl, results.json; the same `out` resumes it.
 
 Examples:
     latent-mpc train task=reacher obs=state
-    latent-mpc train task=reacher obs=state budget=quick
-    latent-mpc train task=mjcf task.xml=my_robot.xml
+    latent-mpc train task=mjcf task.xml=my_robot.xml budget=quick
     latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
 """
 
