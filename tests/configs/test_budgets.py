@@ -27,13 +27,10 @@ def scaled(config: TrainConfig) -> dict[str, int]:
 
 
 def test_quick_scales_episodes_updates_landmarks_and_pairs_together() -> None:
-    # by hand: half of 800, a quarter of 6000 each, half of 2000, half of 100
+    # by hand: half of 800, a quarter of 6000 each, half of 2000, a quarter of 100
     quick = train("budget=quick")
-    assert (quick.collect.episodes, quick.training.steps, quick.validation_episodes) == (
-        400,
-        1500,
-        50,
-    )
+    sizes = quick.collect.episodes, quick.training.steps, quick.validation_episodes
+    assert sizes == (400, 1500, 25)
     head = quick.cost_to_go  # type: ignore[attr-defined]
     assert (head.steps, head.landmarks) == (1500, 1000)
     assert (quick.explore.episodes, quick.explore.steps) == (100, 500)
@@ -105,7 +102,7 @@ def test_it_is_said_in_one_line_with_the_sizes_that_came_of_it() -> None:
     note = run_note(asdict(train("budget=quick", "collect.episodes=9")))
     assert budgets.about("quick", note) == (
         "budget=quick: collect.episodes=9 training.steps=1500 cost_to_go.steps=1500"
-        " cost_to_go.landmarks=1000 validation_episodes=50"
+        " cost_to_go.landmarks=1000 validation_episodes=25"
     )
 
 
