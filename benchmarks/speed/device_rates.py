@@ -171,6 +171,7 @@ def decisions(measure: Measure, mode: str, B: int, limit: dict[str, float]) -> d
     imagined rollouts alone would allow, as many and as long, all at once; and the random numbers.
     All in decisions a second: B for one call.
     """
+    torch.compiler.reset()  # torch compiles a function for so many shapes, then no more
     parts = load_parts(shipped.CHECKPOINT)
     parts.modules().to(measure.device)
     agent = make_agent(parts, cost={**parts.config["cost"], **MODES[mode]})

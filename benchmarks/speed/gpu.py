@@ -1,4 +1,4 @@
-"""What a GPU is worth: `python -m benchmarks.speed.gpu [--device cuda] [--minutes 8] [--reach]`, or
+"""What a GPU is worth: `python -m benchmarks.speed.gpu [--device cuda] [--minutes 7] [--reach]`, or
 `make gpu` with the tests that need one.
 
 In turn, each printed and written to json as soon as it is known: the card's limits; training from
@@ -132,7 +132,7 @@ def line(found: dict[str, Any]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda", help="any torch device")
-    parser.add_argument("--minutes", type=float, default=8.0, help="after which nothing is begun")
+    parser.add_argument("--minutes", type=float, default=7.0, help="after which nothing is begun")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/gpu.json"))
     parser.add_argument("--reach", action="store_true", help="train Reacher from nothing too")
     parser.add_argument("--sizes", default="", choices=["", *SIZES], help="by default by device")
