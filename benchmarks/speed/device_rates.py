@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from latent_mpc.agent.training.world_model import train_world_model
 from latent_mpc.planners.noise import draw
 from latent_mpc.planners.rng import first_keys
 
-MODES = {  # settings of the cost, those that start at once first
+MODES: dict[str, dict[str, Any]] = {  # settings of the cost, those that start at once first
     "eager": {"precision": "fp32"},
     "bf16": {"precision": "bf16"},
     "compiled": {"precision": "fp32", "compile": True},
@@ -120,7 +121,9 @@ def limits(measure: Measure, width: int) -> dict[str, float]:
     found = {}
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         a = torch.randn(width, width, device=measure.device).to(dtype)
-        found[f"{name}_tflops"] = 2 * width**3 * measure.per_second(lambda a=a: a @ a) / 1e12
+        found[f"{name}_tflops"] = (
+            2 * width**3 * measure.per_second(partial(torch.matmul, a, a)) / 1e12
+        )
     source = torch.empty(4 * width * width, device=measure.device)
     target = torch.empty_like(source)
     moved = 2 * source.numel() * source.element_size()
