@@ -26,7 +26,7 @@ help:
 	  'make ablations  measure what each part is worth: docs/ablations.md (hours; goes on where it was; VARIANTS="mppi" picks)' \
 	  'make noise   measure what noise in pictures costs which world model: docs/noise.md (hours; goes on where it was; CELLS="reacher-frame" picks)' \
 	  'make gpu     what a GPU is worth, in at most 8 minutes, and the tests that need one (REACH=--reach trains from nothing too): docs/benchmarks.md' \
-  'make bench-peers   .venv-bench, in which the planners are compared with the peers: docs/benchmarks.md' \
+	  'make bench-peers   .venv-bench, in which the planners are compared with the peers: docs/benchmarks.md' \
 	  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
 	  '' \
 	  'PYTHON=...   another interpreter (3.11 or newer); a torch it can import is reused' \

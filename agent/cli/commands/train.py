@@ -4,7 +4,6 @@ Collects rollouts if no `data` is given, learns a world model without reward, pl
 pairs. Its folder is the checkpoint, with metrics.jsonl, results.json; the same `out` resumes it.
 
 Examples:
-    latent-mpc train task=reacher obs=state
     latent-mpc train task=mjcf task.xml=my_robot.xml budget=quick
     latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
 """
