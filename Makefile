@@ -10,7 +10,7 @@ KEY := $(shell cksum < pyproject.toml | cut -d ' ' -f 1)
 DONE = .venv/.installed-$(KEY)
 OWN_TORCH = $(if $(strip $(TORCH)),.venv/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d ' ' -f 1))
 
-.PHONY: help demo play test test-all fuzz check wheel results ablations noise bench-peers clean
+.PHONY: help demo play test test-all fuzz check wheel results ablations noise bench-peers gpu clean
 .SUFFIXES:
 
 help:
@@ -25,6 +25,7 @@ help:
 	  'make results    train and measure every row of the table in README.md (hours; goes on where it was; ROWS="reacher-state" picks)' \
 	  'make ablations  measure what each part is worth: docs/ablations.md (hours; goes on where it was; VARIANTS="mppi" picks)' \
 	  'make noise   measure what noise in pictures costs which world model: docs/noise.md (hours; goes on where it was; CELLS="reacher-frame" picks)' \
+	  'make gpu     what a GPU is worth, in at most 8 minutes, and the tests that need one (REACH=--reach trains from nothing too): docs/benchmarks.md' \
 	  'make bench-peers   .venv-bench, in which the planners are compared with the peers: docs/benchmarks.md' \
 	  'make clean   remove .venv, build products and caches; runs/ and videos/ stay' \
 	  '' \
@@ -115,6 +116,11 @@ ablations: $(DONE)-demo
 
 noise: $(DONE)-demo
 	@$(PY) -m benchmarks.tables.noise $(CELLS)
+
+# The benchmark ends with status 2 where there is no GPU.
+gpu: $(DONE)-test
+	@$(PY) -m benchmarks.speed.gpu $(REACH)
+	@$(PY) -m pytest -m gpu
 
 # An environment of its own: what stable-worldmodel asks for does not install beside the package, and its solvers need none of it.
 bench-peers:

@@ -46,11 +46,13 @@ class Group(NamedTuple):
 GROUPS = {
     "task": Group("latent_mpc.configs.tasks", "{name}task", TASK_POINTS),
     "model": Group("latent_mpc.agent.models.{name}", "{name}config", "latent_mpc.models"),
+    "budget": Group("latent_mpc.configs.budgets", "BudgetConfig"),
     "training": Group("latent_mpc.agent.training.world_model", "TrainingConfig"),
     "planner": Group("latent_mpc.planners.{name}", "{name}", "latent_mpc.planners", "Algorithm"),
     "cost": Group("latent_mpc.agent.costs.{name}", "{name}cost", "latent_mpc.costs"),
 }
 HEADS = Group("latent_mpc.agent.heads.{name}", "{name}config", "latent_mpc.heads")
+ONE_CLASS = ("budget", "training")  # all their choices are values of it
 # keys of a command that may be given as bare words, in this order
 POSITIONAL = {"inspect": ("path",), "export": ("format", "path")}
 BASES: dict[str, type] = {
@@ -230,7 +232,7 @@ def _config_of(kind: Any) -> type:
 @cache
 def _own(group: str) -> tuple[str, ...]:
     """Choices that are classes of this package."""
-    if group not in GROUPS or group == "training":
+    if group not in GROUPS or group in ONE_CLASS:
         return ("default",)
     return () if group == "task" else _classes(GROUPS[group])
 

@@ -1,8 +1,8 @@
 """Config dataclass of each command. The comment on a field's line is its help; its default stands
 here only.
 
-Groups (`task`, `model`, `training`, `planner`, `cost`, and each learned head) have choices:
-`hydra_groups.py` finds them. Nothing here imports torch.
+Groups (`task`, `budget`, `model`, `training`, `planner`, `cost`, and each learned head) have
+choices: `hydra_groups.py` finds them. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
+from latent_mpc.configs.budgets import BudgetConfig
 from latent_mpc.configs.checks import at_least, one_of, within
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.names import (
@@ -162,6 +163,7 @@ class CollectConfig(_Experience, CollectionConfig):
 class TrainConfig(_Experience):
     """`latent-mpc train`; a field for each learned head is added (`hydra_groups.command_class`)."""
 
+    budget: BudgetConfig = MISSING
     data: str = ""  # folder, [A,B], runs/*/data or minari:NAME; empty = collect
     # episodes left out, as the message on damage or NaN names them
     data_skip: list[int] = field(default_factory=list)

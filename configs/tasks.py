@@ -25,9 +25,7 @@ class TaskConfig:
     name: str = MISSING  # name in the registry of tasks
     action_repeat: int = 1  # control steps in one model step [control steps]
     size: int = 64  # height and width of the pixels [pixels]
-    # what moves in the pictures and no action moves, in front of the robot and behind it, one of
-    # DISTRACTORS: leaves drawn anew in each frame, fixed for an episode, or flying
-    distractor: str = "none"
+    distractor: str = "none"  # leaves in the pictures, one of DISTRACTORS
     distractor_share: float = 0.2  # share of the picture that leaves cover
 
     def __post_init__(self) -> None:

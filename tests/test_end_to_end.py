@@ -50,7 +50,7 @@ PLAN = [
     "planner.horizon=2",
     "validation_episodes=2",
 ]
-TINY = ["task=reacher", *DATA, *MODEL, *STEPS, *PLAN]
+TINY = ["task=reacher", "budget=quick", *DATA, *MODEL, *STEPS, *PLAN]
 ASKED: dict[str, Any] = {  # what the protocol writes
     "task": str,
     "obs": str,
@@ -113,9 +113,10 @@ def test_training_leaves_a_whole_checkpoint_and_nothing_else(trained: Path) -> N
     results = read(trained / "results.json")
     assert results["thirds"] is None  # of two pairs
     assert results.keys() == (
-        ASKED.keys() | EXTRAS | {"train_seconds", "resumed", "horizons", "listening"}
+        ASKED.keys() | EXTRAS | {"train_seconds", "resumed", "horizons", "listening", "budget"}
     )
     assert (results["pairs"]["seed"], results["episodes"], results["resumed"]) == (0, 2, False)
+    assert results["budget"] == read(trained / "run.json")["budget.name"] == "quick"
     assert results["checkpoint"]["data"] == Rollouts(trained / "data").fingerprint
     steps = [(line["phase"], line["step"]) for line in Metrics(trained / "metrics.jsonl").read()]
     phases = {"world_model": 5, "cost_to_go": 5, "cost_to_go_paths": 2, "probe": 4}

@@ -3,9 +3,9 @@ values are set here, one by one, so that each mistake is answered with what woul
 launcher: no working directory, no log files; sweeps are in `multirun.py`.
 
 Order, the last one wins: dataclass defaults, yaml, what the checkpoint stores of its planner and
-cost, the command line. A group that nobody names starts from the choice named after the task, or
-the part of its name before a dash, where there is one; the model of another's robot and of the
-tabletop, seen by states, is `identity`.
+cost, the budget of a training, which multiplies, the command line. A group that nobody names starts
+from the choice named after the task, or the part of its name before a dash, where there is one; the
+model of another's robot and of the tabletop, seen by states, is `identity`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from latent_mpc.agent.checkpoints.shipped import find_checkpoint, read_config
-from latent_mpc.configs import hydra_groups
+from latent_mpc.configs import budgets, hydra_groups
 from latent_mpc.configs.command_line import ASSIGNED
 from latent_mpc.configs.errors import LatentMPCError, UnknownNameError
 from latent_mpc.configs.structured import TYPE_NAMES, is_open, to_object
@@ -84,6 +84,11 @@ def compose_config(command: str, arguments: Sequence[str]) -> Any:
         )
         for key, value in kept.items():
             set_value(config, Setting(f"{group}.{key}", value, str(value)))
+    for item in values:
+        if item.key.partition(".")[0] == "budget":
+            set_value(config, item)
+    if "budget" in used:
+        budgets.scale(config, hydra_groups.heads())
     for item in values:
         set_value(config, item)
     return to_dataclass(config)

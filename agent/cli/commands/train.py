@@ -1,12 +1,9 @@
 """Train a world model and validate its planner.
 
-Collects rollouts if no `data` is given, learns a latent world model without reward or
-reconstruction, and plays the validation pairs. The folder it writes is the checkpoint: weights,
-config, metrics.jsonl, results.json. A killed run goes on with the same `out`.
+Collects rollouts if no `data` is given. Its folder is the checkpoint; the same `out` resumes it.
 
 Examples:
-    latent-mpc train task=reacher obs=state
-    latent-mpc train task=mjcf task.xml=my_robot.xml
+    latent-mpc train task=mjcf task.xml=my_robot.xml budget=quick
     latent-mpc train task=reacher obs=pixels data=runs/reacher-pixels/data seed=1 out=runs/reacher-1
 """
 
@@ -47,6 +44,7 @@ from latent_mpc.agent.training.pipeline import (
     train,
     validate,
 )
+from latent_mpc.configs.budgets import about as about_budget
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.errors import LatentMPCError
 from latent_mpc.configs.schema import PairsConfig, TrainConfig
@@ -146,7 +144,9 @@ def run_locked(
         begin: when `run` began [s].
     """
     resumed = same_run(folder, asdict(config))
-    write_json(folder / "run.json", run_note(asdict(config)))
+    note = run_note(asdict(config))
+    write_json(folder / "run.json", note)
+    print(about_budget(config.budget.name, note))
     parts.config["task"] |= task.keep(folder)
     rollouts = given or gathered(config, folder / "data")
     for number in range(config.explore.rounds):
@@ -176,6 +176,7 @@ def run_locked(
     seconds = time.perf_counter() - begin
     result |= {
         "checkpoint": {"path": str(folder), **origin(parts.config)},
+        "budget": config.budget.name,
         "train_seconds": seconds,
         "resumed": resumed,
     }
@@ -209,9 +210,10 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
         for key in sorted(
             set(flat) | set(before), key=lambda key: (not key.endswith(".name"), key)
         ):
-            # the fingerprint decides
-            if before.get(key) != flat.get(key) and not key.endswith(
-                ("workers", "patience", "task.xml", "task.title")
+            # the fingerprint decides, and the sizes that the budget made
+            if before.get(key) != flat.get(key) and not (
+                key.endswith(("workers", "patience", "task.xml", "task.title"))
+                or key.startswith("budget.")
             ):
                 raise LatentMPCError(
                     f"{folder} holds a run with {key}={before.get(key)}, got {flat.get(key)}; "
