@@ -148,10 +148,8 @@ def tables(n: Mapping[str, float]) -> dict[str, list[list[str]]]:
             )
         one = evaluating(n, EPISODES, workers)
         many = evaluating(n, 100 * EPISODES, workers)
-        shown = [scale_page.duration(one.value), one.limit]
-        found["evaluating"].append(
-            [f"{workers:,}", *shown, scale_page.duration(many.value), many.limit]
-        )
+        each = [(scale_page.duration(of.value), of.limit) for of in (one, many)]
+        found["evaluating"].append([f"{workers:,}", *each[0], *each[1]])
     return found
 
 

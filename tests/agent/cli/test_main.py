@@ -133,7 +133,8 @@ def test_a_group_that_is_named_shows_the_keys_of_its_choice_and_no_others() -> N
 
 
 def test_a_task_that_has_to_be_given_shows_what_all_tasks_have_in_common() -> None:
-    common = ["    task.action_repeat=1 ", "    task.size=64 "]
+    keys = ("action_repeat=1", "size=64", "distractor=none", "distractor_share=0.2")
+    common = [f"    task.{key} " for key in keys]
     for text in (help.command_help("train"), help.command_help("collect")):
         lines = [line for line in text.splitlines() if line.startswith("    task.")]
         assert [line[: len(start)] for line, start in zip(lines, common, strict=True)] == common
