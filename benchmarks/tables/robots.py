@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import multiprocessing
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -35,6 +36,10 @@ ROOT = Path(__file__).parents[2]
 JUDGED = Path(__file__).with_suffix(".yaml")
 MISSING = "DependencyNotInstalled"
 PACKAGES = ("gymnasium", "gymnasium_robotics", "ogbench")
+# of a name: another reward, observation or goal of theirs, none of which is used
+VARIANT = re.compile(
+    r"Dense|Sparse|_(Boolean|Continuous)TouchSensors|_Diverse_GR?|^visual-|-singletask(-task\d)?"
+)
 
 
 class Row(NamedTuple):
@@ -80,7 +85,9 @@ def files(folders: Sequence[Path]) -> Iterator[Model]:
 
 
 def environments() -> Iterator[Model]:
-    """The newest version of each MuJoCo environment of the packages that are installed."""
+    """The newest version of each MuJoCo environment of the packages that are installed, once for
+    all its variants.
+    """
     for package in PACKAGES:
         try:
             importlib.import_module(package)
@@ -93,7 +100,8 @@ def environments() -> Iterator[Model]:
             if own and (spec.version or 0) >= (newest.get(spec.name, spec).version or 0):
                 newest[spec.name] = spec
         prefix = "" if package == "gymnasium" else f"{package}:"
-        for spec in newest.values():
+        plain = {name for name in newest if VARIANT.sub("", name) not in newest.keys() - {name}}
+        for spec in (newest[name] for name in newest if name in plain):
             yield Model(spec.id, "gymnasium", {"id": f"{prefix}{spec.id}"})
 
 
