@@ -125,7 +125,9 @@ def written(folder: Path) -> Rollouts:
                 pixels = np.zeros((STEPS + 1, SIDE, SIDE, 3), np.uint8)
                 for t, (row, column) in enumerate((8 + place).clip(0, SIDE - 4).astype(int)):
                     pixels[t, row : row + 4, column : column + 4] = (200, 30, 30)
-                writer.append({"state": state, "action": action, "pixels": pixels, "physics": state})
+                writer.append(
+                    {"state": state, "action": action, "pixels": pixels, "physics": state}
+                )
 
     ranks.by_first(write)
     return Rollouts(folder / "data")
