@@ -97,13 +97,16 @@ def _told_to_end() -> Iterator[None]:
         return
 
     def end(*_: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise FailedError(LOST)
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    except BaseException:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending, and has something to say
+        raise
+    signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -167,7 +170,7 @@ def own(rows: Rows, dim: int = 0) -> Rows:
 # What ranks exchange
 
 
-def gather(rows: Float[Tensor, "B ..."]) -> Float[Tensor, "R*B ..."]:
+def gather(rows: Float[Tensor, "B ..."]) -> Float[Tensor, "M ..."]:
     """The rows of all ranks, in the order that `own` splits. Where their gradients are averaged,
     a loss of these counts in full.
     """

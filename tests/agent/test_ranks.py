@@ -28,6 +28,7 @@ from tests.test_end_to_end import TINY
 
 ROOT = Path(__file__).parents[2]
 STEPS, SAVED = 600, 2  # of the world model: long enough to be stopped in the middle
+WAIT = 600.0  # [s] for what takes seconds, on a machine that is busy
 LONG = [*TINY, f"training.steps={STEPS}", f"training.save_every={SAVED}"]
 
 
@@ -79,7 +80,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, torch.T
     """Gradients as two ranks average them."""
     folder = tmp_path_factory.mktemp("ranks")
     process = torchrun(folder / "logs", "tests.agent.rank_gradients", str(folder))
-    assert process.wait(300) == 0, said(folder / "logs", 0)
+    assert process.wait(WAIT) == 0, said(folder / "logs", 0)
     yield load_file(folder / "ranks")
 
 
@@ -136,19 +137,19 @@ def test_a_killed_rank_ends_the_job_in_one_line_and_the_same_command_finishes_it
     job = torchrun(tmp_path / "killed", *words)
     wait_for(lambda: step(run) > 0, job)
     os.kill(process_of(1, job.pid), signal.SIGKILL)
-    assert job.wait(120) != 0
+    assert job.wait(WAIT) != 0
     *_, last = said(tmp_path / "killed", 0).splitlines()
     assert last == f"latent-mpc: {ranks.LOST}"
     assert "Traceback" not in said(tmp_path / "killed", 0)
     assert (said(tmp_path / "killed", 1), said(tmp_path / "killed", 1, "stdout")) == ("", "")
     assert 0 < step(run) < STEPS
-    assert torchrun(tmp_path / "again", *words).wait(300) == 0
+    assert torchrun(tmp_path / "again", *words).wait(WAIT) == 0
     assert said(tmp_path / "again", 0).count("world model: ") == 1
     assert said(tmp_path / "again", 0, "stdout").count(f"wrote {run} in") == 1
     assert (said(tmp_path / "again", 1), said(tmp_path / "again", 1, "stdout")) == ("", "")
     assert json.loads((run / "results.json").read_text())["resumed"]
-    logged = [line["step"] for line in Metrics(run / "metrics.jsonl").read()]
-    assert len(logged) == len(set(logged)) + 4  # each phase has a first and most a fifth step
+    logged = [(line["phase"], line["step"]) for line in Metrics(run / "metrics.jsonl").read()]
+    assert len(logged) == len(set(logged))
     plain = ["episodes=1", "planner.iterations=1", f"out={tmp_path / 'evaluated'}"]
     assert cli.main(["evaluate", f"checkpoint={run}", *plain]) == 0
 
@@ -167,12 +168,12 @@ def test_a_run_goes_on_with_other_numbers_of_ranks(
     )
     wait_for(lambda: step(run) > 0, alone)
     alone.send_signal(signal.SIGINT)
-    assert alone.wait(60) == 130
+    assert alone.wait(WAIT) == 130
     first = step(run)
     two = torchrun(tmp_path / "two", "latent_mpc", *words)
     wait_for(lambda: step(run) > first, two)
     two.send_signal(signal.SIGINT)
-    two.wait(60)
+    two.wait(WAIT)
     told = said(tmp_path / "two", 0) + said(tmp_path / "two", 1)
     assert told.count("latent-mpc: stopped: world_model is saved at step") == 1
     assert first < step(run) < STEPS
@@ -189,7 +190,7 @@ def test_a_run_goes_on_with_other_numbers_of_ranks(
 @pytest.mark.slow
 def test_what_is_refused_is_said_once(tmp_path: Path) -> None:
     job = torchrun(tmp_path, "latent_mpc", "evaluate", "checkpoint=reacher-pixels")
-    assert job.wait(120) != 0
+    assert job.wait(WAIT) != 0
     assert said(tmp_path, 0) + said(tmp_path, 1) == (
         "latent-mpc: torchrun starts several processes, which only train shares its work over;"
         " give `latent-mpc evaluate` without it\n"
