@@ -65,11 +65,8 @@ def run(config: TrainConfig) -> int:
     """Collect if need be, train, validate. What can be refused is, before anything is written or
     takes long.
     """
-    begin, folder, device = (
-        time.perf_counter(),
-        config.folder(),
-        ranks.own_device(resolve_device(config.device)),
-    )
+    begin, folder = time.perf_counter(), config.folder()
+    device = ranks.own_device(resolve_device(config.device))
     require_folder(folder)
     require_costs(config.other_costs)
     if config.data:
