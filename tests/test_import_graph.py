@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("planners", "configs", "envs", "agent", "benchmarks")
 # Boxes of agent/, each knowing only those before it.
 AGENT = (
+    "ranks",
     "devices",
     "models",
     "heads",

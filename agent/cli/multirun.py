@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from latent_mpc.agent.cli.run_command import reported, run_command
+from latent_mpc.agent.cli.run_command import by_torchrun, reported, run_command
 from latent_mpc.configs import hydra_groups
 from latent_mpc.configs.errors import FailedError, LatentMPCError
 
@@ -34,6 +34,10 @@ def run(command: str, arguments: Sequence[str]) -> int:
     that is not installed, RuntimeError if a job failed; Hydra answers what it cannot read itself,
     with exit status 1.
     """
+    if by_torchrun():
+        raise LatentMPCError(
+            "--multirun starts jobs of its own, torchrun processes of one job; give one of the two"
+        )
     from hydra import main
 
     for argument in arguments:

@@ -25,6 +25,32 @@ def run_command(name: str, arguments: list[str]) -> int:
     """A command with a primary config gets its dataclass, any other one its words. Returns the exit
     status.
     """
+    if by_torchrun():
+        return _as_rank(name, arguments)
+    return _run(name, arguments)
+
+
+def by_torchrun() -> bool:
+    """Whether this is one of several processes that torchrun, or what sets the same variables,
+    started.
+    """
+    return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def _as_rank(name: str, arguments: list[str]) -> int:
+    """The same, as one of the processes that torchrun started."""
+    from latent_mpc.agent import ranks
+
+    with ranks.joined():
+        if name != "train":
+            raise LatentMPCError(
+                "torchrun starts several processes, which only train shares its work over; give"
+                f" `latent-mpc {name}` without it"
+            )
+        return _run(name, arguments)
+
+
+def _run(name: str, arguments: list[str]) -> int:
     from latent_mpc.configs.hydra_groups import commands
 
     if name not in commands():

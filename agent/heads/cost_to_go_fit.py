@@ -24,6 +24,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.heads.head import MakeTrainer, Schedule
 from latent_mpc.configs.seeding import stream
 
@@ -90,6 +91,7 @@ class _Fit:
         row = self.starts[rng.integers(len(self.starts), size=config.batch)]
         goal = self._later(rng, row, self.last[row] - row)
         other = rng.integers(len(self.z), size=config.goals)
+        row, goal = ranks.own(row), ranks.own(goal)
         start, ends, others = self.online.embed(self.z[np.concatenate([row, goal, other])]).split(
             [len(row), len(goal), len(other)]
         )
@@ -116,6 +118,7 @@ class _Fit:
             rng.integers(len(rows), size=config.batch),
             rng.integers(len(rows), size=config.goals),
         )
+        row, goal, i = ranks.own(row), ranks.own(goal), ranks.own(i)
         at = torch.cat(
             [torch.as_tensor(np.concatenate([row, goal]), device=rows.device), rows[i], rows[j]]
         )

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
 from latent_mpc.agent.models.decoders import PictureDecoder
 from latent_mpc.configs.checks import at_least
@@ -75,7 +76,7 @@ class Decoder(Head):
         for step in trainer(
             "decoder", self, Schedule(updates or config.steps, config.learning_rate)
         ):
-            rows = step.rng.integers(len(z), size=config.batch)
+            rows = ranks.own(step.rng.integers(len(z), size=config.batch))
             pictures = torch.as_tensor(data.gather("pixels", rows), device=z.device)
             step.minimise(
                 {"loss": self.pictures.error(z[torch.as_tensor(rows, device=z.device)], pictures)}

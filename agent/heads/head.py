@@ -172,6 +172,9 @@ class Head(nn.Module, ABC):
     ) -> None:
         """Train it.
 
+        Several ranks (`agent/ranks.py`) draw the same batch; a loss that is a mean over its rows
+        may be taken of `ranks.own(rows)`.
+
         Args:
             others: the heads that were fitted before, in the order of their names.
             updates: if not those of its config, for a training in rounds.

@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
 from latent_mpc.agent.models.networks import mlp
 from latent_mpc.configs.checks import at_least
@@ -70,7 +71,6 @@ class Probe(nn.Sequential, Head):
         for step in trainer(
             "probe", self, Schedule(self.config.steps, self.config.learning_rate, weight_decay=0.0)
         ):
-            rows = torch.as_tensor(
-                step.rng.integers(len(z), size=self.config.batch), device=z.device
-            )
+            drawn = step.rng.integers(len(z), size=self.config.batch)
+            rows = torch.as_tensor(ranks.own(drawn), device=z.device)
             step.minimise({"loss": (self(z[rows]) - points[rows]).square().sum(dim=-1).mean()})

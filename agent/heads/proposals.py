@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.heads.cost_to_go import CostToGo
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
 from latent_mpc.agent.models.networks import mlp
@@ -113,6 +114,7 @@ class Proposals(Head):
             end = row + horizon
             # uniform over what follows
             goal = end + (step.rng.random(config.batch) * (last[row] - end + 1)).astype(np.int64)
+            row, end, goal = ranks.own(row), ranks.own(end), ranks.own(goal)
             with torch.no_grad():
                 wasted = horizon + cost_to_go(z[end], z[goal]) - cost_to_go(z[row], z[goal])
             done = data.actions[row[:, None] + np.arange(horizon)]
@@ -127,11 +129,12 @@ def nearest_loss(
     temperature: float,
 ) -> Float[Tensor, ""]:
     """Squared error of the head nearest to what was done, weighted by exp(-wasted / temperature),
-    weights of mean one.
+    weights of mean one over the batch, of several ranks over theirs together.
 
     Args:
         wasted: steps that the piece took more than it came nearer to the goal [model steps].
     """
-    weight = torch.softmax(-wasted / temperature, dim=0) * len(wasted)
+    everywhere = ranks.gather(wasted)
+    weight = ranks.own(torch.softmax(-everywhere / temperature, dim=0)) * len(everywhere)
     error = (plans - done[:, None]).square().mean(dim=(-1, -2))  # (B, P)
     return (weight * ((1 - LOSERS) * error.amin(dim=1) + LOSERS * error.mean(dim=1))).mean()

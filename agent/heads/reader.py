@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
 from latent_mpc.agent.models.networks import mlp
 from latent_mpc.configs.checks import at_least
@@ -84,9 +85,8 @@ class Reader(Head):
             return
         schedule = Schedule(self.config.steps, self.config.learning_rate, weight_decay=0.0)
         for step in trainer("reader", self.mlp, schedule):
-            rows = torch.as_tensor(
-                step.rng.integers(len(z), size=self.config.batch), device=z.device
-            )
+            drawn = step.rng.integers(len(z), size=self.config.batch)
+            rows = torch.as_tensor(ranks.own(drawn), device=z.device)
             step.minimise({"loss": (self.mlp(z[rows]) - left[rows]).square().sum(dim=-1).mean()})
 
     @property

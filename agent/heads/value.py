@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.heads.cost_to_go_fit import expectile_loss, follow
 from latent_mpc.agent.heads.head import FrozenData, Head, MakeTrainer, Schedule, Sizes
 from latent_mpc.agent.heads.reader import Reader
@@ -128,7 +129,8 @@ class Value(Head):
             # where it stands still, what comes later says nothing
             moved = (self.error(counts[later], counts[row]) >= 1).cpu().numpy()
             hindsight = moved & (rng.random(config.batch) < config.hindsight)
-            goal = counts[np.where(hindsight, later, other)]
+            goal = counts[ranks.own(np.where(hindsight, later, other))]
+            row = ranks.own(row)
             with torch.no_grad():
                 ahead = counts[row + 1]
                 arrived = self.error(ahead, goal) < 1

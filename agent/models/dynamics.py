@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.models.base import Shapes, WorldModel
 from latent_mpc.agent.models.ensemble import ensemble
 from latent_mpc.agent.models.networks import mlp
@@ -94,7 +95,7 @@ class Dynamics(WorldModel):
     @contextmanager
     def dropout_from(self, generator: torch.Generator) -> Iterator[None]:
         """Dropout draws from torch's global stream: within, that stream begins with the generator's
-        seed, afterwards it is as before.
+        seed, of each rank its own, afterwards it is as before.
         """
         if not self.config.dropout:
             yield
@@ -103,5 +104,5 @@ class Dynamics(WorldModel):
         with torch.random.fork_rng(
             [] if device.type == "cpu" else [device], device_type=device.type
         ):
-            torch.manual_seed(generator.initial_seed())
+            torch.manual_seed(generator.initial_seed() + ranks.rank())
             yield

@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.models.base import Loss, Observation, Shapes
 from latent_mpc.agent.models.dynamics import Dynamics, PredictorConfig
 from latent_mpc.configs.errors import LatentMPCError
@@ -134,7 +135,7 @@ class Identity(Dynamics):
         """Mean squared error of the imagined states, in units of each number's change in a step."""
         z = self.encode(obs["state"])
         if self.training:
-            seen = z.diff(dim=1).flatten(0, 1).std(dim=0)
+            seen = ranks.gather(z.detach()).diff(dim=1).flatten(0, 1).std(dim=0)
             self.change.copy_(torch.where(self.change > 0, self.change.lerp(seen, RATE), seen))
         with self.dropout_from(generator):
             error = (self.rollout_ensemble(z[:, 0], actions) - z[:, 1:]) / self.change.clamp_min(

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from latent_mpc.agent.models.base import Observation, Shapes
 from latent_mpc.agent.models.encoders.encoder import Encoder, EncoderConfig, make_encoder
 from latent_mpc.agent.models.frames import Frames
-from latent_mpc.agent.models.networks import mlp
+from latent_mpc.agent.models.networks import BatchNorm, mlp
 from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
 
@@ -70,7 +70,7 @@ class LatentModel(Frames):
         self.fuse = mlp(config.history * config.embedding, config.latent, config.hidden)
         # Unit variance from the first step on: without it the latent stays collapsed for hundreds
         # of steps (docs/log.md).
-        self.normalise = nn.BatchNorm1d(config.latent, affine=False, momentum=0.05)
+        self.normalise = BatchNorm(config.latent, affine=False, momentum=0.05)
         self.make_predictor()
 
     def _encoders(self) -> dict[str, Encoder]:

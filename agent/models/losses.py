@@ -1,6 +1,8 @@
 """What the world model learns from: prediction in latent space, and terms that keep the latent from
 collapsing.
 
+Of several ranks that train together, whatever compares the rows of a batch sees those of all.
+
 Shapes: B batch, T steps, D latent, A action, M directions, K knots.
 """
 
@@ -12,6 +14,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from latent_mpc.agent import ranks
 
 KNOTS, LAST_KNOT = 17, 3.0  # of the trapezoid rule over frequencies 0 to 3 (LeWM's code)
 DIRECTIONS = 128  # random unit vectors a step; LeWM draws 1024, for batches that a GPU holds
@@ -39,7 +43,7 @@ def sigreg(
     """
     # or the projection would be cast to bf16, which torch.complex refuses
     with torch.autocast(z.device.type, enabled=False):
-        z = z.float().transpose(0, 1)  # (T, B, D)
+        z = ranks.gather(z).float().transpose(0, 1)  # (T, B, D)
         vectors = torch.randn(z.shape[-1], directions, generator=generator, device=z.device)
         return epps_pulley(z @ (vectors / vectors.norm(dim=0))).mean()
 
@@ -91,7 +95,8 @@ def vicreg(z: Float[Tensor, "B T D"]) -> Float[Tensor, ""]:
 
     Unlike theirs, no invariance: prediction stands in its place.
     """
-    centred = (z.float() - z.float().mean(dim=0)).transpose(0, 1)  # (T, B, D)
+    z = ranks.gather(z).float()
+    centred = (z - z.mean(dim=0)).transpose(0, 1)  # (T, B, D)
     covariance = centred.transpose(1, 2) @ centred / (centred.shape[1] - 1)
     variance = covariance.diagonal(dim1=1, dim2=2)
     hinge = (1 - (variance + 1e-4).sqrt()).clamp_min(0).mean()

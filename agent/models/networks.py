@@ -4,7 +4,10 @@ nothing of planning or of MuJoCo.
 
 from __future__ import annotations
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from latent_mpc.agent import ranks
 
 
 def mlp(
@@ -28,3 +31,13 @@ def mlp(
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
     return nn.Sequential(*parts, last)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Of several ranks that train together, statistics are those of all their rows."""
+
+    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        """Raises ValueError in training for a single row."""
+        if not self.training:
+            return super().forward(x)
+        return ranks.own(super().forward(ranks.gather(x)))

@@ -18,15 +18,16 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.models import losses
 from latent_mpc.agent.models.base import Loss, Observation, Shapes
 from latent_mpc.agent.models.dynamics import PredictorConfig
 from latent_mpc.agent.models.encoders.conv import require_square
 from latent_mpc.agent.models.frames import Frames
 from latent_mpc.agent.models.identity import LEAST_CHANGE, RATE
-from latent_mpc.agent.models.networks import mlp
+from latent_mpc.agent.models.networks import BatchNorm, mlp
 from latent_mpc.agent.models.slots import SLOTS, Slots
 from latent_mpc.configs.checks import at_least
 from latent_mpc.configs.errors import LatentMPCError
@@ -75,7 +76,7 @@ class Tracks(Frames):
         self.latent = 3 * self.frame
         self.slots = Slots(shapes["pixels"])
         self.look = mlp(self.slots.side**2, config.looks, config.hidden // 2)
-        self.normalise = nn.BatchNorm1d(SLOTS * config.looks, affine=False, momentum=RATE)
+        self.normalise = BatchNorm(SLOTS * config.looks, affine=False, momentum=RATE)
         self.register_buffer("mean", torch.zeros(SLOTS, 2))
         self.register_buffer("std", torch.ones(SLOTS, 2))
         self.register_buffer("turning", torch.zeros(SLOTS, dtype=torch.bool))
@@ -139,7 +140,7 @@ class Tracks(Frames):
         batch, steps = obs["pixels"].shape[:2]
         frames = self.embed({"pixels": obs["pixels"].flatten(0, 1)}).view(batch, steps, -1)
         if self.training:
-            self._measure(frames.detach())
+            self._measure(ranks.gather(frames.detach()))
         z = self.fuse_history(frames.unfold(1, self.history, 1).transpose(-1, -2))
         unit = self.change.clamp_min(LEAST_CHANGE)
         with self.dropout_from(generator):

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from latent_mpc.agent import ranks
+
 
 def shift(
     pixels: UInt8[Tensor, "B T H W C"], most: int, generator: torch.Generator
@@ -18,9 +20,9 @@ def shift(
     the edge is repeated.
     """
     window = torch.arange(len(pixels), device=pixels.device)
-    down, right = torch.randint(
-        -most, most + 1, (2, len(pixels), 1), generator=generator, device=pixels.device
-    )
+    batch = ranks.count() * len(pixels)
+    moves = torch.randint(-most, most + 1, (2, batch, 1), generator=generator, device=pixels.device)
+    down, right = ranks.own(moves, dim=1)
     # (B, H)
     rows = (torch.arange(pixels.shape[2], device=pixels.device) + down).clamp(
         0, pixels.shape[2] - 1

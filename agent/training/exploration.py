@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.evaluation.episodes import Observed, stack, steps
 from latent_mpc.agent.models.ensemble import disagreement
@@ -94,7 +95,7 @@ def explore(
     progress: str = "",
 ) -> Rollouts:
     """Append the episodes `numbers` that are missing, played by the agent in one batch, to the
-    rollouts.
+    rollouts; of several ranks the first does.
 
     Args:
         job: how the random rollouts were collected: task, starts, behaviour and seed.
@@ -106,17 +107,22 @@ def explore(
     """
     if len(rollouts) >= numbers.stop:
         return rollouts
-    goals = choose_goals(agent, z, len(numbers), novelty, stream(job.seed, GOALS, numbers.start))
-    episodes = collect_goal_directed(agent, job, goals, numbers, progress)
-    metadata = {
-        key: value
-        for key, value in rollouts.meta.items()
-        if key not in ("format", "version", "arrays")
-    }
-    with RolloutWriter(rollouts.path, metadata) as writer:
-        for number, episode in zip(numbers, episodes, strict=True):
-            if number >= writer.next_number:
-                writer.append(episode, number)
+
+    def append() -> None:
+        rng = stream(job.seed, GOALS, numbers.start)
+        goals = choose_goals(agent, z, len(numbers), novelty, rng)
+        episodes = collect_goal_directed(agent, job, goals, numbers, progress)
+        metadata = {
+            key: value
+            for key, value in rollouts.meta.items()
+            if key not in ("format", "version", "arrays")
+        }
+        with RolloutWriter(rollouts.path, metadata) as writer:
+            for number, episode in zip(numbers, episodes, strict=True):
+                if number >= writer.next_number:
+                    writer.append(episode, number)
+
+    ranks.by_first(append)
     return Rollouts(rollouts.path)
 
 

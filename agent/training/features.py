@@ -9,11 +9,13 @@ import contextlib
 import copy
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.envs.files import unwritten
 from latent_mpc.envs.progress import track
@@ -36,15 +38,12 @@ def with_features(rollouts: Rollouts, model: WorldModel) -> Rollouts:
     seen.arrays = dict(rollouts.arrays)
     for key, (digest, encode) in model.frozen_encoders().items():
         file = rollouts.path / f"features-{key}-{digest}-{rollouts.fingerprint}.npy"
-        if not file.exists():
-            _write(
-                file,
-                rollouts,
-                key,
-                lambda frames, encode=encode: (
-                    encode(torch.as_tensor(frames, device=device)).cpu().numpy()
-                ),
-            )
+
+        def features(frames: np.ndarray, encode=encode) -> np.ndarray:  # type: ignore[no-untyped-def]
+            encoded: np.ndarray = encode(torch.as_tensor(frames, device=device)).cpu().numpy()
+            return encoded
+
+        ranks.by_first(partial(_write_missing, file, rollouts, key, features))
         seen.arrays[key] = np.load(file, mmap_mode="r", allow_pickle=False)
     return seen
 
@@ -58,7 +57,9 @@ def _joined(rollouts: SeveralRollouts, parts: Sequence[Rollouts]) -> Rollouts:
     return seen
 
 
-def _write(file: Path, rollouts: Rollouts, key: str, encode) -> None:  # type: ignore[no-untyped-def]
+def _write_missing(file: Path, rollouts: Rollouts, key: str, encode) -> None:  # type: ignore[no-untyped-def]
+    if file.exists():
+        return
     # of fewer episodes, or of another network
     for other in file.parent.glob(f"features-{key}-*.npy"):
         with contextlib.suppress(OSError):

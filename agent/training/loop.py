@@ -5,7 +5,7 @@ on disk to resume from.
         step.minimise({"loss": …})
 
 Every step's randomness comes from (seed, phase, step) only, so that a resumed run gives the weights
-of one that was never stopped.
+of one that was never stopped; and of one on another number of ranks, within rounding.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.heads.head import Schedule
 from latent_mpc.agent.training.interrupt import noted_interrupts
 from latent_mpc.agent.training.metrics import Metrics
@@ -66,7 +67,8 @@ class Trainer:
         )
         state.parent.mkdir(parents=True, exist_ok=True)
         begin = load_state(state, module, optimizer)
-        metrics.rewind(phase, begin)
+        if ranks.rank() == 0:
+            metrics.rewind(phase, begin)
         module.train()
         shown = Progress(phase.replace("_", " "), schedule.steps, "steps", begin)
         with shown as progress, noted_interrupts() as interrupted:
@@ -75,17 +77,19 @@ class Trainer:
                     phase, module, optimizer, schedule, number, stream(self.seed, phase, number)
                 )
                 yield step
-                last, stops = number + 1 == schedule.steps, interrupted()
+                last, stops = number + 1 == schedule.steps, ranks.anywhere(interrupted())
                 saves = last or stops or (number + 1) % schedule.save_every == 0
                 if step.logged or saves:
+                    step.terms = ranks.mean(step.terms)
                     step.require_finite()  # never save what cannot be trained on
                 note = None  # reading the losses makes a GPU wait: only now and then
                 if step.logged:
                     values = {name: float(value.detach()) for name, value in step.terms.items()}
-                    metrics.append(phase=phase, step=number, **values)
+                    if ranks.rank() == 0:
+                        metrics.append(phase=phase, step=number, **values)
                     note = " ".join(f"{name} {value:.3g}" for name, value in values.items())
                 progress.advance(note=note)
-                if saves:
+                if saves and ranks.rank() == 0:
                     save_state(state, module, optimizer, number + 1)
                 if stops:
                     raise KeyboardInterrupt(
@@ -117,12 +121,15 @@ class OptimiserStep:
         return self.number % LOG_EVERY == 0 or self.number + 1 == self.schedule.steps
 
     def minimise(self, terms: Mapping[str, Tensor]) -> None:
-        """Take one step down the term "loss"; the others are logged."""
+        """Take one step down the term "loss"; the others are logged. Of several ranks, which may
+        each have a part of the batch, gradients and terms are averaged.
+        """
         self.terms = terms
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.number)
         self.optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
+        ranks.average_gradients(_trained(self.module))
         nn.utils.clip_grad_norm_(_trained(self.module), self.schedule.clip)
         self.optimizer.step()
 

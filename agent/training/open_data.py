@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.evaluation.results import make_folder
 from latent_mpc.configs.command_line import task_settings, write
 from latent_mpc.configs.errors import LatentMPCError
@@ -90,7 +91,7 @@ def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
         if not len(without(where, len(data), config.data_skip)):
             raise LatentMPCError(f"{where} holds no episode to train on; give other data")
         make_folder(folder)
-        from_minari(data, folder / "data")
+        ranks.by_first(lambda: from_minari(data, folder / "data"))
         return Rollouts(folder / "data", config.data_skip)
     reader = Reader(data, task, config.data_skip)
     reader.require_sound()
@@ -101,10 +102,9 @@ def _imported(config: TrainConfig, task: Task, where: str) -> Rollouts:
         if key in (*MODEL, "xml", "title")
     }
     make_folder(folder)
-    return reader.write(
-        folder / "data",
-        {
-            "task": {"name": config.task.name, "options": options},
-            "control_period": task.control_period,
-        },
-    )
+    meta = {
+        "task": {"name": config.task.name, "options": options},
+        "control_period": task.control_period,
+    }
+    ranks.by_first(lambda: reader.write(folder / "data", meta))
+    return Rollouts(folder / "data")

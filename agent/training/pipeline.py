@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.build import Parts, build, make_agent
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.checkpoints.validation import FORMAT
@@ -146,9 +147,10 @@ def explore_once(
 
 
 def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:
-    """Write the checkpoint, which says what it was trained on."""
+    """Write the checkpoint, which says what it was trained on; of several ranks the first does."""
     parts.config |= {"data": describe_data(rollouts), "versions": versions()}
-    save_parts(parts, folder)
+    if ranks.rank() == 0:
+        save_parts(parts, folder)
 
 
 def initialise(config: dict[str, Any], seed: int) -> Parts:
@@ -165,11 +167,13 @@ def initialise(config: dict[str, Any], seed: int) -> Parts:
 
 
 def gathered(config: TrainConfig, folder: Path) -> Rollouts:
-    """The run's own rollouts, collected as far as they are missing. Raises ValueError if they were
-    damaged since.
+    """The run's own rollouts, collected as far as they are missing, of several ranks by the first.
+    Raises ValueError if they were damaged since.
     """
     notes = {"explore": asdict(config.explore)} if config.explore.rounds else None
-    gather(config.task, config.observations, config.collect, config.seed, folder, notes)
+    ranks.by_first(
+        lambda: gather(config.task, config.observations, config.collect, config.seed, folder, notes)
+    )
     rollouts = Rollouts(folder, config.data_skip)
     rollouts.require_whole()
     return rollouts

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.models.base import WorldModel
 from latent_mpc.envs.progress import track
 from latent_mpc.envs.rollouts.reader import Rollouts
@@ -38,13 +39,15 @@ class Windows:
     def draw(
         self, rng: np.random.Generator, batch: int, steps: int, episodes: np.ndarray
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Observations `[B, steps + 1, ...]` and the action blocks `[B, steps, A]` between them.
+        """Observations `[B, steps + 1, ...]` and the action blocks `[B, steps, A]` between them, of
+        several ranks each its part of the batch.
 
         Raises ValueError if no episode is that long.
         """
         length = steps * self.repeat
-        rows = self._starts(rng, batch, length + 1, episodes)[:, None] + np.arange(length)
-        action = self.rollouts.gather(rows, ["action"])["action"].reshape(batch, steps, -1)
+        starts = ranks.own(self._starts(rng, batch, length + 1, episodes))
+        rows = starts[:, None] + np.arange(length)
+        action = self.rollouts.gather(rows, ["action"])["action"].reshape(len(rows), steps, -1)
         frames = rows[:, :1] + self.repeat * np.arange(steps + 1)
         observed = self.rollouts.gather(frames, self.keys)
         return {
@@ -69,7 +72,7 @@ def encode_rollouts(
     model: WorldModel, rollouts: Rollouts, action_repeat: int, scratch: Path, *, shown: bool = False
 ) -> tuple[Tensor, np.ndarray, np.ndarray]:
     """Latents of every model step, as the agent would hold them: an episode's first frame counts as
-    seen at rest.
+    seen at rest. Of several ranks each encodes its share of the episodes.
 
     Args:
         scratch: folder for the latents where they are many; nothing remains there.
@@ -83,16 +86,16 @@ def encode_rollouts(
     counts = rollouts.lengths // action_repeat + 1
     ends = np.cumsum(counts)
     z = _latents(int(ends[-1]), model.latent, device, scratch)
-    episodes = list(zip(ends.tolist(), counts.tolist(), strict=True))
-    for i, (end, count) in enumerate(
-        track(episodes, "encoding", len(episodes), "episodes", shown=shown)
-    ):
+    episodes = range(ranks.rank(), len(counts), ranks.count())
+    for i in track(episodes, "encoding", len(episodes), "episodes", shown=shown):
+        end, count = int(ends[i]), int(counts[i])
         episode = rollouts.episode(i)
         obs = {
             key: torch.as_tensor(np.array(episode[key][::action_repeat]), device=device)
             for key in model.shapes
         }
         z[end - count : end] = model.encode_episode(obs)
+    ranks.add_up_rows(z)
     # half the memory
     whole = np.int32 if rollouts.offsets[-1] + rollouts.lengths[-1] < 2**31 else np.int64
     last = np.repeat((ends - 1).astype(whole), counts)
@@ -102,13 +105,13 @@ def encode_rollouts(
 
 
 def _latents(rows: int, width: int, device: torch.device, scratch: Path) -> Tensor:
-    """An empty `[rows, width]`: in memory, or where it would take more than MAPPED numbers of it,
+    """Zeros `[rows, width]`: in memory, or where it would take more than MAPPED numbers of it,
     in a file that is gone when we are.
     """
     if device.type != "cpu" or rows * width <= MAPPED:
-        return torch.empty(rows, width, device=device)
+        return torch.zeros(rows, width, device=device)
     scratch.mkdir(parents=True, exist_ok=True)
-    file = scratch / "latents"
+    file = scratch / f"latents-{ranks.rank()}"
     try:
         return torch.from_file(str(file), shared=True, size=rows * width).view(rows, width)
     finally:

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.devices import use_bf16
 from latent_mpc.agent.heads.head import Schedule
 from latent_mpc.agent.models.base import WorldModel
@@ -98,7 +99,8 @@ def train_world_model(
         loss = model.loss(obs, action, progress=step.progress, generator=generator, bf16=bf16)
         terms = dict(loss.terms)
         if step.number % LOG_EVERY == 0:
-            terms |= {"rank": torch.tensor(effective_rank(loss.z.detach())), "std": model.spread()}
+            latents = ranks.gather(loss.z.detach())
+            terms |= {"rank": torch.tensor(effective_rank(latents)), "std": model.spread()}
             if step.number >= CHECK_FROM:
                 check_collapse(
                     loss.z.shape[-1],

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from latent_mpc.agent import ranks
 from latent_mpc.agent.build import Parts, make_agent, open_task
 from latent_mpc.agent.checkpoints.checkpoint import load_parts, save_parts
 from latent_mpc.agent.checkpoints.shipped import by_path
@@ -61,7 +63,8 @@ def run(config: TrainConfig) -> int:
     """Collect if need be, train, validate. What can be refused is, before anything is written or
     takes long.
     """
-    begin, folder, device = time.perf_counter(), config.folder(), resolve_device(config.device)
+    begin, folder = time.perf_counter(), config.folder()
+    device = ranks.own_device(resolve_device(config.device))
     require_folder(folder)
     require_costs(config.other_costs)
     if config.data:
@@ -78,6 +81,7 @@ def run(config: TrainConfig) -> int:
     parts = initialise(describe(config, task), config.seed)
     for part in parts.modules().values():
         part.to(device)
+    require_batches(config, parts)
     require_part(parts, None)
     make_agent(parts)  # a planner and a cost that fit the model
     given = open_rollouts(config, task) if config.data else None
@@ -87,7 +91,7 @@ def run(config: TrainConfig) -> int:
     require_length(config, task, given)
     pairs = pairs_of(task, config.validation_episodes, PairsConfig(seed=0))
     make_folder(folder)
-    with only_writer(folder):
+    with only_writer(folder) if ranks.rank() == 0 else nullcontext():
         return run_locked(config, folder, task, parts, given, pairs, begin)
 
 
@@ -103,6 +107,13 @@ def require_part(parts: Parts, given: Rollouts | None) -> None:
         raise LatentMPCError(
             f"cost={name} is for goals of which a part counts, but {reason}; use cost=cost_to_go"
         )
+
+
+def require_batches(config: TrainConfig, parts: Parts) -> None:
+    """Raise ValueError for a batch that several ranks cannot split evenly."""
+    fitted = {name: head.config for name, head in parts.heads.items()}
+    for name, part in {"training": config.training, **fitted}.items():
+        ranks.require_split(f"{name}.batch", getattr(part, "batch", 0))
 
 
 def require_data(config: TrainConfig) -> None:
@@ -136,22 +147,27 @@ def run_locked(
     pairs: Pairs,
     begin: float,
 ) -> int:
-    """The body of `run`, holding the folder's lock.
+    """The body of `run`, holding the folder's lock. Of several ranks the first alone writes, and
+    goes on when all is trained.
 
     Args:
         given: the rollouts to train on; None = they are collected.
         pairs: to validate on.
         begin: when `run` began [s].
     """
-    resumed = same_run(folder, asdict(config))
-    note = run_note(asdict(config))
-    write_json(folder / "run.json", note)
-    print(about_budget(config.budget.name, note))
-    parts.config["task"] |= task.keep(folder)
+    resumed = False
+    if ranks.rank() == 0:
+        resumed = same_run(folder, asdict(config))
+        note = run_note(asdict(config))
+        write_json(folder / "run.json", note)
+        print(about_budget(config.budget.name, note))
+        parts.config["task"] |= task.keep(folder)
     rollouts = given or gathered(config, folder / "data")
     for number in range(config.explore.rounds):
         rollouts = explore_once(parts, task, rollouts, config, folder / f"round-{number}", number)
     data = train(parts, task, rollouts, config, folder)
+    if ranks.rank():
+        return 0
     save(parts, rollouts, folder)
     motion = (
         imagined_motion(parts.model, parts.reader, data, stream(config.seed, MOTION))
