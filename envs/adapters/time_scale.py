@@ -117,6 +117,7 @@ def follow_rule(
     """
     slower = _times(poses, slow, step, most)
     times = _times(poses, coordinates, step) or slower
+    times = times or _times(poses, coordinates, step, onward=True)  # it is on its way at least
     if not times:
         raise LatentMPCError(
             f"full actions of {LONGEST:g} s move none of"
@@ -129,10 +130,17 @@ def follow_rule(
 
 
 def _times(
-    poses: np.ndarray, coordinates: Coordinates, step: float, most: float = np.inf
+    poses: np.ndarray,
+    coordinates: Coordinates,
+    step: float,
+    most: float = np.inf,
+    onward: bool = False,
 ) -> list[float]:
-    """T of each coordinate that comes as far [s]."""
-    every = (_moving_time(poses, coordinates, c, most) for c in range(len(coordinates.index)))
+    """T of each coordinate that comes as far [s]; `onward`: that would, at the pace of its furthest
+    probe, as on the far side of a wide maze.
+    """
+    time_of = _time_onward if onward else _moving_time
+    every = (time_of(poses, coordinates, c, most) for c in range(len(coordinates.index)))
     return [time * step for time in every if np.isfinite(time)]
 
 
@@ -146,3 +154,13 @@ def _moving_time(poses: np.ndarray, coordinates: Coordinates, c: int, most: floa
     far = np.abs(place - place[:, :1]) >= reach * PART
     arrived = far.any(axis=1)
     return float(np.median(far[arrived].argmax(axis=1))) if arrived.any() and reach > 0 else np.inf
+
+
+def _time_onward(poses: np.ndarray, coordinates: Coordinates, c: int, most: float) -> float:
+    """Steps until a coordinate would be a third of its range away, from the furthest that it came;
+    inf where that is not a third of the way.
+    """
+    place = poses[:, :, coordinates.index[c]]
+    reach, furthest = min(float(np.ptp(place)), most), float(np.abs(place - place[:, :1]).max())
+    steps = (place.shape[1] - 1) * reach * PART / furthest if furthest > 0 else np.inf
+    return steps if furthest >= reach * PART * PART and reach > 0 else np.inf

@@ -89,3 +89,15 @@ def test_actions_that_drag_a_tool_get_control_steps_of_a_fifth_in_whole_steps() 
     assert TimeScale(0.2, 60, 160).finer(0.04) == TimeScale(0.04, 60, 800)
     assert TimeScale(0.2, 60, 160).finer(0.1) == TimeScale(0.1, 60, 320)
     assert TimeScale(0.2, 20, 10).finer(0.002) == TimeScale(0.04, 50, 50)
+
+
+def test_on_the_far_sides_of_a_wide_maze_the_time_is_that_at_the_pace_of_the_furthest() -> None:
+    """37.8 m at 0.8 m/s: a third of it would take 15.75 s, of which 6 s are seen."""
+    time = np.arange(0, 6.01, 0.5)
+    poses = np.stack([at + speed * time for at, speed in ((0.0, 0.8), (33.0, 0.8), (5.0, 0.1))])
+    poses = poses[:, :, None]
+    found = follow_rule(poses, coordinates(1), 0.5)
+    assert found.control_period == 2.5  # 2.625 s in steps of 0.5 s
+    assert found.uncut_steps == 50  # 7 x 15.75 s / 2.5 s = 44.1, in tens
+    with pytest.raises(ValueError, match="move none of a"):
+        follow_rule(poses[:, :3], coordinates(1), 0.5)  # of these not a ninth is seen
