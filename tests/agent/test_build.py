@@ -82,7 +82,7 @@ def test_a_checkpoint_stands_alone_with_the_model_and_all_that_was_chosen(
         ({"episode_steps": -1}, "task: episode_steps must be at least 0, got -1"),
         (
             {"colour": "red"},
-            "no key 'colour' in task; there are: name, action_repeat, size, control_period, ",
+            "no key 'colour' in task; there are: name, action_repeat, size, distractor,",
         ),
     ],
 )
