@@ -17,6 +17,7 @@ import yaml
 
 from latent_mpc.agent.cli import main as cli
 from latent_mpc.agent.cli.compose import compose_config
+from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs import registry
 from latent_mpc.envs.reacher import Reacher
 from tests.factories import look_again
@@ -168,7 +169,7 @@ def test_a_task_of_an_installed_package_is_found_by_its_entry_point(
 @pytest.mark.usefixtures("installed")
 def test_it_brings_its_settings_too(capsys: pytest.CaptureFixture[str]) -> None:
     config = compose_config("train", ["task=heavy", "task.load=2"])
-    assert vars(config.task) == {"name": "heavy", "action_repeat": 1, "size": 64, "load": 2.0}
+    assert vars(config.task) == {**vars(TaskConfig("heavy")), "load": 2.0}
     assert registry.make("heavy", **config.task.options()).load == 2.0  # type: ignore[attr-defined]
     assert cli.main(["train", "task=heavy", "--help"]) == 0
     assert "  task.load=0.5" in capsys.readouterr().out
