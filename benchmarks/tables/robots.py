@@ -40,6 +40,7 @@ PACKAGES = ("gymnasium", "gymnasium_robotics", "ogbench")
 VARIANT = re.compile(
     r"Dense|Sparse|_(Boolean|Continuous)TouchSensors|_Diverse_GR?|^visual-|-singletask(-task\d)?"
 )
+FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/()]+/)+")  # of an absolute path
 
 
 class Row(NamedTuple):
@@ -124,6 +125,7 @@ def measure(model: Model, judged: dict[str, dict[str, str]]) -> Row:
         said = str(error)
         for path in model.options.values():
             said = said.replace(path, Path(path).name)
+        said = FOLDERS.sub("", said)  # of this machine
         return Row(
             model.name, "", f"refused: {said}", "", "", _meant(judged, model.name, "refused")
         )

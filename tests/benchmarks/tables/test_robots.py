@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from benchmarks.tables.robots import JUDGED, Model, files, measure, measure_apart
+from benchmarks.tables.robots import FOLDERS, JUDGED, Model, files, measure, measure_apart
 from benchmarks.tables.robots_page import HEAD, page
 from tests.envs.adapters.robots import arm, link
 
@@ -51,3 +51,8 @@ def test_a_package_that_ends_its_process_costs_its_own_row_only():
         Model("x", "gymnasium", {"id": "tests.benchmarks.tables.aborts:X-v0"}), {}
     )
     assert aborts.goal == "refused: its package ends the process"
+
+
+def test_no_folder_of_the_machine_is_in_a_refusal():
+    said = "ValueError (/a/b-1/lib/python3.11/site-packages/x/y.py:54); see https://a.b/c/d, 3/4"
+    assert FOLDERS.sub("", said) == "ValueError (y.py:54); see https://a.b/c/d, 3/4"
