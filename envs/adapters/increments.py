@@ -14,11 +14,11 @@ import mujoco
 import numpy as np
 
 from latent_mpc.configs.names import ABSOLUTE
+from latent_mpc.envs.adapters.driven import JOINTS
 from latent_mpc.envs.adapters.joints import HINGE
 from latent_mpc.envs.adapters.settle import FIXED, INTEGRATOR, servos
 
 SHARE = 1 / 45  # of a command's range in a control step
-JOINTS = tuple(int(getattr(mujoco.mjtTrn, f"mjTRN_{name}")) for name in ("JOINT", "JOINTINPARENT"))
 
 
 def incremented(model: mujoco.MjModel, actions: str) -> np.ndarray:
