@@ -85,7 +85,7 @@ class GivenGoals:
     def about(self) -> str:
         """A line for people."""
         count = len(self.states)
-        return f"  goals: {f'one of {count}' if count > 1 else 'one'} of your own  (task.goals)"
+        return f"  goals: {f'one of {count}' if count > 1 else 'one'} that is given  (task.goals)"
 
 
 def _state(model: mujoco.MjModel, pose: Pose, kept: np.ndarray, usual_depth: float) -> np.ndarray:

@@ -92,7 +92,7 @@ def test_from_hanging_to_upright_a_hundred_pairs_are_drawn(pendulum: str, tmp_pa
         for pair in result.pairs:
             qpos, qvel = task.qpos_qvel(pair.goal)
             assert (qpos[0], qvel[0]) == (0.0, 0.0), "upright, not settled away"
-        assert "goals: one of your own" in " ".join(task.about())
+        assert "goals: one that is given" in " ".join(task.about())
 
 
 def test_one_of_several_goals_is_drawn_for_each_pair(pendulum: str, tmp_path: Path) -> None:
