@@ -54,6 +54,20 @@ def test_what_fell_over_is_neither_start_nor_goal(tmp_path: Path) -> None:
     assert max(lean(task, task.draw_state(rng)) for _ in range(16)) > 0.5
 
 
+def test_what_falls_as_it_comes_to_rest_walks_on(tmp_path: Path, monkeypatch: Any) -> None:
+    counted = ("body:trunk.xy:0.1", "upright:trunk:0.5")
+    task = task_of(tmp_path, TUMBLER.format(gear=1), *counted)
+    assert task.walk_steps  # which moves it
+    turns = iter([np.pi / 2, np.pi / 2, 0.0])
+
+    def move(rng: np.random.Generator, steps: int) -> None:
+        task.data.qpos[2] = next(turns)
+
+    monkeypatch.setattr(task, "_move", move)
+    assert lean(task, task.draw_state(np.random.default_rng(0))) < 0.5
+    assert next(turns, None) is None
+
+
 def test_goals_are_apart_where_an_episode_leads_nowhere(tmp_path: Path) -> None:
     near = task_of(tmp_path, BOX, "body:trunk.xy:0.01")
     assert near.walk_steps > near.episode_steps
