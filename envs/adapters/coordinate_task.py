@@ -33,6 +33,7 @@ from latent_mpc.envs.adapters.settle import hold
 from latent_mpc.envs.adapters.shown_state import ShownState
 from latent_mpc.envs.adapters.success import AskedSuccess
 from latent_mpc.envs.adapters.timing import AskedTiming, time_scale_of
+from latent_mpc.envs.adapters.touching import Touching
 from latent_mpc.envs.adapters.travel import Standing
 from latent_mpc.envs.cameras.looks import make_plain
 from latent_mpc.envs.cameras.share import choose_near_view
@@ -102,6 +103,7 @@ class CoordinateTask(DrawnStates):
         make_plain(model, camera)
         looks = model.geom_rgba.copy(), model.mat_rgba.copy()
         roles = read_roles(model)
+        self._touching = Touching(model, roles)
         balanced = [] if goals or success else balanced_goal(model, roles)
         self.given_goals = GivenGoals(model, goals or balanced, self.incremented, self.usual_depth)
         # what can be refused without it is, before seconds of simulation

@@ -23,6 +23,7 @@ from latent_mpc.envs.adapters.held_goals import (
     held_of,
 )
 from latent_mpc.envs.adapters.settle import settle
+from latent_mpc.envs.adapters.touching import Touching
 from latent_mpc.envs.adapters.travel import Standing, episodes_apart
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.distractor import beginning
@@ -30,6 +31,7 @@ from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_
 
 AT_GOALS = 0.5  # share of rollouts that begin at given goals, where there are
 FALLEN = 10.0  # as bad as constraints violated by so many times what they may be
+TOUCHING = 2.0  # alike
 LOOK = 10  # control steps after which a robot that fell goes back to where it stood
 MOST_DRAWS = 20  # of a state, until one is met that the mechanism can take
 
@@ -45,6 +47,7 @@ class DrawnStates(Task):
     _counting_dofs: np.ndarray  # degrees of freedom of all else
     _travels: bool  # it is a mobile robot
     _standing: Standing
+    _touching: Touching
     _held: int | None = None  # goals of TRIED that hold, once it is known
 
     def begin(self, rng: np.random.Generator) -> None:
@@ -55,8 +58,8 @@ class DrawnStates(Task):
         """Where random actions lead from a fresh reset, after 0 to `walk_steps` control steps (none
         of a robot that would fall), brought to rest.
 
-        Drawn again until joint limits, contacts and closed loops hold there and what stands at a
-        reset stands; of 20 that do not, the one that comes nearest.
+        Drawn again until joint limits, contacts and closed loops hold there, what stands at a
+        reset stands, and an arm touches nothing; of 20 that do not, the one that comes nearest.
         """
         here = self.snapshot()
         state = self._draw(rng, self.starts_moved).state
@@ -214,6 +217,8 @@ class DrawnStates(Task):
         speeds = settle(self.model, self._scratch, kept) if moving else np.zeros(0)
         rests = bool(speeds[self._counting_dofs].max(initial=0.0) < MOVING) if moving else True
         violation = constraint_violation(self.model, self._scratch, self.usual_depth)
+        if self._touching(self._scratch):
+            violation += TOUCHING
         if self.distractor:
             self._scratch.time = beginning(self._scratch.qpos)
         return Candidate(integration_state(self.model, self._scratch), rests), violation

@@ -66,3 +66,12 @@ def joints_above(model: mujoco.MjModel, body: int) -> set[int]:
         found |= joints_of(model, body)
         body = int(model.body_parentid[body])
     return found
+
+
+def carried(model: mujoco.MjModel, body: int) -> np.ndarray:
+    """The body and all that it carries, bool `[nbody]`."""
+    found = np.zeros(model.nbody, bool)
+    found[body] = True
+    for each in range(body + 1, model.nbody):  # parents come first
+        found[each] = found[model.body_parentid[each]]
+    return found

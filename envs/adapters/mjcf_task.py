@@ -79,9 +79,9 @@ class MjcfTask(CoordinateTask):
     def begin(self, rng: np.random.Generator) -> None:
         """A random pose as of `Beginning`, brought to rest.
 
-        Drawn again until limits, contacts and closed loops hold and what stands at the key stands;
-        after half of the draws nearer and nearer to the key or the model's own pose, for a
-        mechanism of many loops takes few others.
+        Drawn again until limits, contacts and closed loops hold, what stands at the key stands and
+        an arm touches nothing; after half of the draws nearer and nearer to the key or the model's
+        own pose, for a mechanism of many loops takes few others.
         Raises ValueError if the simulation diverges from all of them.
         """
         model, data, beginning = self.model, self.data, self._beginning
@@ -94,7 +94,7 @@ class MjcfTask(CoordinateTask):
             settle(model, data, self.incremented, beginning.held(data))
             stable = not any(warning.number for warning in data.warning)
             possible = stable and constraint_violation(model, data, self.usual_depth) <= 1.0
-            if possible and beginning.stands(data):
+            if possible and beginning.stands(data) and not self._touching(data):
                 return
         if stable:  # the model's own pose, nearly: as well as its constraints ever hold
             return

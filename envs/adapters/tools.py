@@ -11,9 +11,17 @@ import re
 from typing import NamedTuple
 
 import mujoco
+import numpy as np
 
 from latent_mpc.envs.adapters.driven import CRANK, coupled_joints, moved_joints, tied_bodies
-from latent_mpc.envs.adapters.joints import BALL, SLIDE, joint_kinds, joints_above, joints_of
+from latent_mpc.envs.adapters.joints import (
+    BALL,
+    SLIDE,
+    carried,
+    joint_kinds,
+    joints_above,
+    joints_of,
+)
 from latent_mpc.envs.adapters.sizes import chain_length, geoms_of_tree, initial, radius
 
 GRIPPER = 2  # actuators that a gripper has at most
@@ -124,15 +132,10 @@ class Chains:
             ends for ends in tied_bodies(model) if all(model.body_mocapid[end] < 0 for end in ends)
         ]
         tree = int(model.body_treeid[tool.body])
+        gripper = carried(model, tool.body) if tool.carries else np.zeros(model.nbody, bool)
+        gripper[tool.body] = False  # its carrier is still the chain's
         return turned or any(
-            int(model.body_treeid[end]) == tree and not (tool.carries and self._beyond(tool, end))
+            int(model.body_treeid[end]) == tree and not gripper[end]
             for ends in ties
             for end in ends
         )
-
-    def _beyond(self, tool: Tool, body: int) -> bool:
-        while body > 0:
-            body = int(self.model.body_parentid[body])
-            if body == tool.body:
-                return True
-        return False

@@ -56,3 +56,18 @@ def test_the_tool_s_place_counts_where_no_action_moves_one_joint(arm: Any) -> No
     tip = 0.3 + 0.2 * np.cos(0.2)
     place = [tip * np.cos(0.5), tip * np.sin(0.5), -0.2 * np.sin(0.2)]
     np.testing.assert_allclose(counted(qpos), [place] * 2, atol=1e-6)
+
+
+def test_a_joint_on_whose_axis_the_tool_lies_is_free(tmp_path: Path) -> None:
+    flange = ARM.replace(
+        '<joint name="wag" axis="0 0 1" range="-30 30"/>\n<geom size=".02" pos=".05 0 0"/>',
+        '<joint name="wag" axis="1 0 0" range="-30 30"/><geom size=".02" pos=".05 0 0"/>'
+        '<site name="{}" pos=".05 {} 0"/>',
+    )
+    options: Any = {"control_period": 0.1, "episode_steps": 20}
+    for name, off_axis, count in (("on", 0.005, 3), ("off", 0.01, 4)):
+        (tmp_path / "arm.xml").write_text(flange.format(name, off_axis))
+        task: Any = make(
+            "mjcf", xml=str(tmp_path / "arm.xml"), success=[f"site:{name}:0.02"], **options
+        )
+        assert task.counted(task.snapshot()[None]).shape == (1, count)
