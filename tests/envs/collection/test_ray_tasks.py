@@ -80,7 +80,7 @@ def test_a_node_lost_in_mid_work_costs_no_episode_and_no_byte(
     nodes, second = cluster
     engine = make_engine("ray")
     assert engine.cores() == 2
-    replies = list(engine.run(failing, range(3), 2, 60.0))
+    replies = list(engine.run(failing, range(3), 2, 300.0))
     assert replies[0] == -1 and replies[2] == 1
     assert replies[1] == Failed("ZeroDivisionError: integer division or modulo by zero")
     job = Job("reacher", {}, ("state",), BehaviourConfig(), 3, STEPS)
