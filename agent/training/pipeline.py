@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from latent_mpc.agent import ranks
+from latent_mpc.agent.agent import Agent
 from latent_mpc.agent.build import Parts, build, make_agent
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.checkpoints.validation import FORMAT
@@ -119,7 +120,7 @@ def explore_once(
     parts: Parts, task: Task, rollouts: Rollouts, config: TrainConfig, folder: Path, number: int
 ) -> Rollouts:
     """Train a little on what there is, from the weights that there are, and let the agent collect
-    more; the folder is a checkpoint.
+    more, as `exploring` has it; the folder is a checkpoint.
     """
     first = config.collect.episodes + number * config.explore.episodes
     data = train(parts, task, rollouts, config, folder, config.explore.steps)
@@ -131,12 +132,9 @@ def explore_once(
         config.collect.behaviour,
         config.seed,
     )
-    agent, numbers = (
-        make_agent(parts, seed=config.seed),
-        range(first, first + config.explore.episodes),
-    )
+    numbers = range(first, first + config.explore.episodes)
     return explore(
-        agent,
+        exploring(parts, task, config),
         job,
         rollouts,
         data.z,
@@ -144,6 +142,18 @@ def explore_once(
         config.explore.novelty,
         progress=f"round {number + 1} of {config.explore.rounds}",
     )
+
+
+def exploring(parts: Parts, task: Task, config: TrainConfig) -> Agent:
+    """The agent that collects: the run's own, but where an object counts it plans for the object
+    alone, as far as it learned how, unless another cost or length was asked for.
+    """
+    planner, cost = parts.config["planner"], parts.config["cost"]
+    if task.pushes and not config.planner.horizon:
+        planner = {**planner, "horizon": PUSHING[1]}
+    if task.pushes and cost["name"] == "cost_to_go" and "value" in usable_costs(parts.networks):
+        cost = other_cost(cost, "value")
+    return make_agent(parts, planner=planner, cost=cost, seed=config.seed)
 
 
 def save(parts: Parts, rollouts: Rollouts, folder: Path) -> None:

@@ -12,8 +12,10 @@ import torch
 
 from latent_mpc import Agent
 from latent_mpc.agent.cli import main as cli
+from latent_mpc.agent.cli.compose import compose_config
 from latent_mpc.agent.heads.cost_to_go import CostToGo, CostToGoConfig
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
+from latent_mpc.agent.training import pipeline
 from latent_mpc.agent.training.exploration import (
     choose_goals,
     collect_goal_directed,
@@ -23,6 +25,7 @@ from latent_mpc.agent.training.exploration import (
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.collection.collect import Job, collect
 from latent_mpc.envs.pointmaze import PointMaze
+from latent_mpc.envs.registry import make
 from latent_mpc.envs.rollouts.reader import Rollouts, RolloutWriter
 from tests.agent.test_agent import make_agent
 
@@ -259,6 +262,23 @@ TINY = [
     ),
     *("collect.episodes=4", "collect.workers=1", "explore.episodes=3", "explore.steps=4"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("task", "asked", "cost", "horizon"),
+    [
+        ("tabletop-disc", [], "value", 8),
+        ("tabletop-disc", ["cost=latent", "planner.horizon=4"], "latent", 4),
+        ("reacher", [], "cost_to_go", 3),
+    ],
+)
+def test_where_an_object_counts_rounds_are_about_it(task, asked, cost, horizon):
+    config = compose_config("train", [f"task={task}", "obs=state", *asked])
+    made = make(task)
+    parts = pipeline.initialise(pipeline.describe(config, made), 0)
+    agent = pipeline.exploring(parts, made, config)
+    assert (agent.cost.name, agent.planner.horizon) == (cost, horizon)
+    assert parts.config["planner"]["horizon"] == (config.planner.horizon or 3)
 
 
 @pytest.mark.slow
