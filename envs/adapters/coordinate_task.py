@@ -36,7 +36,7 @@ from latent_mpc.envs.adapters.timing import AskedTiming, time_scale_of
 from latent_mpc.envs.adapters.touching import Touching
 from latent_mpc.envs.adapters.travel import Standing
 from latent_mpc.envs.cameras.looks import make_plain
-from latent_mpc.envs.cameras.share import choose_near_view
+from latent_mpc.envs.cameras.share import choose_near_views
 from latent_mpc.envs.cameras.visible import counting_bodies, require_visible
 from latent_mpc.envs.task import INTEGRATION, action_of, set_integration_state
 
@@ -145,8 +145,9 @@ class CoordinateTask(DrawnStates):
             ~np.isin(model.dof_jntid, joint_of_position(model)[self._kept])
         )
         self._shown = ShownState(model, self.success, self.incremented)
-        self.camera_names = camera or str(
-            choose_near_view(
+        self.camera_names = camera or "+".join(
+            str(view)
+            for view in choose_near_views(
                 model,
                 _some(flat, PICTURED),
                 moving_bodies(model),

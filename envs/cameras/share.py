@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 
 from latent_mpc.envs.cameras.ray import RayCamera, place
-from latent_mpc.envs.cameras.view import View, choose_view
+from latent_mpc.envs.cameras.view import View, choose_view, moves_in_space
 
 ENOUGH = 0.01  # of the picture: what counts is to cover in most poses
 PARTS = (0.9, 0.75, 0.5)  # of the poses that a nearer view may be content with
@@ -18,29 +18,40 @@ LOOKED_AT = 8  # poses in which a view is judged
 SIZE = 64  # rows and columns of the pictures by which it is judged
 
 
-def choose_near_view(
+def choose_near_views(
     model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray, counting: np.ndarray
-) -> View:
+) -> list[View]:
     """`choose_view` of all that moves, unless what counts is too small in it in most poses; then
     the widest view in which it is not, of the poses that lie nearest together; of what counts alone
     only where it is not seen otherwise, for then the robot may not be. The wide view if there is
-    none.
+    none. Where motion is not flat, a second one across it, of the same.
 
     Args:
         poses: positions `[M, nq]` that the model visits.
         moving, counting: bodies, bool `[nbody]`.
     """
+    some, bodies = _near(model, poses, moving, counting)
+    deep = moves_in_space(model, some, bodies)
+    return [
+        choose_view(model, some, bodies, across=across) for across in ((False, True)[: 1 + deep])
+    ]
+
+
+def _near(
+    model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray, counting: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The poses `[M', nq]` and the bodies that the view is to show."""
     wide = choose_view(model, poses, moving)
     if not counting.any() or (share := _share(model, wide, poses, counting)) >= ENOUGH:
-        return wide
+        return poses, moving
     near = _nearest_first(model, poses, counting)
     unseen = share < least_pixels(SIZE) / SIZE**2
     for bodies in (moving, counting) if unseen else (moving,):
         for part in (1.0, *PARTS):
-            view = choose_view(model, near[: max(1, round(part * len(near)))], bodies)
-            if _share(model, view, poses, counting) >= ENOUGH:
-                return view
-    return wide
+            some = near[: max(1, round(part * len(near)))]
+            if _share(model, choose_view(model, some, bodies), poses, counting) >= ENOUGH:
+                return some, bodies
+    return poses, moving
 
 
 def least_pixels(size: int) -> int:

@@ -21,6 +21,7 @@ from latent_mpc.configs.errors import LatentMPCError
 PREFIX = "view:"
 MARGIN = 1.1  # of the picture, beyond what moves
 CORNERS = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))  # of a box, `[8, 3]`
+DEEP = 0.3  # of the widest spread of what moves: from here on its motion is no flat one
 LOWEST = -20.0  # [deg] elevation: a view along the floor sees the floor's edge only
 
 
@@ -99,24 +100,19 @@ def read_view(text: str) -> View:
     return View((x, y, z), distance, azimuth, elevation)
 
 
-def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) -> View:
+def choose_view(
+    model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray, *, across: bool = False
+) -> View:
     """A view of all that moves, along the direction in which it moves least: from above on a maze,
     from the side on a pendulum.
 
     Args:
         poses: positions `[M, nq]` that it visits.
         moving: bodies that have to be seen, bool `[nbody]`.
+        across: along the direction in which it moves second least instead.
     """
-    data, look = mujoco.MjData(model), _seen(model, moving)
-    places, boxes = [], []
-    for qpos in poses:
-        data.qpos[:] = qpos
-        mujoco.mj_kinematics(model, data)
-        middle, corners = look(data)
-        places.append(middle)
-        boxes.append(corners.reshape(-1, 3))
-    where, corner = np.concatenate(places), np.concatenate(boxes)
-    backwards = np.linalg.svd(where - where.mean(axis=0), full_matrices=False)[2][-1]
+    where, corner = _places(model, poses, moving)
+    backwards = _directions(where)[1][1 if across else 2]
     backwards *= 1.0 if abs(backwards[2]) < 0.1 or backwards[2] > 0 else -1.0
     # a side view has x to the right
     backwards *= -1.0 if abs(backwards[2]) < 0.1 and backwards[1] > 0 else 1.0
@@ -136,6 +132,37 @@ def choose_view(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) ->
     return View(
         (float(x), float(y), float(z)), float(distance), azimuth, -90.0 if flat else elevation
     )
+
+
+def moves_in_space(model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray) -> bool:
+    """Whether a picture along the direction in which it moves least would hide some of its motion:
+    an arm's from above, where joints that lift it only make it look shorter.
+    """
+    spread = _directions(_places(model, poses, moving)[0])[0]
+    return bool(spread[2] >= DEEP * spread[0])
+
+
+def _places(
+    model: mujoco.MjModel, poses: np.ndarray, moving: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Middles `[n, 3]`, and corners `[m, 3]` of the boxes about them [m], of all that has to be
+    seen, in all poses.
+    """
+    data, look = mujoco.MjData(model), _seen(model, moving)
+    places, boxes = [], []
+    for qpos in poses:
+        data.qpos[:] = qpos
+        mujoco.mj_kinematics(model, data)
+        middle, corners = look(data)
+        places.append(middle)
+        boxes.append(corners.reshape(-1, 3))
+    return np.concatenate(places), np.concatenate(boxes)
+
+
+def _directions(where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far places `[n, 3]` spread `[3]`, most first, and along what: rows `[3, 3]`."""
+    _, spread, rows = np.linalg.svd(where - where.mean(axis=0), full_matrices=len(where) < 3)
+    return np.pad(spread, (0, 3 - len(spread))), rows
 
 
 def _seen(

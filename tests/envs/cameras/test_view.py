@@ -11,10 +11,12 @@ from omegaconf import OmegaConf
 
 from latent_mpc.agent.cli.compose import parse
 from latent_mpc.envs.cameras.ray import RayCamera
+from latent_mpc.envs.cameras.share import choose_near_views
 from latent_mpc.envs.cameras.view import (
     MARGIN,
     View,
     choose_view,
+    moves_in_space,
     read_view,
     split_names,
     view_camera,
@@ -134,6 +136,29 @@ def test_the_chosen_view_is_as_near_as_its_margin_allows() -> None:
     camera = RayCamera(model, str(view), 32)
     ends = [camera.project(data, np.array([x, 0.0, 0.0])) for x in (-0.5, 1.5)]
     assert np.max(np.abs(ends - np.array([0.5, 0.5]))) == pytest.approx(0.5 / MARGIN, abs=0.02)
+
+
+LIFT = """<mujoco><worldbody><body><joint axis="0 0 1"/>{0}<body pos=".1 0 0"><joint axis="0 1 0" range="-1 1"/>
+<geom type="capsule" size=".02" fromto="0 0 0 .3 0 0"/></body></body></worldbody></mujoco>"""
+
+
+def test_a_second_view_shows_what_the_first_hides() -> None:
+    """Seen from above, an arm that is lifted only looks shorter, up or down alike."""
+    model = mujoco.MjModel.from_xml_string(LIFT.format('<geom size=".02"/>'))
+    moving = np.array([False, True, True])
+    poses = np.random.default_rng(0).uniform(-1, 1, (100, 2)) * [3.0, 1.0]
+    assert moves_in_space(model, poses, moving)
+    assert not moves_in_space(model, poses * [1.0, 0.1], moving)
+    views = choose_near_views(model, poses, moving, np.array([False, False, True]))
+    assert [view.elevation for view in views] == [-90, -20]
+    data, up = mujoco.MjData(model), []
+    for lift in (-0.5, 0.5):
+        data.qpos[:] = [1.0, lift]
+        mujoco.mj_forward(model, data)
+        up.append([RayCamera(model, str(v), 32).project(data, data.geom_xpos[1]) for v in views])
+    apart = np.abs(np.subtract(*up)).max(axis=-1)
+    assert apart[0] < 0.05  # perspective's
+    assert apart[1] > 0.1
 
 
 SPECKS = """<mujoco><visual><global {0}/></visual><worldbody><body><joint type="slide" axis="1 0 0"/><joint type="slide" axis="0 1 0"/>
