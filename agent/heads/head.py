@@ -21,9 +21,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from latent_mpc.agent.models.base import Shapes
+from latent_mpc.agent.models.base import Shapes, WorldModel
 from latent_mpc.configs.plugins import registered
 from latent_mpc.envs.rollouts.reader import Rollouts
+
+AHEAD = 5  # model steps that a row is imagined from, at most
+CHUNK = 16_384  # rows that are imagined together
 
 
 class Sizes(NamedTuple):
@@ -47,6 +50,7 @@ class FrozenData:
         tracked: simulator states `[M, n]` -> where what has to reach the goal is `[M, 3]` [m].
         counted: simulator states `[M, n]` -> the numbers on which success depends `[M, C]`; None
             where the whole state counts.
+        model: that the latents are of.
     """
 
     def __init__(
@@ -58,10 +62,11 @@ class FrozenData:
         action_repeat: int = 1,
         tracked: Callable[[np.ndarray], np.ndarray] | None = None,
         counted: Callable[[np.ndarray], np.ndarray | None] | None = None,
+        model: WorldModel | None = None,
     ) -> None:
         self.z, self.last, self.action_repeat = z, last, action_repeat
         self._source, self._rollouts, self._tracked = source, rollouts, tracked
-        self._counted = counted
+        self._counted, self._model = counted, model
 
     def gather(self, key: str, rows: np.ndarray) -> np.ndarray:
         """What was recorded at some rows, `[*rows.shape, ...]`. Raises KeyError if it was not."""
@@ -83,6 +88,25 @@ class FrozenData:
             self._rollouts.gather(rows, ["action"])["action"].reshape(len(self.z), -1),
             device=self.z.device,
         )
+
+    @torch.no_grad()
+    def imagined(self, every: int) -> Float[Tensor, "M D"] | None:
+        """Every so many rows' latents as the model imagines them, from up to AHEAD steps before
+        under what was done then; an episode's first as it is. None without a model.
+        """
+        if self._model is None:
+            return None
+        rows = np.arange(0, len(self.z), every)
+        first = np.searchsorted(self.last, self.last[rows])  # of the row's episode
+        ahead = np.minimum(1 + np.arange(len(rows)) % AHEAD, rows - first)
+        imagined = self.z[rows].clone()
+        for steps in range(1, AHEAD + 1):
+            for where in np.split(w := np.flatnonzero(ahead == steps), range(CHUNK, len(w), CHUNK)):
+                begin = rows[where] - steps
+                actions = self.actions[begin[:, None] + np.arange(steps)]
+                came = self._model.rollout_ensemble(self.z[begin], actions)
+                imagined[where] = came[:, :, -1].mean(dim=0)
+        return imagined
 
     def positions(self, every: int) -> Float[Tensor, "M 3"]:
         """Where what has to reach the goal was at every so many rows [m]."""

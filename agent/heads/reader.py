@@ -2,7 +2,9 @@
 the goal in part measure between what it reads of the imagined and of the goal.
 
 Where latents hold these numbers as they are, as `model=identity` does, they are read linearly, in
-closed form; only what is left over is trained.
+closed form. Elsewhere a network is trained on what is left over, and imagined latents are read
+beside encoded ones: a latent of pictures has directions that hardly vary, and what least squares
+reads of these imagination does not keep (docs/log.md).
 
 Shapes: N rows of data, D latent, C numbers on which success depends.
 """
@@ -76,18 +78,26 @@ class Reader(Head):
             return
         every = -(-len(data.z) // ROWS)
         z, numbers = data.z[::every], standardised(data.counted(every))
-        weight, bias = least_squares(z, numbers)
-        with torch.no_grad():
-            self.linear.weight.copy_(weight)
-            self.linear.bias.copy_(bias)
-            left = numbers - self.linear(z)
-        if left.square().mean() <= LINEAR:
+        if (left := self._fit_linear(z, numbers)).square().mean() <= LINEAR:
             return
+        if (imagined := data.imagined(every)) is not None:
+            z, numbers = torch.cat([z, imagined]), torch.cat([numbers, numbers])
+            left = self._fit_linear(z, numbers)
         schedule = Schedule(self.config.steps, self.config.learning_rate, weight_decay=0.0)
         for step in trainer("reader", self.mlp, schedule):
             drawn = step.rng.integers(len(z), size=self.config.batch)
             rows = torch.as_tensor(ranks.own(drawn), device=z.device)
             step.minimise({"loss": (self.mlp(z[rows]) - left[rows]).square().sum(dim=-1).mean()})
+
+    @torch.no_grad()
+    def _fit_linear(
+        self, z: Float[Tensor, "N D"], numbers: Float[Tensor, "N C"]
+    ) -> Float[Tensor, "N C"]:
+        """By least squares; what is left over."""
+        weight, bias = least_squares(z, numbers)
+        self.linear.weight.copy_(weight)
+        self.linear.bias.copy_(bias)
+        return numbers - self.linear(z)
 
     @property
     def _last(self) -> nn.Linear:

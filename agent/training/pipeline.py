@@ -96,7 +96,9 @@ def train(
     )
     z, last, source = encode_rollouts(parts.model, seen, repeat, folder / "training", shown=True)
     data, fitted = (
-        FrozenData(z, last, source, rollouts, repeat, task.tracked_point, task.counted),
+        FrozenData(
+            z, last, source, rollouts, repeat, task.tracked_point, task.counted, parts.model
+        ),
         dict[str, Head](),
     )
     for name, head in parts.heads.items():

@@ -156,7 +156,7 @@ def test_a_second_view_shows_what_the_first_hides() -> None:
         data.qpos[:] = [1.0, lift]
         mujoco.mj_forward(model, data)
         up.append([RayCamera(model, str(v), 32).project(data, data.geom_xpos[1]) for v in views])
-    apart = np.abs(np.subtract(*up)).max(axis=-1)
+    apart = np.abs(np.array(up[0]) - np.array(up[1])).max(axis=-1)
     assert apart[0] < 0.05  # perspective's
     assert apart[1] > 0.1
 
