@@ -26,7 +26,8 @@ from latent_mpc.agent.agent import rest_plan
 from latent_mpc.agent.costs.cost import Cost
 from latent_mpc.agent.devices import usable_cores
 from latent_mpc.configs.errors import LatentMPCError
-from latent_mpc.envs.task import INTEGRATION, Task
+from latent_mpc.envs.simulator_state import INTEGRATION
+from latent_mpc.envs.task import Task
 from latent_mpc.planners import Planner
 
 SEEN = "simulator"  # the oracle's only observation: the full simulator state

@@ -20,7 +20,8 @@ from latent_mpc.envs.adapters.joints import joint_trees
 from latent_mpc.envs.adapters.roles import Roles, read_roles
 from latent_mpc.envs.adapters.sizes import geoms_of_tree, touched
 from latent_mpc.envs.behaviour import BehaviourConfig, ornstein_uhlenbeck
-from latent_mpc.envs.task import Task, integration_state, set_integration_state
+from latent_mpc.envs.simulator_state import integration_state, set_integration_state
+from latent_mpc.envs.task import Task
 
 STRETCH = 4  # [control steps] between choices
 AHEAD = 12  # [control steps] of a sequence; an arm needs as long to come near

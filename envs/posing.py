@@ -23,7 +23,8 @@ from latent_mpc.envs.adapters.joints import (
     joint_names,
     joint_of_position,
 )
-from latent_mpc.envs.task import Task, set_integration_state
+from latent_mpc.envs.simulator_state import set_integration_state
+from latent_mpc.envs.task import Task
 
 STEPS = 60  # of the search for a pose
 DRAWN = 64  # states that are drawn to know where goals may lie

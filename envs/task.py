@@ -25,10 +25,10 @@ from latent_mpc.envs import mujoco_warnings
 from latent_mpc.envs.cameras.distractor import DistractedCamera, Distractor, beginning
 from latent_mpc.envs.cameras.ray import RayCamera
 from latent_mpc.envs.cameras.view import split_names
+from latent_mpc.envs.simulator_state import integration_state, set_integration_state
 
 mujoco_warnings.listen()  # before a model is compiled
 
-INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 MAX_DRAWS = 1000  # pairs drawn before a task is called too loose
 
 
@@ -370,22 +370,3 @@ def action_of(control: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.clip(
         (control - (low + high) / 2) / np.where(high == low, 1.0, (high - low) / 2), -1.0, 1.0
     )
-
-
-def integration_state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-    """MuJoCo's full integration state, float64 `[n]`."""
-    state = np.empty(mujoco.mj_stateSize(model, INTEGRATION))
-    mujoco.mj_getState(model, data, state, INTEGRATION)
-    return state
-
-
-def set_integration_state(model: mujoco.MjModel, data: mujoco.MjData, state: np.ndarray) -> None:
-    """Put a full integration state into `data` and bring its kinematics up to date."""
-    size = mujoco.mj_stateSize(model, INTEGRATION)
-    if np.shape(state) != (size,):
-        raise LatentMPCError(
-            f"simulator state must have {size} numbers, got shape {np.shape(state)}; it belongs to"
-            " another model"
-        )
-    mujoco.mj_setState(model, data, np.asarray(state, dtype=np.float64), INTEGRATION)
-    mujoco.mj_forward(model, data)

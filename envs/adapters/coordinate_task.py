@@ -38,7 +38,8 @@ from latent_mpc.envs.adapters.travel import Standing
 from latent_mpc.envs.cameras.looks import make_plain
 from latent_mpc.envs.cameras.share import choose_near_views
 from latent_mpc.envs.cameras.visible import counting_bodies, require_visible
-from latent_mpc.envs.task import INTEGRATION, action_of, set_integration_state
+from latent_mpc.envs.simulator_state import INTEGRATION, set_integration_state
+from latent_mpc.envs.task import action_of
 
 OBSERVER = "observer"  # a camera of this name is taken, if none is asked for
 PICTURED = 200  # poses from which a view is chosen

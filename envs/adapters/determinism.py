@@ -14,7 +14,7 @@ from latent_mpc.envs.adapters.foreign_environment import ForeignEnvironment
 from latent_mpc.envs.adapters.frozen_model import FrozenModel
 from latent_mpc.envs.adapters.opening import open_environment, physics_of, reset
 from latent_mpc.envs.adapters.repeats import first_difference, shown_parts, state_parts
-from latent_mpc.envs.task import integration_state, set_integration_state
+from latent_mpc.envs.simulator_state import integration_state, set_integration_state
 
 SEEDS = "draw from self.np_random, which reset(seed=...) seeds"
 TRIED = 5  # steps from one state, to see whether it decides what follows

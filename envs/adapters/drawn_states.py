@@ -27,7 +27,8 @@ from latent_mpc.envs.adapters.touching import Touching
 from latent_mpc.envs.adapters.travel import Standing, episodes_apart
 from latent_mpc.envs.behaviour import BehaviourConfig, Motion
 from latent_mpc.envs.cameras.distractor import beginning
-from latent_mpc.envs.task import Pair, Task, integration_state, set_integration_state
+from latent_mpc.envs.simulator_state import integration_state, set_integration_state
+from latent_mpc.envs.task import Pair, Task
 
 AT_GOALS = 0.5  # share of rollouts that begin at given goals, where there are
 FALLEN = 10.0  # as bad as constraints violated by so many times what they may be

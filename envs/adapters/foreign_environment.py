@@ -19,7 +19,7 @@ from latent_mpc.envs.adapters.frozen_model import FrozenModel
 from latent_mpc.envs.adapters.opening import open_environment, physics_of, reset
 from latent_mpc.envs.adapters.packages import quiet
 from latent_mpc.envs.adapters.repeats import shown_parts
-from latent_mpc.envs.task import integration_state, set_integration_state
+from latent_mpc.envs.simulator_state import integration_state, set_integration_state
 
 
 class ForeignEnvironment:

@@ -23,7 +23,7 @@ from latent_mpc.envs.adapters.feasible import EQUALITY, constraint_violation
 from latent_mpc.envs.adapters.joints import FREE, HINGE, SLIDE, joint_names
 from latent_mpc.envs.adapters.keyframes import home_pose
 from latent_mpc.envs.adapters.settle import control_range, hold, servos
-from latent_mpc.envs.task import integration_state
+from latent_mpc.envs.simulator_state import integration_state
 
 KEYFRAME, POSE, FILE = "keyframe:", "pose:", ".npy"
 FORMS = "keyframe:NAME, a file NAME.npy of positions, or JOINT=VALUE"

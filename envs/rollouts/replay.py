@@ -18,7 +18,8 @@ import mujoco
 import numpy as np
 
 from latent_mpc.envs.adapters.joints import HINGE, joint_of_position
-from latent_mpc.envs.task import Task, integration_state, set_integration_state
+from latent_mpc.envs.simulator_state import integration_state, set_integration_state
+from latent_mpc.envs.task import Task
 
 PROBES = 16  # random states that are shown
 # of random states [m/s, rad/s]; Gymnasium's environments that clip velocities do so at 10

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from latent_mpc.envs.task import Task, integration_state, set_integration_state
+from latent_mpc.envs.simulator_state import integration_state, set_integration_state
+from latent_mpc.envs.task import Task
 
 
 @dataclass

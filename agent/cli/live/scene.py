@@ -19,7 +19,8 @@ from latent_mpc.agent.cli.live.solids import PLANE, solid
 from latent_mpc.envs.cameras.lens import Perspective
 from latent_mpc.envs.cameras.ray import drawn_geoms, geom_rgba
 from latent_mpc.envs.cameras.view import View
-from latent_mpc.envs.task import INTEGRATION, Task
+from latent_mpc.envs.simulator_state import INTEGRATION
+from latent_mpc.envs.task import Task
 
 BEST, OTHER = (255, 176, 32), (120, 132, 150)  # of plans
 GHOST, DREAM = (80, 200, 120), (170, 110, 255)  # of the goal, of the dream

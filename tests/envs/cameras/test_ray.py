@@ -9,7 +9,7 @@ import pytest
 from latent_mpc.envs import registry
 from latent_mpc.envs.cameras import ray
 from latent_mpc.envs.cameras.ray import BACKGROUND, RayCamera, geom_rgba
-from latent_mpc.envs.task import set_integration_state
+from latent_mpc.envs.simulator_state import set_integration_state
 
 BALL = """<mujoco>
   <worldbody>
