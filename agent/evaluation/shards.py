@@ -27,7 +27,6 @@ from latent_mpc.agent.evaluation.evaluate import floor_ends
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.spread import PATIENCE, evaluations, imagined_steps, processes
 from latent_mpc.agent.models.base import Memory
-from latent_mpc.configs.schema import EvaluateConfig
 from latent_mpc.envs.collection.engines import Engine
 from latent_mpc.envs.collection.workers import Abandoned, Failed
 from latent_mpc.envs.progress import Progress
@@ -42,6 +41,16 @@ class Played(NamedTuple):
 
     outcome: Outcome
     floors: dict[str, np.ndarray]  # success at the end of what learns nothing, bool [B]
+
+
+class Made(NamedTuple):
+    """How another process makes the agent."""
+
+    checkpoint: str
+    planner: dict[str, Any]
+    cost: dict[str, Any]
+    seed: int  # of the planner's random numbers
+    task_id: str = ""  # that allows the import of a task's module
 
 
 @dataclass
@@ -76,6 +85,7 @@ def play_shard(
     task: Task,
     pairs: Pairs,
     size: int,
+    floors: bool,
     number: int,
     watch: Callable[[], None] = lambda: None,
 ) -> Played:
@@ -86,45 +96,52 @@ def play_shard(
     with one_thread():
         stream = begin(numbered, task, some.pairs, some.steps)
         outcome = Outcome.collect(_watched(stream, watch), task, some.pairs)
-    return Played(outcome, floor_ends(task, some, first))
+    return Played(outcome, floor_ends(task, some, first) if floors else {})
 
 
-def player(config: EvaluateConfig, pairs: Pairs, size: int) -> Callable[[int], Played]:
+def player(made: Made, pairs: Pairs, size: int, floors: bool) -> Callable[[int], Played]:
     """What a process plays shards with, by their number."""
-    parts = load_parts(config.checkpoint, torch.device("cpu"))
-    agent = make_agent(
-        parts, planner=vars(config.planner), cost=vars(config.cost), seed=config.seed
-    )
-    return partial(play_shard, agent, make_task(parts.config, task_id=config.task.id), pairs, size)
+    parts = load_parts(made.checkpoint, torch.device("cpu"))
+    agent = make_agent(parts, planner=made.planner, cost=made.cost, seed=made.seed)
+    task = make_task(parts.config, task_id=made.task_id)
+    return partial(play_shard, agent, task, pairs, size, floors)
 
 
 def play_in_shards(
     agent: Agent,
     task: Task,
     pairs: Pairs,
-    config: EvaluateConfig,
+    made: Made,
     engine: Engine,
     size: int = SHARD,
+    *,
+    label: str = "",
+    floors: bool = True,
 ) -> Played:
     """All pairs, by the engine's processes where they are worth it; in one batch on an accelerator.
 
     Args:
-        agent, task: as `config` asks for them, to play with in this process.
+        agent, task: as `made` says, to play with in this process.
+        label: of the progress bar, if not one that names the task.
+        floors: whether what learns nothing plays too.
     """
     numbers, asked = range(-(-len(pairs.pairs) // size)), evaluations(agent.planner.algorithm)
     work = imagined_steps(len(pairs.pairs), asked, agent.planner.horizon)
     count = processes(engine, agent.device, len(numbers), work)
+    label = label or f"evaluating {task.name}"
     if agent.device.type != "cpu":
-        outcome = play(agent, task, pairs.pairs, pairs.steps, f"evaluating {task.name}")
-        return Played(outcome, floor_ends(task, pairs))
-    elsewhere = replace(config, checkpoint=anywhere(config.checkpoint))
-    label = f"evaluating {task.name}" + (f" on {count} cores" if count else "")
+        outcome = play(agent, task, pairs.pairs, pairs.steps, label)
+        return Played(outcome, floor_ends(task, pairs) if floors else {})
+    elsewhere = made._replace(checkpoint=anywhere(made.checkpoint))
+    label += f" on {count} cores" if count else ""
     with Progress(label, len(numbers) * pairs.steps) as progress:
-        here = partial(play_shard, agent, task, pairs, size, watch=progress.advance)
+        here = partial(play_shard, agent, task, pairs, size, floors, watch=progress.advance)
         if not count:
             return join([here(number) for number in numbers])
         played = list[Played]()
-        replies = engine.run(partial(player, elsewhere, pairs, size), numbers, count, PATIENCE)
+        replies = engine.run(
+            partial(player, elsewhere, pairs, size, floors), numbers, count, PATIENCE
+        )
         for number, reply in zip(numbers, replies, strict=True):
             # what a process could not play is left to this one, which will say why
             left = isinstance(reply, Failed | Abandoned)

@@ -18,9 +18,10 @@ from latent_mpc.agent.checkpoints.validation import FORMAT
 from latent_mpc.agent.costs.cost import other_cost, usable_costs
 from latent_mpc.agent.evaluation.episodes import Outcome
 from latent_mpc.agent.evaluation.evaluate import measure
-from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, PUSHING, play_settings
+from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, PUSHING, Playing, play_settings
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.evaluation.results import versions
+from latent_mpc.agent.evaluation.shards import Made, play_in_shards
 from latent_mpc.agent.heads.head import FrozenData, Head, heads
 from latent_mpc.agent.training.exploration import explore
 from latent_mpc.agent.training.features import with_features
@@ -32,21 +33,29 @@ from latent_mpc.configs.schema import CollectionConfig, PairsConfig, TrainConfig
 from latent_mpc.configs.seeding import WEIGHTS, sequence
 from latent_mpc.configs.tasks import TaskConfig
 from latent_mpc.envs.collection.collect import Job, collect
+from latent_mpc.envs.collection.engines import Local
 from latent_mpc.envs.rollouts.joined_rows import parts_of
 from latent_mpc.envs.rollouts.reader import Rollouts
 from latent_mpc.envs.task import Task
 
 
-def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dict[str, Any]:
+def validate(
+    parts: Parts, task: Task, config: TrainConfig, pairs: Pairs, folder: Path | None = None
+) -> dict[str, Any]:
     """What the agent reaches on the validation pairs; where the plan's length is left open, with
     the best, which stays in `parts`, and so does the best cost where several are tried.
+
+    Args:
+        folder: that holds the parts, for other processes to play some of the pairs; None = in this
+            one.
     """
     planner, own = parts.config["planner"], parts.config["cost"]
     open_lengths = PUSHING if task.pushes else HORIZONS
     lengths = [config.planner.horizon] if config.planner.horizon else open_lengths
     others = usable_costs(parts.networks) if own["name"] == "cost_to_go" else {}
     tried = [own, *(other_cost(own, name) for name in config.other_costs if name in others)]
-    played = play_settings(parts, task, pairs, config.seed, tried, lengths)
+    playing = by_processes(parts, task, config, pairs, folder) if folder else None
+    played = play_settings(parts, task, pairs, config.seed, tried, lengths, playing)
     outcomes = played[parts.config["cost"]["name"]]
     agent, best = make_agent(parts, seed=config.seed), outcomes[planner["horizon"]]
     return {
@@ -66,6 +75,21 @@ def validate(parts: Parts, task: Task, config: TrainConfig, pairs: Pairs) -> dic
             else {}
         ),
     }
+
+
+def by_processes(
+    parts: Parts, task: Task, config: TrainConfig, pairs: Pairs, folder: Path
+) -> Playing:
+    """What plays the pairs in processes, with the planner and cost of the moment."""
+
+    def playing(agent: Agent, label: str) -> Outcome:
+        planner, cost = parts.config["planner"], parts.config["cost"]
+        made = Made(
+            str(folder), dict(planner), dict(cost), config.seed, getattr(config.task, "id", "")
+        )
+        return play_in_shards(agent, task, pairs, made, Local(), label=label, floors=False).outcome
+
+    return playing
 
 
 def _by_length(outcomes: Mapping[int, Outcome]) -> dict[int, dict[str, float]]:

@@ -20,9 +20,9 @@ from latent_mpc.envs.video.drawing import (
     CURVE,
     FAINT,
     GROUND,
+    MISSED,
     MUTED,
     PLAN,
-    REACHED,
     TEXT,
     Box,
     Colour,
@@ -39,7 +39,7 @@ BELOW = 248  # for the plot
 COLUMNS = ("simulator", "imagined", "difference")
 COLOURS: dict[str, Colour] = {
     "imagined": PLAN,
-    "what if": REACHED,
+    "what if": MISSED,
     "copying the last": CURVE,
     "the mean": MUTED,
 }

@@ -35,7 +35,7 @@ from latent_mpc.agent.evaluation.results import (
     require_folder,
     write_json,
 )
-from latent_mpc.agent.evaluation.shards import play_in_shards
+from latent_mpc.agent.evaluation.shards import Made, play_in_shards
 from latent_mpc.configs.command_line import checkpoint_settings, write
 from latent_mpc.configs.schema import EvaluateConfig
 from latent_mpc.envs.collection.engines import make_engine
@@ -55,8 +55,10 @@ def run(config: EvaluateConfig) -> int:
     oracle = oracle_of(config, agent, task)  # what can be refused is, before an episode is played
     pairs = pairs_of(task, config.episodes, config.pairs)
     make_folder(folder)
-    played = play_in_shards(agent, task, pairs, config, engine)
-    settings = (config.pairs, vars(config.planner), vars(config.cost))
+    planner, cost = vars(config.planner), vars(config.cost)
+    made = Made(config.checkpoint, planner, cost, config.seed, config.task.id)
+    played = play_in_shards(agent, task, pairs, made, engine)
+    settings = (config.pairs, planner, cost)
     result = measure(
         agent, task, pairs, *settings, oracle, outcome=played.outcome, ends=played.floors
     )

@@ -182,7 +182,7 @@ def run_locked(
         listening.held_out(data, held_back),
         stream(config.seed, LISTENING),
     )
-    result = validate(parts, task, config, pairs)
+    result = validate(parts, task, config, pairs, folder)
     if heard:
         result["listening"] = heard
     if motion:

@@ -17,7 +17,7 @@ from latent_mpc.agent.evaluation import shards, spread
 from latent_mpc.agent.evaluation.episodes import Outcome, play
 from latent_mpc.agent.evaluation.evaluate import floor_ends
 from latent_mpc.agent.evaluation.pairs import Pairs, draw_pairs
-from latent_mpc.agent.evaluation.shards import Played, play_in_shards
+from latent_mpc.agent.evaluation.shards import Made, Played, play_in_shards
 from latent_mpc.envs.collection import engines
 from latent_mpc.envs.collection.engines import Engine, Local, make_engine
 from latent_mpc.envs.collection.workers import Failed
@@ -50,7 +50,8 @@ def evaluated(checkpoint: Path, engine: Engine, size: int = 2) -> Played:
     parts = load_parts(str(checkpoint), torch.device("cpu"))
     task = make_task(parts.config)
     agent = make_agent(parts, planner=vars(config.planner), cost=vars(config.cost))
-    return play_in_shards(agent, task, five(task), config, engine, size)
+    made = Made(str(checkpoint), vars(config.planner), vars(config.cost), config.seed)
+    return play_in_shards(agent, task, five(task), made, engine, size)
 
 
 def five(task: Task) -> Pairs:

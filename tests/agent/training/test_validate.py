@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from latent_mpc.agent.checkpoints.validation import check_config
 from latent_mpc.agent.cli.compose import compose_config
-from latent_mpc.agent.evaluation import horizon_selection
+from latent_mpc.agent.evaluation import horizon_selection, shards
 from latent_mpc.agent.evaluation.pairs import Pairs
 from latent_mpc.agent.training import pipeline
 from latent_mpc.envs.reacher import Reacher
@@ -98,3 +99,28 @@ def test_longer_plans_are_tried_where_an_object_has_to_be_pushed(
     for task, lengths in ((Arm(), [3, 5]), (Pushed(), [5, 8])):
         result, _ = validate(monkeypatch, task, "coordinates")
         assert list(result["horizons"]) == lengths
+
+
+def test_processes_play_with_the_planner_and_cost_that_are_tried(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From the folder's weights; longer plans only while they are better."""
+    asked: list[shards.Made] = []
+
+    def in_shards(
+        agent: Any, task: Any, pairs: Any, made: shards.Made, *_: Any, **named: Any
+    ) -> Any:
+        asked.append(made)
+        assert not named["floors"]
+        return shards.Played(SimpleNamespace(end=np.ones(2), time_at_goal=0.5), {})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "play_in_shards", in_shards)
+    monkeypatch.setattr(pipeline, "measure", lambda *given, outcome: {})
+    config, task = compose_config("train", [*TINY, "seed=3"]), Reacher()
+    parts = pipeline.initialise(pipeline.describe(config, task), 0)
+    pipeline.validate(parts, task, config, Pairs([], 0, 0, {}), tmp_path)
+    assert [made.planner["horizon"] for made in asked] == [3, 5]
+    assert parts.config["planner"]["horizon"] == 3
+    for made in asked:
+        assert (made.checkpoint, made.seed, made.task_id) == (str(tmp_path), 3, "")
+        assert made.cost["name"] == "cost_to_go" and made.planner["name"] == "cem"
