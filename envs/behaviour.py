@@ -2,8 +2,8 @@
 
 "coloured" is noise with a correlation time, so that the robot gets somewhere, interrupted by rests,
 so that it also stops: goals at rest are what teaches an agent to stop. "random" is white. "play" is
-coloured noise that the simulator chose, so that objects are moved (`guided_play.py`); where nothing
-can be simulated it is "coloured". "auto" is "play" where an object counts, else "coloured".
+coloured noise that the simulator chose, so that objects are moved (`guided_play.py`). "auto" is
+"play" where an object counts, else "coloured".
 
 Shapes: T control steps, A action width.
 """

@@ -11,6 +11,7 @@ Shapes: T control steps, A action width.
 from __future__ import annotations
 
 import copy
+from typing import Protocol
 
 import mujoco
 import numpy as np
@@ -28,6 +29,7 @@ AHEAD = 12  # [control steps] of a sequence; an arm needs as long to come near
 REST = 0.1  # share of stretches in which the robot is held where it is
 CHOSEN = 0.8  # share of stretches that are chosen; the others are a fresh sequence
 SEQUENCES = 16
+SLOW_SEQUENCES = 8  # where the task's own code has to be run
 FRESH = 4  # of them, before the best is changed
 CHANGE = 0.5  # of noise that changes it
 STEADY = 16  # times the correlation of every second sequence: one direction all along
@@ -41,13 +43,10 @@ class Play:
     """One episode's actions, as `behaviour.Motion` gives them.
 
     Args:
-        task: that is played with; simulated is a copy at twice its timestep, where that divides its
-            control period.
+        task: that is played with.
         config: correlation and std of the noise.
 
-    Raises:
-        ValueError: the task has no object that the robot can only touch, or its actions are not
-            what the actuators are given, so that they cannot be simulated.
+    Raises ValueError if the task has no object that the robot can only touch.
     """
 
     def __init__(self, rng: np.random.Generator, task: Task, config: BehaviourConfig) -> None:
@@ -57,19 +56,11 @@ class Play:
                 f"behaviour play needs an object that no actuator moves, {task.name} has none; give"
                 " behaviour.name=coloured"
             )
-        if task.actuator_range() is None:
-            raise LatentMPCError(
-                "behaviour play simulates actuators, to which the actions of"
-                f" {task.name} do not go directly; give behaviour.name=coloured"
-            )
         self.rng, self.task, self.config = rng, task, config
         self.objects = np.array(roles.objects)
         self.touching = touching_geoms(task.model, roles)
-        self.model, self.substeps = copy.copy(task.model), task.substeps
-        if self.substeps % 2 == 0:
-            self.model.opt.timestep *= 2
-            self.substeps //= 2
-        self.data = mujoco.MjData(self.model)
+        direct = task.actuator_range() is not None
+        self.ahead: _Ahead = _Actuators(task) if direct else _Itself(task)
         self.plan = np.zeros((0, task.action_width))
 
     def action(self, t: int, task: Task) -> np.ndarray:
@@ -87,9 +78,9 @@ class Play:
             ornstein_uhlenbeck(
                 self.rng, AHEAD, task.action_width, period, correlation * (STEADY if i % 2 else 1)
             )
-            for i in range(SEQUENCES)
+            for i in range(self.ahead.sequences)
         ]
-        scales = self.config.std * self.rng.uniform(*SCALE, SEQUENCES)
+        scales = self.config.std * self.rng.uniform(*SCALE, len(noise))
         turn = self.rng.uniform(*TURN)
         plans = np.clip(scales[:, None, None] * np.stack(noise), -1.0, 1.0)
         if kind < REST:
@@ -104,34 +95,106 @@ class Play:
             moved, near = self._try(start, plan, turn)
             if (rank := (moved if moved >= MOVED else min(moved, 0.0), -near)) > most:
                 best, most = plan, rank
+        self.ahead.leave(start)
         return best
 
     def _try(self, start: np.ndarray, plan: np.ndarray, turn: float) -> tuple[float, float]:
         """How far a plan moves an object [m], and how near the robot comes to one [m]; -1 and inf
         where the simulation breaks or what is moved is lost for good.
         """
-        data, near = self.data, np.inf
-        set_integration_state(self.model, data, start)
+        ahead, near = self.ahead, np.inf
+        ahead.begin(start)
+        data = ahead.data
         place, attitude = data.xpos[self.objects].copy(), data.xquat[self.objects].copy()
         for action in plan:
-            data.ctrl[:] = self.task.control(action, data.ctrl)
             before = data.time
-            mujoco.mj_step(self.model, data, self.substeps)
+            ahead.step(action)
             if not data.time > before or not np.isfinite(data.qpos).all():
                 return -1.0, np.inf
-            mujoco.mj_kinematics(self.model, data)
             gaps = data.geom_xpos[self.touching][:, None] - data.xpos[self.objects]
             near = min(near, float(np.linalg.norm(gaps, axis=2).min()))
         moved = float(motion(place, attitude, data, self.objects, turn).max())
-        return (-1.0, np.inf) if self._loses(data) else (moved, near)
+        return (-1.0, np.inf) if self._loses() else (moved, near)
 
-    def _loses(self, data: mujoco.MjData) -> bool:
+    def _loses(self) -> bool:
         """Whether what is going on ends where no action leads back from."""
         if self.task.lost(self.task.snapshot()) is None:
             return False
-        data.ctrl[:] = self.task.control(self.task.still(), data.ctrl)
-        mujoco.mj_step(self.model, data, AFTER * self.substeps)
-        return bool(np.any(self.task.lost(integration_state(self.model, data))))
+        for _ in range(AFTER):
+            self.ahead.step(self.task.still())
+        return bool(np.any(self.task.lost(integration_state(self.ahead.model, self.ahead.data))))
+
+
+class _Ahead(Protocol):
+    """A simulation that looks ahead of a task."""
+
+    sequences: int  # that it is fast enough for
+    model: mujoco.MjModel
+
+    @property
+    def data(self) -> mujoco.MjData:
+        """Of the simulation."""
+
+    def begin(self, state: np.ndarray) -> None:
+        """From a simulator state of the task."""
+
+    def step(self, action: np.ndarray) -> None:
+        """A control step; places of bodies and geoms are brought up to date."""
+
+    def leave(self, state: np.ndarray) -> None:
+        """Put the task back where it was, if it was moved."""
+
+
+class _Actuators:
+    """A copy of a task whose actions are given to actuators, at twice its timestep, where that
+    divides its control period.
+    """
+
+    sequences = SEQUENCES
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.model, self.substeps = task, copy.copy(task.model), task.substeps
+        if self.substeps % 2 == 0:
+            self.model.opt.timestep *= 2
+            self.substeps //= 2
+        self._data = mujoco.MjData(self.model)
+
+    @property
+    def data(self) -> mujoco.MjData:
+        return self._data
+
+    def begin(self, state: np.ndarray) -> None:
+        set_integration_state(self.model, self.data, state)
+
+    def step(self, action: np.ndarray) -> None:
+        self.data.ctrl[:] = self.task.control(action, self.data.ctrl)
+        mujoco.mj_step(self.model, self.data, self.substeps)
+        mujoco.mj_kinematics(self.model, self.data)
+
+    def leave(self, state: np.ndarray) -> None:
+        pass
+
+
+class _Itself:
+    """The task itself, whose own code makes controls of actions; slower, so it tries less."""
+
+    sequences = SLOW_SEQUENCES
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.model = task, task.model
+
+    @property
+    def data(self) -> mujoco.MjData:
+        return self.task.data
+
+    def begin(self, state: np.ndarray) -> None:
+        self.task.restore(state)
+
+    def step(self, action: np.ndarray) -> None:
+        self.task.apply(action)
+
+    def leave(self, state: np.ndarray) -> None:
+        self.task.restore(state)
 
 
 def touching_geoms(model: mujoco.MjModel, roles: Roles) -> np.ndarray:

@@ -139,8 +139,7 @@ def suited(behaviour: BehaviourConfig, task: Task) -> BehaviourConfig:
     """The behaviour; where its name is left open, that which suits the task."""
     if behaviour.name != "auto":
         return behaviour
-    playing = task.pushes and task.actuator_range() is not None
-    return replace(behaviour, name="play" if playing else "coloured")
+    return replace(behaviour, name="play" if task.pushes else "coloured")
 
 
 def describe(job: Job, task: Task) -> dict[str, Any]:

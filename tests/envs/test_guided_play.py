@@ -54,7 +54,22 @@ def test_looking_ahead_leaves_the_task_where_it_is() -> None:
         play.action(t, task)
     assert task.snapshot().tobytes() == before.tobytes()
     assert task.model.opt.timestep == timestep
-    assert play.model.opt.timestep == 2 * timestep
+    assert play.ahead.model.opt.timestep == 2 * timestep
+
+
+def test_where_actions_are_not_actuators_the_task_itself_looks_ahead() -> None:
+    """As where an environment moves a gripper by inverse kinematics of its own."""
+    task = make("tabletop-t")
+    task.actuator_range = lambda: None  # type: ignore[method-assign]
+    task.restore(task.draw_state(np.random.default_rng(0)))
+    play, moved = Play(np.random.default_rng(1), task, PLAY), []
+    for t in range(10 * STRETCH):
+        before = task.snapshot()
+        action = play.action(t, task)
+        assert task.snapshot().tobytes() == before.tobytes()
+        task.apply(action)
+        moved.append(task.qpos_qvel(task.snapshot())[0][2:4])
+    assert np.linalg.norm(moved[-1] - moved[0]) > 0.02
 
 
 def test_the_sequence_that_is_played_moves_the_object_most_or_comes_nearest() -> None:

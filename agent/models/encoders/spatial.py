@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from latent_mpc.agent.models.encoders.conv import as_planes, require_square
+from latent_mpc.agent.models.encoders.conv import as_patches, require_square
 from latent_mpc.agent.models.encoders.encoder import Encoder
 
 
@@ -33,7 +33,7 @@ class SpatialEncoder(Encoder):
         require_square(shape)
         side, width = shape[0] // 4, config.width
         self.maps = nn.Sequential(
-            nn.PixelUnshuffle(4),
+            nn.Identity(),
             nn.Conv2d(16 * shape[2], width, 3, padding=1),
             nn.SiLU(),
             nn.Conv2d(width, width, 3, padding=1),
@@ -57,7 +57,7 @@ class SpatialEncoder(Encoder):
         """Expected column and row of each map, in [-1, 1] from the upper left corner, and its
         activation there.
         """
-        maps = self.maps(as_planes(pixels)).flatten(2).float()  # (B, M, h * w)
+        maps = self.maps(as_patches(pixels)).flatten(2).float()  # (B, M, h * w)
         share = torch.softmax(maps * self.sharpness.exp(), dim=-1)
         return share @ self.places, (share * maps).sum(dim=-1)
 

@@ -9,6 +9,7 @@ import yaml
 from safetensors.torch import save_file
 
 from latent_mpc.agent.models.backbones.vit import Vit, VitConfig
+from latent_mpc.agent.models.encoders.conv import as_patches
 from latent_mpc.agent.models.encoders.encoder import EncoderConfig, encoders
 from latent_mpc.agent.models.encoders.spatial import SpatialEncoder
 from latent_mpc.agent.models.jepa import Jepa, JepaConfig
@@ -250,3 +251,13 @@ def test_weights_that_do_not_fit_and_missing_files_are_refused(folder):
         match="needs model.encoder.folder=FOLDER with .*; got .* has no config.yaml",
     ):
         make(folder)
+
+
+@pytest.mark.parametrize("channels", [3, 6])
+def test_patches_are_those_of_pixel_unshuffle_to_the_bit(channels: int) -> None:
+    pixels = torch.randint(0, 256, (3, 32, 32, channels), dtype=torch.uint8)
+    for some in (pixels, pixels[::2], pixels.transpose(1, 2)):
+        plain = some.permute(0, 3, 1, 2).float() / 255.0 - 0.5
+        patches = as_patches(some)
+        assert torch.equal(patches, torch.nn.functional.pixel_unshuffle(plain, 4))
+        assert patches.is_contiguous(memory_format=torch.channels_last)
