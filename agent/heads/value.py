@@ -42,7 +42,9 @@ class ValueConfig:
     """Size and training of the cost-to-go of a goal in part."""
 
     hidden: int = 256  # width of the hidden layers
-    steps: int = 5000  # number of temporal-difference updates; 0 = no such head
+    # number of temporal-difference updates; 0 = no such head. With 5000 a T is at its goal in 78 % of
+    # pairs, with 15 000 in 90, with 30 000 in 85 (docs/log.md)
+    steps: int = 15_000
     batch: int = 512  # transitions per update, each with a goal of its own
     learning_rate: float = 1e-3  # initial learning rate of Adam, falling by a cosine
     expectile: float = 0.05  # below 0.5 biases towards the shortest way
