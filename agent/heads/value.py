@@ -35,6 +35,7 @@ MOVING = 0.1  # of what is a large change: from here on what counts is moving
 LEAST = 1e-3  # of a standardised number in a step: what changes less is noise or constant
 NEVER = 1e6  # a usual change beside which no error counts
 CHUNK = 65_536  # rows that are read at a time
+IMAGINED = 0.5  # share of latents that are given as imagined from before, as plans have them
 
 
 @dataclass
@@ -42,8 +43,8 @@ class ValueConfig:
     """Size and training of the cost-to-go of a goal in part."""
 
     hidden: int = 256  # width of the hidden layers
-    # number of temporal-difference updates; 0 = no such head. With 5000 a T is at its goal in 78 % of
-    # pairs, with 15 000 in 90, with 30 000 in 85 (docs/log.md)
+    # number of temporal-difference updates; 0 = no such head. A T is at its goal in 78 % of pairs
+    # with 5000, in 90 with 15 000, in 85 with 30 000 (docs/log.md)
     steps: int = 15_000
     batch: int = 512  # transitions per update, each with a goal of its own
     learning_rate: float = 1e-3  # initial learning rate of Adam, falling by a cosine
@@ -109,8 +110,12 @@ class Value(Head):
         assert isinstance(reader, Reader)
         if not reader.knows:
             return
+        imagined = data.imagined(1)
+        imagined = z if imagined is None else imagined
         with torch.no_grad():
-            counts = torch.cat([reader(some) for some in z.split(CHUNK)])
+            counts, thought = (
+                torch.cat([reader(some) for some in seen.split(CHUNK)]) for seen in (z, imagined)
+            )
         rows = np.flatnonzero(np.arange(len(z)) < last)  # that have a successor
         unit = usual_change(counts[rows + 1] - counts[rows])
         if not unit.all():
@@ -132,13 +137,17 @@ class Value(Head):
             moved = (self.error(counts[later], counts[row]) >= 1).cpu().numpy()
             hindsight = moved & (rng.random(config.batch) < config.hindsight)
             goal = counts[ranks.own(np.where(hindsight, later, other))]
-            row = ranks.own(row)
+            row, whether = ranks.own(row), ranks.own(rng.random((config.batch, 1)) < IMAGINED)
+            which = torch.as_tensor(whether, device=z.device)
+            now, then = (
+                (torch.where(which, imagined[r], z[r]), torch.where(which, thought[r], counts[r]))
+                for r in (row, row + 1)
+            )
             with torch.no_grad():
-                ahead = counts[row + 1]
-                arrived = self.error(ahead, goal) < 1
-                target = 1.0 + torch.where(arrived, 0.0, slow(z[row + 1], ahead, goal))
+                arrived = self.error(counts[row + 1], goal) < 1
+                target = 1.0 + torch.where(arrived, 0.0, slow(*then, goal))
                 target = torch.where(self.error(counts[row], goal) < 1, 0.0, target)
-            said = self(z[row], counts[row], goal)
+            said = self(*now, goal)
             loss = expectile_loss(said / SCALE, target / SCALE, config.expectile)
             step.minimise({"loss": loss, "mean": said.mean()})
 
