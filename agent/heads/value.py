@@ -4,7 +4,9 @@ the rest is then. Trained on frozen latents of random rollouts, without reward.
 The quasimetric of `cost_to_go.py` measures between whole states. Here a goal is only the numbers
 on which success depends, as the reader tells them (goal-conditioned temporal differences with
 hindsight goals, Andrychowicz et al. 2017, by expectile regression, Kostrikov et al. 2022). A step
-counts as arrived when they are nearer to the goal than they usually move in one.
+counts as arrived when they are nearer to the goal than they usually move in one. Of two networks
+that one counts which says more (as clipped double Q-learning, Fujimoto et al. 2018): the lowest
+that one of them says where data are few are valleys in which plans end (docs/log.md).
 
 Shapes: N rows of data, D latent, C numbers on which success depends.
 """
@@ -35,6 +37,7 @@ MOVING = 0.1  # of what is a large change: from here on what counts is moving
 LEAST = 1e-3  # of a standardised number in a step: what changes less is noise or constant
 NEVER = 1e6  # a usual change beside which no error counts
 CHUNK = 65_536  # rows that are read at a time
+NETWORKS = 2
 IMAGINED = 0.5  # share of latents that are given as imagined from before, as plans have them
 
 
@@ -64,7 +67,7 @@ class ValueConfig:
 
 
 class Value(Head):
-    """(z, what counts of it, of the goal) -> model steps."""
+    """(z, what counts of it, of the goal) -> model steps, the larger of what two networks say."""
 
     name: ClassVar[str] = "value"
     Config = ValueConfig
@@ -74,7 +77,9 @@ class Value(Head):
     def __init__(self, latent: int, counted: int, config: ValueConfig) -> None:
         super().__init__()
         self.config = config
-        self.layers = mlp(latent + counted + 1, 1, config.hidden)
+        self.networks = nn.ModuleList(
+            mlp(latent + counted + 1, 1, config.hidden) for _ in range(NETWORKS)
+        )
         # what each number that counts changes in a step while they move; 0 = nothing was learned
         self.register_buffer("unit", torch.ones(counted))
 
@@ -97,9 +102,15 @@ class Value(Head):
     def forward(
         self, z: Float[Tensor, "*B D"], now: Float[Tensor, "*B C"], goal: Float[Tensor, "*#B C"]
     ) -> Float[Tensor, "*B"]:
+        return self.each(z, now, goal).amax(dim=-1)
+
+    def each(
+        self, z: Float[Tensor, "*B D"], now: Float[Tensor, "*B C"], goal: Float[Tensor, "*#B C"]
+    ) -> Float[Tensor, "*B 2"]:
+        """What each network says."""
         near = torch.log1p(self.error(now, goal))[..., None]
         seen = torch.cat([z, goal.expand(now.shape), near], dim=-1)
-        return SCALE * softplus(self.layers(seen)[..., 0])
+        return SCALE * softplus(torch.cat([one(seen) for one in self.networks], dim=-1))
 
     def fit(
         self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
@@ -147,8 +158,10 @@ class Value(Head):
                 arrived = self.error(counts[row + 1], goal) < 1
                 target = 1.0 + torch.where(arrived, 0.0, slow(*then, goal))
                 target = torch.where(self.error(counts[row], goal) < 1, 0.0, target)
-            said = self(*now, goal)
-            loss = expectile_loss(said / SCALE, target / SCALE, config.expectile)
+            said = self.each(*now, goal)
+            loss = NETWORKS * expectile_loss(
+                said / SCALE, target[:, None] / SCALE, config.expectile
+            )
             step.minimise({"loss": loss, "mean": said.mean()})
 
 
