@@ -4,7 +4,7 @@
 model's, no longer `training`'s.
 
 Within 2: robots on servos were given commands, not changes of them (`task.actions`); goals in part
-had no learned cost-to-go (`value`).
+had no learned cost-to-go (`value`), then one of one network (`value.networks`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ def migrated(config: dict[str, Any]) -> dict[str, Any]:
     config = _with_actions(config)
     if config.get("counted") and "value" not in config:
         config = {**config, "value": {"steps": 0}}
+    if isinstance(value := config.get("value"), dict) and "networks" not in value:
+        config = {**config, "value": {**value, "networks": 1}}
     model, training = config.get("model"), config.get("training")
     if config.get("format") != 1 or not isinstance(model, dict):
         return config

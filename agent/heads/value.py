@@ -8,7 +8,7 @@ counts as arrived when they are nearer to the goal than they usually move in one
 that one counts which says more (as clipped double Q-learning, Fujimoto et al. 2018): the lowest
 that one of them says where data are few are valleys in which plans end (docs/log.md).
 
-Shapes: N rows of data, D latent, C numbers on which success depends.
+Shapes: N rows of data, D latent, C numbers on which success depends, K networks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ MOVING = 0.1  # of what is a large change: from here on what counts is moving
 LEAST = 1e-3  # of a standardised number in a step: what changes less is noise or constant
 NEVER = 1e6  # a usual change beside which no error counts
 CHUNK = 65_536  # rows that are read at a time
-NETWORKS = 2
 IMAGINED = 0.5  # share of latents that are given as imagined from before, as plans have them
 
 
@@ -49,6 +48,7 @@ class ValueConfig:
     # number of temporal-difference updates; 0 = no such head. A T is at its goal in 78 % of pairs
     # with 5000, in 90 with 15 000, in 85 with 30 000 (docs/log.md)
     steps: int = 15_000
+    networks: int = 2  # number of networks; the one counts that says more
     batch: int = 512  # transitions per update, each with a goal of its own
     learning_rate: float = 1e-3  # initial learning rate of Adam, falling by a cosine
     expectile: float = 0.05  # below 0.5 biases towards the shortest way
@@ -57,7 +57,7 @@ class ValueConfig:
     target_rate: float = 0.03  # Polyak rate of the target network
 
     def __post_init__(self) -> None:
-        at_least(self, hidden=1, steps=0, batch=1, reach=1)
+        at_least(self, hidden=1, steps=0, networks=1, batch=1, reach=1)
         for name in ("expectile", "target_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise LatentMPCError(f"{name} must lie between 0 and 1, got {getattr(self, name)}")
@@ -67,7 +67,7 @@ class ValueConfig:
 
 
 class Value(Head):
-    """(z, what counts of it, of the goal) -> model steps, the larger of what two networks say."""
+    """(z, what counts of it, of the goal) -> model steps, the larger of what its networks say."""
 
     name: ClassVar[str] = "value"
     Config = ValueConfig
@@ -77,9 +77,9 @@ class Value(Head):
     def __init__(self, latent: int, counted: int, config: ValueConfig) -> None:
         super().__init__()
         self.config = config
-        self.networks = nn.ModuleList(
-            mlp(latent + counted + 1, 1, config.hidden) for _ in range(NETWORKS)
-        )
+        made = [mlp(latent + counted + 1, 1, config.hidden) for _ in range(config.networks)]
+        # one alone has the names that it had in checkpoints before there were several
+        self.layers = nn.ModuleList(made) if len(made) > 1 else made[0]
         # what each number that counts changes in a step while they move; 0 = nothing was learned
         self.register_buffer("unit", torch.ones(counted))
 
@@ -106,11 +106,12 @@ class Value(Head):
 
     def each(
         self, z: Float[Tensor, "*B D"], now: Float[Tensor, "*B C"], goal: Float[Tensor, "*#B C"]
-    ) -> Float[Tensor, "*B 2"]:
+    ) -> Float[Tensor, "*B K"]:
         """What each network says."""
         near = torch.log1p(self.error(now, goal))[..., None]
         seen = torch.cat([z, goal.expand(now.shape), near], dim=-1)
-        return SCALE * softplus(torch.cat([one(seen) for one in self.networks], dim=-1))
+        networks = self.layers if isinstance(self.layers, nn.ModuleList) else [self.layers]
+        return SCALE * softplus(torch.cat([one(seen) for one in networks], dim=-1))
 
     def fit(
         self, data: FrozenData, others: Mapping[str, Head], trainer: MakeTrainer, updates: int = 0
@@ -159,7 +160,7 @@ class Value(Head):
                 target = 1.0 + torch.where(arrived, 0.0, slow(*then, goal))
                 target = torch.where(self.error(counts[row], goal) < 1, 0.0, target)
             said = self.each(*now, goal)
-            loss = NETWORKS * expectile_loss(
+            loss = config.networks * expectile_loss(
                 said / SCALE, target[:, None] / SCALE, config.expectile
             )
             step.minimise({"loss": loss, "mean": said.mean()})

@@ -11,3 +11,9 @@ def test_a_robot_on_servos_of_an_earlier_version_is_given_commands_as_it_was() -
     new = {"format": 2, "task": {"name": "mjcf", "actions": "increments"}}
     assert migrated(new) == new
     assert migrated({"format": 2, "task": {"name": "reacher"}})["task"] == {"name": "reacher"}
+
+
+def test_a_value_was_one_network() -> None:
+    old = {"format": 2, "counted": 2, "value": {"steps": 5000}}
+    assert migrated(old)["value"] == {"steps": 5000, "networks": 1}
+    assert migrated(migrated(old)) == migrated(old)

@@ -96,6 +96,21 @@ def test_nothing_is_learned_where_what_counts_never_moves(tmp_path: Path) -> Non
         costs()["value"]().bind(networks)
 
 
+def test_of_its_networks_the_one_counts_that_says_more() -> None:
+    torch.manual_seed(0)
+    value = Value(3, 1, ValueConfig(hidden=8))
+    z, now, goal = torch.randn(5, 3), torch.randn(5, 1), torch.zeros(1)
+    each = value.each(z, now, goal)
+    assert each.shape == (5, 2) and (each[:, 0] != each[:, 1]).all()
+    assert torch.equal(value(z, now, goal), each.amax(dim=-1))
+
+
+def test_one_network_alone_has_the_names_of_earlier_checkpoints() -> None:
+    one = Value(3, 1, ValueConfig(hidden=8, networks=1))
+    assert {"layers.0.weight", "layers.3.weight"} <= one.state_dict().keys()
+    assert one(torch.randn(5, 3), torch.randn(5, 1), torch.zeros(1)).shape == (5,)
+
+
 def test_it_is_built_where_a_part_counts_and_steps_are_given() -> None:
     sizes = Sizes(4, 2, {}, counted=2)
     assert isinstance(Value.build(sizes, ValueConfig()), Value)
