@@ -50,7 +50,7 @@ def as_patches(pixels: UInt8[Tensor, "B H W C"]) -> Float[Tensor, "B P h w"]:
     place: 0.4 of the time.
     """
     B, H, W, C = pixels.shape
-    patches = pixels.new_empty(B, H // 4, W // 4, C, 4, 4, dtype=torch.float32)
+    patches = torch.empty(B, H // 4, W // 4, C, 4, 4, device=pixels.device)
     patches.copy_(pixels.reshape(B, H // 4, 4, W // 4, 4, C).permute(0, 1, 3, 5, 2, 4))
     return patches.flatten(3).div_(255.0).sub_(0.5).permute(0, 3, 1, 2)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import pixel_unshuffle
 
 from latent_mpc.agent.models.encoders.conv import PixelEncoder
 from latent_mpc.agent.models.encoders.mlp import StateEncoder
@@ -63,7 +64,9 @@ def test_a_pixel_encoder_sees_each_picture_by_itself_scaled_to_half_a_unit_aroun
     encoder = PixelEncoder((size, size, 3), JepaConfig(embedding=8, width=4))
     pixels = torch.randint(0, 256, (5, size, size, 3), dtype=torch.uint8)
     expected = [
-        encoder.layers((picture.float() / 255 - 0.5).permute(2, 0, 1)[None].contiguous())[0]
+        encoder.layers(
+            pixel_unshuffle((picture.float() / 255 - 0.5).permute(2, 0, 1)[None].contiguous(), 4)
+        )[0]
         for picture in pixels
     ]
     torch.testing.assert_close(encoder(pixels), torch.stack(expected), rtol=1e-4, atol=1e-5)
