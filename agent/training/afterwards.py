@@ -184,35 +184,39 @@ def load(file: Path, part: nn.Module, made: str) -> None:
     """Put a part's tensors back. Raises ValueError for a file that is damaged, or was made of other
     weights or in another way.
     """
-    again = f"; or delete {file} to have it fitted anew"
+    again = f"delete {file} to have it fitted anew"
     try:
         with safe_open(file, "pt") as opened:
             note = (opened.metadata() or {}).get(MADE, "")
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
-        raise LatentMPCError(f"{file} is damaged: {' '.join(str(error).split())}{again}") from error
+        raise LatentMPCError(
+            f"{file} is damaged: {' '.join(str(error).split())}; {again}"
+        ) from error
     if note != made:
-        raise LatentMPCError(f"{file} {difference(note, made)}{again}")
+        raise LatentMPCError(f"{file} {difference(note, made)} {again}")
     try:
         require_fit(part.state_dict(), tensors)
     except ValueError as error:
-        raise LatentMPCError(f"{file} does not fit: {error}{again}") from error
+        raise LatentMPCError(f"{file} does not fit: {error}; {again}") from error
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise LatentMPCError(f"{file} must hold finite numbers{again}")
+        raise LatentMPCError(f"{file} must hold finite numbers; {again}")
     part.load_state_dict(tensors)
 
 
 def difference(note: str, made: str) -> str:
-    """What keeps a part, which says how it was made, from being the one that is asked for."""
+    """What keeps a part, which says how it was made, from being the one that is asked for; what to
+    do instead is to follow.
+    """
     try:
         before = dict(json.loads(note))
     except (ValueError, TypeError):
         before = {}
     if not before:
-        return "does not say what it was made of"
+        return "does not say what it was made of;"
     now = json.loads(made)
     other = [key for key in now if before.get(key) != now[key]]
     if "weights" in other:
-        return "belongs to another checkpoint's weights"
+        return "belongs to another checkpoint's weights;"
     told = ", ".join(f"{key}={before.get(key)}, not {now[key]}" for key in other)
-    return f"was made with {told or 'other settings'}; ask for that"
+    return f"was made with {told or 'other settings'}; ask for that, or"

@@ -71,7 +71,7 @@ def test_a_decoder_is_fitted_once_and_kept(place: Path) -> None:
     assert again.written == [] and torch.equal(decoder(z), kept(z))
     with pytest.raises(
         LatentMPCError,
-        match="was made with batch=4, not 64, steps=3, not 4; ask for that; or delete",
+        match="was made with batch=4, not 64, steps=3, not 4; ask for that, or delete",
     ):
         again.decoder(DecoderConfig(steps=4, width=4), SHAPE, file_name(), None)
 
@@ -90,7 +90,7 @@ def test_a_file_of_other_weights_and_a_damaged_one_are_refused(place: Path) -> N
     first.decoder(CONFIG, SHAPE, file_name(), None)
     with torch.no_grad():
         next(first.parts.model.parameters()).add_(1.0)
-    with pytest.raises(LatentMPCError, match="belongs to another checkpoint's weights; or delete"):
+    with pytest.raises(LatentMPCError, match="belongs to another checkpoint's weights; delete"):
         first.decoder(CONFIG, SHAPE, file_name(), None)
     first.written[0].write_bytes(first.written[0].read_bytes()[:100])
     with pytest.raises(LatentMPCError, match="decoder.safetensors is damaged"):
