@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from latent_mpc.agent.build import Parts, build, make_agent
 from latent_mpc.agent.checkpoints.checkpoint import save_parts
 from latent_mpc.agent.checkpoints.validation import FORMAT
 from latent_mpc.agent.costs.cost import other_cost, usable_costs
+from latent_mpc.agent.devices import one_thread
 from latent_mpc.agent.evaluation.episodes import Outcome
 from latent_mpc.agent.evaluation.evaluate import measure
 from latent_mpc.agent.evaluation.horizon_selection import HORIZONS, PUSHING, Playing, play_settings
@@ -115,9 +117,12 @@ def train(
     repeat, trainer = config.task.action_repeat, Trainer(folder, config.seed)
     training = replace(config.training, steps=updates or config.training.steps)
     seen = with_features(rollouts, parts.model)
-    train_world_model(
-        parts.model, seen, training, repeat, trainer, seldom_moving(parts, task, rollouts)
-    )
+    # of states, products so small that waking a second thread takes longer (docs/log.md)
+    states_only = tuple(parts.model.shapes) == ("state",)
+    with one_thread() if states_only else nullcontext():
+        train_world_model(
+            parts.model, seen, training, repeat, trainer, seldom_moving(parts, task, rollouts)
+        )
     z, last, source = encode_rollouts(parts.model, seen, repeat, folder / "training", shown=True)
     data, fitted = (
         FrozenData(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from latent_mpc.agent.checkpoints.validation import check_config
 from latent_mpc.agent.cli.compose import compose_config
@@ -124,3 +125,27 @@ def test_processes_play_with_the_planner_and_cost_that_are_tried(
     for made in asked:
         assert (made.checkpoint, made.seed, made.task_id) == (str(tmp_path), 3, "")
         assert made.cost["name"] == "cost_to_go" and made.planner["name"] == "cem"
+
+
+@pytest.mark.parametrize(("obs", "threads"), [("state", 1), ("pixels", 2)])
+def test_a_model_of_states_is_trained_on_one_thread(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, obs: str, threads: int
+) -> None:
+    class Done(Exception):
+        pass
+
+    def learn(*_: Any) -> None:
+        assert torch.get_num_threads() == threads
+        raise Done
+
+    monkeypatch.setattr(pipeline, "with_features", lambda rollouts, model: rollouts)
+    monkeypatch.setattr(pipeline, "train_world_model", learn)
+    config, task = compose_config("train", [*TINY, f"obs={obs}"]), Reacher(obs=obs)
+    parts, before = pipeline.initialise(pipeline.describe(config, task), 0), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(Done):
+            pipeline.train(parts, task, None, config, tmp_path)  # type: ignore[arg-type]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
