@@ -31,10 +31,8 @@ def choose_near_views(
         moving, counting: bodies, bool `[nbody]`.
     """
     some, bodies = _near(model, poses, moving, counting)
-    deep = moves_in_space(model, some, bodies)
-    return [
-        choose_view(model, some, bodies, across=across) for across in ((False, True)[: 1 + deep])
-    ]
+    both = (False, True) if moves_in_space(model, some, bodies) else (False,)
+    return [choose_view(model, some, bodies, across=across) for across in both]
 
 
 def _near(
